@@ -1,0 +1,86 @@
+/** Bounds on what one client address may do; 0 is no bound. */
+export interface AddressLimits {
+  /** Handshakes a second, with a burst of twice as many. */
+  readonly handshakesPerSecond: number;
+  /** Open connections. */
+  readonly connections: number;
+}
+
+/** Why an address is refused. */
+export type AddressRefusal = 'rate' | 'address_connections';
+
+/** Most addresses that are remembered for their rate alone: the memory that a flood of addresses can take is bounded. */
+const MAX_REMEMBERED = 100_000;
+
+/** Counts handshakes and connections for each client address. With no bound set it does nothing at all. */
+export class AddressLimiter {
+  readonly #limits: AddressLimits;
+  readonly #burst: number;
+  readonly #addresses = new Map<string, AddressUse>();
+  readonly #now: () => number;
+
+  /** @param now milliseconds on a clock that never goes back */
+  constructor(limits: AddressLimits, now: () => number = () => performance.now()) {
+    this.#limits = limits;
+    this.#burst = Math.max(1, limits.handshakesPerSecond * 2);
+    this.#now = now;
+  }
+
+  /** Counts a handshake. @returns why it must be refused, or nothing */
+  admit(address: string): AddressRefusal | undefined {
+    const { handshakesPerSecond, connections } = this.#limits;
+    if (handshakesPerSecond === 0 && connections === 0) return undefined;
+    const use = this.#use(address);
+    if (handshakesPerSecond > 0 && !this.#takeToken(use)) return 'rate';
+    if (connections > 0 && use.connections >= connections) return 'address_connections';
+    return undefined;
+  }
+
+  /** A connection from the address opened. */
+  opened(address: string): void {
+    if (this.#limits.connections > 0) this.#use(address).connections += 1;
+  }
+
+  /** A connection from the address closed. */
+  closed(address: string): void {
+    if (this.#limits.connections === 0) return;
+    const use = this.#addresses.get(address);
+    if (use === undefined) return;
+    use.connections -= 1;
+    if (use.connections === 0 && this.#limits.handshakesPerSecond === 0) this.#addresses.delete(address);
+  }
+
+  #use(address: string): AddressUse {
+    let use = this.#addresses.get(address);
+    if (use === undefined) {
+      if (this.#addresses.size >= MAX_REMEMBERED) this.#forgetOldest();
+      use = { connections: 0, tokens: this.#burst, refilledAt: this.#now() };
+      this.#addresses.set(address, use);
+    }
+    return use;
+  }
+
+  #takeToken(use: AddressUse): boolean {
+    const now = this.#now();
+    use.tokens = Math.min(this.#burst, use.tokens + ((now - use.refilledAt) / 1000) * this.#limits.handshakesPerSecond);
+    use.refilledAt = now;
+    if (use.tokens < 1) return false;
+    use.tokens -= 1;
+    return true;
+  }
+
+  /** Forgets addresses without connections, the first seen first, a tenth at a time. */
+  #forgetOldest(): void {
+    let left = MAX_REMEMBERED / 10;
+    for (const [address, use] of this.#addresses) {
+      if (left-- === 0) return;
+      if (use.connections === 0) this.#addresses.delete(address);
+    }
+  }
+}
+
+interface AddressUse {
+  connections: number;
+  tokens: number;
+  refilledAt: number;
+}

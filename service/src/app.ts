@@ -1,0 +1,266 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo, DropArgument, Socket } from 'node:net';
+import { Registry } from 'prom-client';
+import { createAdminServer } from './admin.ts';
+import { BoundedWarnings } from './bounded-warnings.ts';
+import { plainAddress } from './client-address.ts';
+import type { Config } from './config.ts';
+import { Connections } from './connections.ts';
+import { drain, type DrainOutcome } from './drain.ts';
+import { endWithError, Handshakes } from './handshakes.ts';
+import { createHttpApp } from './http.ts';
+import { Lifecycle } from './lifecycle.ts';
+import type { Logger } from './logger.ts';
+import type { LokiShipper } from './loki-shipper.ts';
+import { createMetrics, type LogPath, type Metrics } from './metrics.ts';
+import { waitForQuiet, type PrestopReport } from './prestop-wait.ts';
+import { REFUSALS, type Refusal } from './protocol.ts';
+import { Readiness } from './readiness.ts';
+import { Scrapes } from './scrapes.ts';
+import { createStore } from './create-store.ts';
+import { ResumeTokens } from './resume-token.ts';
+import type { SessionStore } from './sessions.ts';
+import { VERSION } from './version.ts';
+
+/** What an app is made from. */
+export interface AppParts {
+  readonly config: Config;
+  readonly logger: Logger;
+  /** What writes the log to stdout, for the metrics. */
+  readonly stdout: LogPath;
+  /** What ships the log to Loki, if it is shipped. */
+  readonly loki?: LokiShipper | undefined;
+  /** Where sessions live; memory by default. */
+  readonly store?: SessionStore;
+}
+
+/** Ports an app listens on. */
+export interface Ports {
+  readonly port: number;
+  readonly adminPort: number;
+}
+
+/** Sockets that may wait to be accepted: a reconnect storm comes in one burst. Linux caps it at net.core.somaxconn. */
+const BACKLOG = 4096;
+/** TCP connections over MAX_CONNECTIONS: for probes, scrapes, and for handshakes to be refused with a reason. */
+const SPARE_SOCKETS = 1024;
+
+/** The service, wired up: it neither reads the environment nor owns the process. main.ts does both. */
+export class App {
+  readonly lifecycle = new Lifecycle();
+  readonly metrics: Metrics;
+  readonly connections: Connections;
+  readonly #config: Config;
+  readonly #logger: Logger;
+  readonly #store: SessionStore;
+  readonly #scrapes = new Scrapes();
+  readonly #handshakes: Handshakes;
+  readonly #server: Server;
+  readonly #adminServer: Server;
+  #prestop: Promise<PrestopReport> | undefined;
+  #drained: Promise<DrainOutcome> | undefined;
+
+  constructor({ config, logger, stdout, loki, store }: AppParts) {
+    const { lifecycle } = this;
+    this.#config = config;
+    this.#logger = logger;
+    this.connections = new Connections(config);
+    const readiness = new Readiness(
+      lifecycle,
+      config,
+      () => this.connections.size,
+      () => this.#store.health.up,
+      (full) => {
+        logger.warn('Readiness changed', { event: 'readiness_changed', full, connections: this.connections.size });
+      },
+    );
+    this.metrics = createMetrics(new Registry(), config, VERSION, {
+      activeConnections: () => this.connections.size,
+      sessions: () => this.#store.size,
+      storeHealth: () => this.#store.health,
+      ready: () => readiness.ready,
+      draining: () => lifecycle.shuttingDown,
+      shutdownSeconds: () => lifecycle.shutdownSeconds,
+      closingSeconds: () => lifecycle.closingSeconds,
+      logPaths: { stdout, ...(loki !== undefined && { loki }) },
+      lokiLagSeconds: () => loki?.lagSeconds ?? 0,
+    });
+    loki?.on('push', ({ outcome, seconds }) => {
+      this.metrics.lokiPushes.inc({ outcome });
+      this.metrics.lokiPushDuration.observe(seconds);
+    });
+    this.#store = store ?? createStore(config, this.metrics, logger);
+    const shared = {
+      config,
+      lifecycle,
+      metrics: this.metrics,
+      connections: this.connections,
+      store: this.#store,
+      resumeTokens: createResumeTokens(config),
+      // The guide's name of this logger.
+      logger: logger.named('chat.consumers'),
+      warnings: new BoundedWarnings(logger.named('chat.consumers'), config.warnIntervalSeconds),
+    };
+    const handshakes = new Handshakes(shared);
+    this.#handshakes = handshakes;
+    const http = createHttpApp({
+      lifecycle,
+      readiness,
+      metrics: this.metrics,
+      scrapes: this.#scrapes,
+      logger: logger.named('chat.http'),
+      consoleEnabled: config.consoleEnabled,
+      countRefusal: (...refusal) => {
+        handshakes.countRefusal(...refusal);
+      },
+    });
+    this.#server = createPublicServer(config, handshakes).on('request', http);
+    this.#adminServer = createAdminServer(() => this.prestop());
+    this.#logDrain();
+  }
+
+  /**
+   * Listens, and is ready.
+   * @throws {Error} naming the variable, when a port can't be had
+   */
+  async start(): Promise<Ports> {
+    const { host, port, adminPort } = this.#config;
+    await listen(this.#adminServer, adminPort, '127.0.0.1', 'ADMIN_PORT');
+    await listen(this.#server, port, host, 'PORT');
+    this.connections.start();
+    this.lifecycle.markReady();
+    return { port: portOf(this.#server), adminPort: portOf(this.#adminServer) };
+  }
+
+  /** The preStop hook: begins the drain, serves on, and returns when arrivals have stopped. Asked twice, it is the same wait. */
+  prestop(): Promise<PrestopReport> {
+    this.#prestop ??= waitForQuiet(this.lifecycle, this.#config, () => this.#handshakes.lastArrivalAt).then(
+      (report) => {
+        this.#logger.info('The preStop hook returns', { event: 'drain_hook_finished', ...report });
+        return report;
+      },
+    );
+    return this.#prestop;
+  }
+
+  /** Drains, waits for a last scrape, and closes the listeners. Asked twice, it is the same drain. */
+  drain(reason: string): Promise<DrainOutcome> {
+    this.#drained ??= this.#drain(reason);
+    return this.#drained;
+  }
+
+  async #drain(reason: string): Promise<DrainOutcome> {
+    const { lifecycle, connections } = this;
+    const total = connections.size;
+    const outcome = await drain(
+      { config: this.#config, lifecycle, connections, store: this.#store, logger: this.#logger },
+      reason,
+    );
+    if (outcome.clean)
+      this.#logger.info('Drained', {
+        event: 'drain_finished',
+        connections: total,
+        seconds: round(lifecycle.closingSeconds),
+        shutdown_time_seconds: round(lifecycle.shutdownSeconds),
+      });
+    await this.#waitForScrape();
+    await this.#store.close();
+    for (const server of [this.#server, this.#adminServer]) {
+      server.close();
+      server.closeAllConnections();
+    }
+    return outcome;
+  }
+
+  async #waitForScrape(): Promise<void> {
+    const seconds = this.#config.finalScrapeWaitSeconds;
+    if (seconds === 0) return;
+    const startedAt = performance.now();
+    const scraped = await this.#scrapes.next(seconds * 1000);
+    this.#logger.info('The wait for a last scrape ended', {
+      event: 'final_scrape',
+      scraped,
+      seconds: round((performance.now() - startedAt) / 1000),
+    });
+  }
+
+  #logDrain(): void {
+    this.lifecycle.on('draining', (reason) => {
+      this.#logger.info('Draining: readiness fails from now on', {
+        event: 'drain_started',
+        reason,
+        connections: this.connections.size,
+      });
+    });
+  }
+}
+
+function createResumeTokens(config: Config): ResumeTokens | undefined {
+  if (config.resumeTokenKey === '') return undefined;
+  return new ResumeTokens({
+    key: config.resumeTokenKey,
+    previousKey: config.resumeTokenPreviousKey,
+    ttlSeconds: config.resumeTokenTtlSeconds,
+  });
+}
+
+function createPublicServer(config: Config, handshakes: Handshakes): Server {
+  const timeoutMs = config.handshakeTimeoutSeconds * 1000;
+  const server = createServer({
+    headersTimeout: timeoutMs,
+    requestTimeout: timeoutMs,
+    connectionsCheckingInterval: Math.min(1000, timeoutMs / 4),
+    keepAliveTimeout: 5000,
+    // Other upgrades (HTTP/2 over cleartext) are optional for a server: it answers as if they had not been asked for.
+    shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === 'websocket',
+  });
+  server.maxConnections = config.maxConnections + SPARE_SOCKETS;
+  server.on('upgrade', (request, socket, head) => {
+    handshakes.handle(request, socket, head);
+  });
+  server.on('drop', (dropped?: DropArgument) => {
+    handshakes.countRefusal('capacity', plainAddress(dropped?.remoteAddress));
+  });
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    refuseUnparsed(error, socket as Socket, handshakes);
+  });
+  return server;
+}
+
+/** What the HTTP parser calls a broken request (llhttp), or Node.js a late one. */
+const PARSER_REFUSALS: Readonly<Record<string, Refusal>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: 'timeout',
+  HPE_HEADER_OVERFLOW: 'headers_too_large',
+};
+
+function refuseUnparsed(error: NodeJS.ErrnoException, socket: Socket, handshakes: Handshakes): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const reason = PARSER_REFUSALS[error.code ?? ''] ?? 'malformed';
+  handshakes.countRefusal(reason, plainAddress(socket.remoteAddress));
+  endWithError(socket, REFUSALS[reason].status, {
+    error: reason,
+    message: reason === 'malformed' ? 'This is not HTTP/1.1 (RFC 9112).' : `Refused: ${REFUSALS[reason].when}.`,
+  });
+}
+
+function listen(server: Server, port: number, host: string, variable: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const hint =
+        error.code === 'EADDRINUSE' ? 'another process has it; set another, or 0 for a free one' : error.message;
+      reject(new Error(`${variable}=${port} can't be listened on${host === '' ? '' : ` at ${host}`}: ${hint}`));
+    });
+    server.listen({ port, backlog: BACKLOG, ...(host !== '' && { host }) }, resolve);
+  });
+}
+
+function portOf(server: Server): number {
+  return (server.address() as AddressInfo).port;
+}
+
+function round(seconds: number): number {
+  return Math.round(seconds * 1000) / 1000;
+}

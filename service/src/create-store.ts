@@ -1,0 +1,60 @@
+import type { Config } from './config.ts';
+import type { Logger } from './logger.ts';
+import { MemoryStore } from './memory-store.ts';
+import type { Metrics } from './metrics.ts';
+import { RedisStore, type StoreObserver } from './redis-store.ts';
+import type { SessionStore } from './sessions.ts';
+
+/** Makes the session store that the configuration asks for. A shared one connects by itself, and is not waited for. */
+export function createStore(config: Config, metrics: Metrics, logger: Logger): SessionStore {
+  const { redisUrl: target, maxSessions, sessionTtlSeconds: ttlSeconds } = config;
+  if (target === undefined) return new MemoryStore({ ttlSeconds, maxSessions });
+  return new RedisStore({
+    target: {
+      ...target,
+      username: config.redisUsername || target.username,
+      password: config.redisPassword || target.password,
+    },
+    caFile: config.redisCaFile,
+    durability: config.sessionDurability,
+    ttlSeconds,
+    flushIntervalSeconds: config.sessionFlushIntervalSeconds,
+    timeoutSeconds: config.storeTimeoutSeconds,
+    maxPending: config.storeMaxPending,
+    maxSessions,
+    observer: createObserver(metrics, logger.named('chat.store'), config.warnIntervalSeconds * 1000),
+  });
+}
+
+/** Counts what the store does, and logs when it fails and when it is back. */
+function createObserver(metrics: Metrics, logger: Logger, intervalMs: number): StoreObserver {
+  let nextAt = 0;
+  let suppressed = 0;
+  return {
+    done: (operation, seconds) => {
+      metrics.storeDuration.observe({ operation }, seconds);
+    },
+    failed: (operation, reason, error) => {
+      metrics.storeErrors.inc({ operation, reason });
+      const now = performance.now();
+      suppressed += 1;
+      if (now < nextAt) return;
+      logger.error('The session store failed: it is tried again', {
+        event: 'store_unavailable',
+        operation,
+        reason,
+        detail: error instanceof Error ? error.message : String(error),
+        suppressed: suppressed - 1,
+      });
+      nextAt = now + intervalMs;
+      suppressed = 0;
+    },
+    available: (awaySeconds) => {
+      nextAt = 0;
+      logger.info('The session store works', {
+        event: 'store_available',
+        away_seconds: Math.round(awaySeconds * 1000) / 1000,
+      });
+    },
+  };
+}

@@ -1,0 +1,159 @@
+import { createLogger, format, type Logger as WinstonLogger } from 'winston';
+import Transport from 'winston-transport';
+import type { LineSink } from './line-sink.ts';
+import type { LogEvent } from './log-events.ts';
+import { LOG_LEVELS, type LogLevel } from './log-levels.ts';
+
+/** What a line says besides time, level, logger and message. Numbers stay numbers; `undefined` is left out. */
+export interface LogFields {
+  readonly event: LogEvent;
+  readonly [field: string]: unknown;
+}
+
+/** Writes JSON lines under one name of the `logger` field. */
+export interface Logger {
+  readonly debug: LogMethod;
+  readonly info: LogMethod;
+  readonly warn: LogMethod;
+  readonly error: LogMethod;
+  readonly critical: LogMethod;
+  /** Whether lines of this level are written. */
+  enabled(level: LogLevel): boolean;
+  /** The same log under another name. */
+  named(logger: string): Logger;
+  /**
+   * The line of one counted message, at INFO: the only line on the hot path. It is put together by hand and goes straight to
+   * the sink; field for field it is what `info` would have written.
+   */
+  messageReceived(fields: MessageFields): void;
+}
+
+/** @param message a constant sentence: what varies goes into fields, or each line would be a series of its own in Loki */
+type LogMethod = (message: string, fields: LogFields) => void;
+
+/** Fields of the line of a counted message. */
+export interface MessageFields {
+  /** JSON text of the fields that stay the same over a connection, from {@link connectionFields}. */
+  readonly connection: string;
+  readonly count: number;
+  readonly length: number;
+  readonly durationMs: number;
+}
+
+/**
+ * Makes the service's log: winston holds the levels, the format and the way to the sink.
+ * @param level least level that is written
+ * @param name value of the `logger` field
+ */
+export function createServiceLogger(sink: LineSink, level: LogLevel, name = 'chat.service'): Logger {
+  const levels = Object.fromEntries(LOG_LEVELS.map((known, index) => [known, index]));
+  const winston = createLogger({
+    levels,
+    level,
+    format: format((info) => Object.assign(info, { [MESSAGE]: jsonLine(info) }))(),
+    transports: [new SinkTransport(sink)],
+    exitOnError: false,
+  });
+  return new ServiceLogger(winston, sink, name);
+}
+
+/** The part of a connection's lines that never changes, as JSON text to be put into the middle of a line. */
+export function connectionFields(requestId: string, sessionId: string, clientIp: string): string {
+  return `"request_id":${JSON.stringify(requestId)},"session_id":"${sessionId}","client_ip":${JSON.stringify(clientIp)}`;
+}
+
+/** Where winston formats leave the finished line (triple-beam's MESSAGE). */
+const MESSAGE = Symbol.for('message');
+
+class ServiceLogger implements Logger {
+  readonly #winston: WinstonLogger;
+  readonly #sink: LineSink;
+  readonly #name: string;
+  readonly #infoEnabled: boolean;
+  readonly #messageHead: string;
+
+  constructor(winston: WinstonLogger, sink: LineSink, name: string) {
+    this.#winston = winston;
+    this.#sink = sink;
+    this.#name = name;
+    this.#infoEnabled = this.enabled('INFO');
+    this.#messageHead = `","level":"INFO","logger":${JSON.stringify(name)},"message":"WebSocket message received","event":"websocket_message_received",`;
+  }
+
+  readonly debug: LogMethod = (message, fields) => {
+    this.#log('DEBUG', message, fields);
+  };
+  readonly info: LogMethod = (message, fields) => {
+    this.#log('INFO', message, fields);
+  };
+  readonly warn: LogMethod = (message, fields) => {
+    this.#log('WARN', message, fields);
+  };
+  readonly error: LogMethod = (message, fields) => {
+    this.#log('ERROR', message, fields);
+  };
+  readonly critical: LogMethod = (message, fields) => {
+    this.#log('CRITICAL', message, fields);
+  };
+
+  enabled(level: LogLevel): boolean {
+    return this.#winston.isLevelEnabled(level);
+  }
+
+  named(logger: string): Logger {
+    return new ServiceLogger(this.#winston, this.#sink, logger);
+  }
+
+  messageReceived({ connection, count, length, durationMs }: MessageFields): void {
+    if (!this.#infoEnabled) return;
+    this.#sink.write(
+      `{"timestamp":"${timestamp()}${this.#messageHead}${connection},"message_count":${count},"message_length":${length},"duration_ms":${roundMs(durationMs)}}`,
+    );
+  }
+
+  #log(level: LogLevel, message: string, fields: LogFields): void {
+    this.#winston.log({ ...fields, level, logger: this.#name, message });
+  }
+}
+
+/** Hands finished lines to the sink. */
+class SinkTransport extends Transport {
+  readonly #sink: LineSink;
+
+  constructor(sink: LineSink) {
+    super();
+    this.#sink = sink;
+  }
+
+  override log(info: Record<symbol, string>, next: () => void): void {
+    this.#sink.write(info[MESSAGE] ?? '');
+    next();
+  }
+}
+
+/** Three decimals: a microsecond is the finest that a reader of the log can use. */
+export function roundMs(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
+}
+
+function jsonLine({ level, logger, message, ...fields }: Record<string, unknown>): string {
+  return JSON.stringify({ timestamp: timestamp(), level, logger, message, ...fields }, plainErrors);
+}
+
+/** Errors have no enumerable fields, so JSON would make `{}` of them. */
+function plainErrors(_key: string, value: unknown): unknown {
+  return value instanceof Error ? { name: value.name, message: value.message, stack: value.stack } : value;
+}
+
+let timestampMs = 0;
+let timestampText = '';
+
+/** Now in ISO 8601, formatted once for each millisecond. */
+function timestamp(): string {
+  const now = Date.now();
+  if (now !== timestampMs) {
+    timestampMs = now;
+    timestampText = new Date(now).toISOString();
+  }
+  return timestampText;
+}

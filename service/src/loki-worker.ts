@@ -1,0 +1,29 @@
+/** The thread that ships lines to Loki: see loki-shipper.ts, which starts it and talks to it. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { LokiSender, type LokiReport, type LokiSenderOptions } from './loki-sender.ts';
+
+/** What the thread is told: lines, in memory that it gives back, or to deliver all it has without long pauses. */
+export type ToLokiWorker = { readonly buffer: ArrayBuffer; readonly length: number; readonly lines: number } | 'flush';
+
+/** What the thread tells: how things are, after each change; memory that it is done with; that a flush is done. */
+export type FromLokiWorker = { readonly report: LokiReport } | { readonly buffer: ArrayBuffer } | 'flushed';
+
+const sender = new LokiSender(workerData as LokiSenderOptions, (report) => {
+  tell({ report });
+});
+
+parentPort?.on('message', (message: ToLokiWorker) => {
+  if (message === 'flush') {
+    void sender.flush().then(() => {
+      tell('flushed');
+    });
+    return;
+  }
+  const { buffer, length, lines } = message;
+  sender.add(new Uint8Array(buffer, 0, length), lines);
+  tell({ buffer }, buffer);
+});
+
+function tell(message: FromLokiWorker, ...handedOver: ArrayBuffer[]): void {
+  parentPort?.postMessage(message, handedOver);
+}

@@ -1,0 +1,127 @@
+#!/usr/bin/env node
+/**
+ * Runs the service: the only place that reads the environment, hooks signals and exits.
+ *
+ * Exit statuses: 0 after a clean drain, 1 after a crash or a failed start, 2 for bad configuration or arguments, 3 when the
+ * drain missed its deadline, 128 + the signal's number when a second signal cut the drain short.
+ */
+import { existsSync } from 'node:fs';
+import { constants } from 'node:os';
+import { App } from './app.ts';
+import { parseArguments } from './arguments.ts';
+import { ConfigError, loadConfig, type Config } from './config.ts';
+import { describeConfig, changedOptions } from './config-docs.ts';
+import { descriptorWarning } from './descriptors.ts';
+import type { Logger } from './logger.ts';
+import { ServiceLog } from './service-log.ts';
+import { VERSION } from './version.ts';
+
+const EXIT = { clean: 0, crash: 1, usage: 2, deadline: 3 } as const;
+/** Longest wait for the last log lines to reach Loki after a crash or a second signal: then the way out is short. */
+const LOKI_HASTE_MS = 1000;
+/** Errors that no code expected, after which the drain itself is given up. */
+const MAX_UNCAUGHT = 10;
+
+let stopping = false;
+const { config, warnings } = configure();
+const log = new ServiceLog(config, 1);
+const { logger } = log;
+const app = new App({ config, logger, stdout: log.stdout, loki: log.loki });
+hookErrors();
+hookSignals();
+await start();
+
+/** Reads arguments and environment; answers `--help` and its like, and ends the process where there is nothing to run. */
+function configure(): { config: Config; warnings: readonly string[] } {
+  const asked = parseArguments(process.argv.slice(2));
+  if (asked.problem !== undefined) return exitWith(EXIT.usage, `${asked.problem}\n`, 'stderr');
+  if (asked.help) return exitWith(EXIT.clean, describeConfig(VERSION));
+  if (asked.version) return exitWith(EXIT.clean, `${VERSION}\n`);
+  // A convenience of development: in an image the environment is the deployment's alone.
+  if (process.env['NODE_ENV'] !== 'production' && existsSync('.env')) process.loadEnvFile('.env');
+  try {
+    const loaded = loadConfig(process.env);
+    if (!asked.checkConfig) return loaded;
+    const notes = loaded.warnings.map((warning) => `warning: ${warning}\n`).join('');
+    return exitWith(EXIT.clean, `${notes}The configuration is good.\n`);
+  } catch (error) {
+    if (error instanceof ConfigError) return exitWith(EXIT.usage, `${error.message}\n`, 'stderr');
+    throw error;
+  }
+}
+
+async function start(): Promise<void> {
+  logger.info('Service starts', {
+    event: 'service_starting',
+    version: VERSION,
+    node_version: process.version,
+    options: changedOptions(config),
+  });
+  for (const warning of [...warnings, ...descriptorWarning(config)])
+    logger.warn('The configuration looks wrong', { event: 'config_warning', detail: warning });
+  try {
+    const { port, adminPort } = await app.start();
+    logger.info('Service is ready', {
+      event: 'service_listening',
+      port,
+      admin_port: adminPort,
+      startup_ms: Math.round(process.uptime() * 1000),
+    });
+  } catch (error) {
+    logger.critical('Service can not start', { event: 'service_failed', error });
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    await stop(EXIT.crash, 'start failed');
+  }
+}
+
+/** The first signal drains; a second ends the process at once, with its log. */
+function hookSignals(): void {
+  let first: string | undefined;
+  const onSignal = (signal: 'SIGTERM' | 'SIGINT'): void => {
+    if (first !== undefined) {
+      void stop(128 + constants.signals[signal], `a second signal, ${signal} after ${first}`);
+      return;
+    }
+    first = signal;
+    void drainAndStop(signal, EXIT.clean);
+  };
+  process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
+}
+
+/** An error that no code expected: the process can't be trusted to go on, but its clients still get their byes. */
+function hookErrors(): void {
+  let seen = 0;
+  const onUncaught = (error: unknown): void => {
+    seen += 1;
+    if (seen > MAX_UNCAUGHT) {
+      void stop(EXIT.crash, 'too many uncaught errors');
+      return;
+    }
+    app.metrics.errors.inc({ type: 'internal' });
+    logger.critical('Uncaught error: draining', { event: 'uncaught_error', error });
+    app.lifecycle.markBroken('an uncaught error; the process drains and exits');
+    void drainAndStop('uncaught error', EXIT.crash);
+  };
+  process.on('uncaughtException', onUncaught).on('unhandledRejection', onUncaught);
+}
+
+async function drainAndStop(reason: string, status: number): Promise<void> {
+  const { clean, unfinished } = await app.drain(reason);
+  await stop(clean || status !== EXIT.clean ? status : EXIT.deadline, clean ? reason : `${reason}; ${unfinished}`);
+}
+
+/** Writes the last line and ends the process; asked again meanwhile, it does not. */
+async function stop(status: number, reason: string): Promise<void> {
+  if (stopping) return;
+  stopping = true;
+  const level: keyof Pick<Logger, 'info' | 'error'> = status === EXIT.clean ? 'info' : 'error';
+  logger[level]('Service stopped', { event: 'service_stopped', status, reason });
+  const lokiMs = config.lokiFlushSeconds * 1000;
+  await log.end(status === EXIT.clean ? lokiMs : Math.min(lokiMs, LOKI_HASTE_MS));
+  process.exit(status);
+}
+
+function exitWith(status: number, text: string, stream: 'stdout' | 'stderr' = 'stdout'): never {
+  process[stream].write(text);
+  process.exit(status);
+}

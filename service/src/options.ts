@@ -1,0 +1,422 @@
+import { parseRedisUrl, REDIS_URL_RULE, type RedisTarget } from './redis-url.ts';
+
+/**
+ * The one table of the service's options. From it come the parser (config.ts), `--help`, the table in
+ * docs/configuration.md and the chart's environment: an option is added here and nowhere else.
+ *
+ * Every option is an environment variable. Times are seconds, sizes are bytes, unless the doc says otherwise.
+ */
+export const OPTIONS = {
+  port: port('PORT', 8080, 'Port of the public listener: WebSocket, health, metrics, console. 0 takes a free one.'),
+  host: text('HOST', '', 'Address to listen on; empty means all, IPv6 and IPv4.'),
+  adminPort: port(
+    'ADMIN_PORT',
+    8081,
+    'Port of the admin listener, on 127.0.0.1 alone, which the preStop hook talks to. 0 takes a free one.',
+  ),
+  environment: text('ENVIRONMENT', 'production', 'Name of the environment, a label of the logs.'),
+
+  logLevel: choice(
+    'LOG_LEVEL',
+    ['DEBUG', 'INFO', 'WARN', 'ERROR', 'CRITICAL'],
+    'INFO',
+    'Least level that is logged. DEBUG logs the content of messages; no other level does.',
+  ),
+  logMessageSampling: integer(
+    'LOG_MESSAGE_SAMPLING',
+    1,
+    { min: 0 },
+    'messages',
+    'Log one of this many messages of a session at INFO: 1 logs each, 10 each tenth, 0 none.',
+  ),
+  logBufferBytes: integer(
+    'LOG_BUFFER_BYTES',
+    4 * 1024 * 1024,
+    { min: 65_536 },
+    'bytes',
+    'Most log lines held in memory while stdout is slow; lines beyond are dropped and counted.',
+  ),
+  warnIntervalSeconds: seconds(
+    'WARN_INTERVAL_SECONDS',
+    10,
+    { min: 0 },
+    'Least time between two WARN lines of one kind about clients over a limit; the next line says how many were left out.',
+  ),
+
+  lokiEnabled: flag('LOKI_ENABLED', false, 'Ship the log to Loki too. LOKI_URL says where it is.'),
+  lokiUrl: text(
+    'LOKI_URL',
+    '',
+    'Address of Loki, such as `http://loki:3100`, with its path if it is behind one; `/loki/api/v1/push` is added.',
+  ),
+  lokiBearerToken: secret('LOKI_BEARER_TOKEN', 0, 'Token that Loki, or the gateway before it, asks for.'),
+  lokiUsername: text('LOKI_USERNAME', '', 'User for basic authentication, with LOKI_PASSWORD.'),
+  lokiPassword: secret('LOKI_PASSWORD', 0, 'Password for basic authentication, with LOKI_USERNAME.'),
+  lokiTenantId: text('LOKI_TENANT_ID', '', 'Tenant of a Loki that has several: the header `X-Scope-OrgID`.'),
+  lokiCaFile: text(
+    'LOKI_CA_FILE',
+    '',
+    'File with the certificates, in PEM format, that an https Loki is trusted by instead of those that Node.js trusts.',
+  ),
+  lokiGzip: flag(
+    'LOKI_GZIP',
+    false,
+    'Compress what is sent to Loki to about an eighth, for about a microsecond and a half of CPU time more for each line.',
+  ),
+  lokiBufferBytes: integer(
+    'LOKI_BUFFER_BYTES',
+    4 * 1024 * 1024,
+    { min: 1_048_576 },
+    'bytes',
+    'Most bytes of lines, compressed, that wait in memory while Loki is away or slow: room for about 80,000 lines. The oldest beyond are dropped and counted.',
+  ),
+  lokiTimeoutSeconds: seconds(
+    'LOKI_TIMEOUT_SECONDS',
+    3,
+    { min: 0.1 },
+    'Time for Loki to take a push; then it is tried again. A Loki that is slower all the time needs more.',
+  ),
+  lokiRetryMaxSeconds: seconds(
+    'LOKI_RETRY_MAX_SECONDS',
+    3,
+    { min: 0.1 },
+    'Longest pause between two attempts, which begins at a quarter of a second and doubles; a Retry-After of Loki is followed up to this.',
+  ),
+  lokiFlushSeconds: seconds(
+    'LOKI_FLUSH_SECONDS',
+    2,
+    { min: 0 },
+    'Most time at the very end, after the drain, to deliver the last lines to Loki; what is left is dropped and counted.',
+  ),
+
+  consoleEnabled: flag('CONSOLE_ENABLED', true, 'Serve the console page at `/`.'),
+  allowedOrigins: list(
+    'ALLOWED_ORIGINS',
+    '*',
+    'Origins that may connect, comma-separated: `https://app.example.com`, `https://*.example.com`, `self` (the Host asked for), `*` (any). A client that sends no Origin is not a browser and is let in.',
+  ),
+  trustedProxies: list(
+    'TRUSTED_PROXIES',
+    '',
+    "Proxies whose X-Forwarded-For is believed when finding the client's address, comma-separated: addresses, CIDR blocks, `loopback`, `linklocal`, `uniquelocal`. Empty believes none.",
+  ),
+  perMessageDeflate: flag(
+    'PER_MESSAGE_DEFLATE',
+    false,
+    'Offer permessage-deflate (RFC 7692). Costs much memory for each connection.',
+  ),
+
+  maxConnections: integer(
+    'MAX_CONNECTIONS',
+    10_000,
+    { min: 1 },
+    'connections',
+    'Open connections in all; a handshake beyond gets 503. Needs as many file descriptors, and some more.',
+  ),
+  maxConnectionsPerAddress: integer(
+    'MAX_CONNECTIONS_PER_ADDRESS',
+    0,
+    { min: 0 },
+    'connections',
+    'Open connections for one client address; a handshake beyond gets 429. 0 is no limit: set it only where TRUSTED_PROXIES lets the service see real addresses.',
+  ),
+  handshakeRatePerAddress: number(
+    'HANDSHAKE_RATE_PER_ADDRESS',
+    0,
+    { min: 0 },
+    'handshakes/s',
+    'Handshakes a second for one client address, with a burst of twice as many (at least 1); beyond gets 429. 0 is no limit.',
+  ),
+  messageRate: number(
+    'MESSAGE_RATE',
+    100,
+    { min: 0 },
+    'messages/s',
+    'Messages a second for one connection (token bucket); beyond, the connection is closed with 1008. 0 is no limit.',
+  ),
+  messageBurst: integer(
+    'MESSAGE_BURST',
+    200,
+    { min: 1 },
+    'messages',
+    'Messages that a connection may send at once before MESSAGE_RATE holds it: the size of its token bucket.',
+  ),
+  maxMessageBytes: integer(
+    'MAX_MESSAGE_BYTES',
+    65_536,
+    { min: 1, max: 104_857_600 },
+    'bytes',
+    'Largest message; a larger one closes the connection with 1009.',
+  ),
+  maxBufferedBytes: integer(
+    'MAX_BUFFERED_BYTES',
+    1_048_576,
+    { min: 1024 },
+    'bytes',
+    'Most bytes waiting in the process for a client that does not read; beyond, its socket is ended.',
+  ),
+  handshakeTimeoutSeconds: seconds(
+    'HANDSHAKE_TIMEOUT_SECONDS',
+    10,
+    { min: 0.1 },
+    'Time for a client to send its whole handshake; then 408.',
+  ),
+  idleTimeoutSeconds: seconds(
+    'IDLE_TIMEOUT_SECONDS',
+    0,
+    { min: 0 },
+    'Time without a message after which a connection gets its bye and 1001. 0 is never.',
+  ),
+  heartbeatIntervalSeconds: seconds(
+    'HEARTBEAT_INTERVAL_SECONDS',
+    30,
+    { min: 0.05 },
+    'Time between two heartbeats to a client, each with a ping; a client that answered nothing from one to the next is ended. Keep it below the idle time-out of every proxy on the way (often 60 s).',
+  ),
+  maxConnectionAgeSeconds: seconds(
+    'MAX_CONNECTION_AGE_SECONDS',
+    0,
+    { min: 0 },
+    'Age, give or take 10 % at random, at which a connection gets its bye and 1001, so that pods added later fill up. 0 is never.',
+  ),
+  readinessConnectionsRatio: number(
+    'READINESS_CONNECTIONS_RATIO',
+    0,
+    { min: 0, max: 1 },
+    'ratio',
+    'Share of MAX_CONNECTIONS at which readiness fails, for example 0.95; ready again 5 points below. 0 is never. With every replica near its limit all of them leave the Service.',
+  ),
+
+  sessionTtlSeconds: seconds(
+    'SESSION_TTL',
+    86_400,
+    { min: 1 },
+    'Time that a session is kept after its last connection closed, in memory and in the shared store.',
+  ),
+  maxSessions: integer(
+    'MAX_SESSIONS',
+    1_000_000,
+    { min: 1 },
+    'sessions',
+    'Sessions held in memory, connected or not; a new session beyond gets 503, since dropping an old one would lose a count that a client was told. About 200 bytes each.',
+  ),
+
+  redisUrl: redisUrl(
+    'REDIS_URL',
+    'Redis or Valkey that all instances share sessions in; empty keeps them in memory. It may hold a password, and is never printed.',
+  ),
+  redisUsername: text('REDIS_USERNAME', '', 'User to sign in to REDIS_URL as, instead of the one in it.'),
+  redisPassword: secret('REDIS_PASSWORD', 0, 'Password to sign in to REDIS_URL with, instead of the one in it.'),
+  redisCaFile: text(
+    'REDIS_CA_FILE',
+    '',
+    'PEM file of the certificate authorities that sign the server of a rediss:// REDIS_URL; empty trusts those that Node.js knows.',
+  ),
+  sessionDurability: choice(
+    'SESSION_DURABILITY',
+    ['relaxed', 'strict'],
+    'relaxed',
+    'With REDIS_URL: `relaxed` answers at once and writes counts behind, so that a crash loses at most SESSION_FLUSH_INTERVAL of them; `strict` answers once the store has the count.',
+  ),
+  sessionFlushIntervalSeconds: seconds(
+    'SESSION_FLUSH_INTERVAL',
+    0.1,
+    { min: 0.005, max: 1 },
+    'With SESSION_DURABILITY=relaxed: time between two writes of counts to the store.',
+  ),
+  storeTimeoutSeconds: seconds(
+    'STORE_TIMEOUT_SECONDS',
+    2,
+    { min: 0.1, max: 60 },
+    'Time that a message (strict), a resume or a bye waits for the store; beyond, the client gets 1013, a bye goes without. Also the time after which a connection to the store that answers nothing is made anew.',
+  ),
+  storeMaxPending: integer(
+    'STORE_MAX_PENDING',
+    100_000,
+    { min: 1 },
+    'messages',
+    'With SESSION_DURABILITY=strict: most messages that wait for the store; a message beyond closes its connection with 1013.',
+  ),
+  readinessRequiresStore: flag(
+    'READINESS_REQUIRES_STORE',
+    false,
+    'Fail readiness while the store is away. Off, since an outage of the store would take every instance out at once.',
+  ),
+  resumeTokenKey: secret(
+    'RESUME_TOKEN_KEY',
+    32,
+    'Secret that signs the resume token of a bye, the same on every instance: a client that comes back with its token goes on from its count on any instance, without a shared store. Make one with `openssl rand -base64 32`. Empty turns the hand-over off.',
+  ),
+  resumeTokenPreviousKey: secret(
+    'RESUME_TOKEN_PREVIOUS_KEY',
+    32,
+    'The key before RESUME_TOKEN_KEY, whose tokens are still taken: set it while a new key is rolled out, drop it RESUME_TOKEN_TTL_SECONDS later.',
+  ),
+  resumeTokenTtlSeconds: seconds('RESUME_TOKEN_TTL_SECONDS', 3600, { min: 1 }, 'Time that a resume token is good for.'),
+
+  prestopMinSeconds: seconds(
+    'PRESTOP_MIN_SECONDS',
+    5,
+    { min: 0 },
+    'Least time that the preStop hook serves on, for proxies and load balancers to see that the pod is not ready.',
+  ),
+  prestopQuietSeconds: seconds(
+    'PRESTOP_QUIET_SECONDS',
+    2,
+    { min: 0 },
+    'Time without a new handshake after which the preStop hook takes it that endpoints are empty, and returns.',
+  ),
+  prestopMaxSeconds: seconds(
+    'PRESTOP_MAX_SECONDS',
+    20,
+    { min: 0 },
+    'Most time that the preStop hook waits, handshakes arriving or not.',
+  ),
+  drainSpreadSeconds: seconds(
+    'DRAIN_SPREAD_SECONDS',
+    5,
+    { min: 0 },
+    'Window over which the closes of a drain are spread, so that clients do not come back all at once. Shortened for few connections, never below 100 closes a second. 0 closes all at once.',
+  ),
+  closeTimeoutSeconds: seconds(
+    'CLOSE_TIMEOUT_SECONDS',
+    2,
+    { min: 0.05 },
+    'Time for a client to answer a close frame; then its socket is ended.',
+  ),
+  drainTimeoutSeconds: seconds(
+    'DRAIN_TIMEOUT_SECONDS',
+    10,
+    { min: 0.1 },
+    'Bound on the drain from SIGTERM to the last connection closed and every count flushed; then the process exits with status 3.',
+  ),
+  finalScrapeWaitSeconds: seconds(
+    'FINAL_SCRAPE_WAIT_SECONDS',
+    0,
+    { min: 0 },
+    'Most time, after the drain and besides DRAIN_TIMEOUT_SECONDS, to wait for one more scrape of the metrics. Set it to a bit more than the scrape interval.',
+  ),
+  retryAfterMinSeconds: seconds(
+    'RETRY_AFTER_MIN_SECONDS',
+    0.1,
+    { min: 0 },
+    'Least delay that a bye asks a client to wait before it comes back.',
+  ),
+  retryAfterMaxSeconds: seconds(
+    'RETRY_AFTER_MAX_SECONDS',
+    3,
+    { min: 0 },
+    'Most delay that a bye asks for; each client gets its own, at random between the two.',
+  ),
+} as const satisfies Record<string, Option<unknown>>;
+
+/** What one environment variable means: its rule, its default and its documentation. */
+export interface Option<T> {
+  /** Name of the environment variable. */
+  readonly name: string;
+  /** Value when the variable is not set, as one would write it. */
+  readonly fallback: string;
+  /** Unit or kind, for people: `seconds`, `bytes`, `true or false`. */
+  readonly unit: string;
+  /** Rule the value keeps, for people; empty if any value will do. */
+  readonly rule: string;
+  /** What it does, in a sentence or two. */
+  readonly doc: string;
+  /** Its value is never printed: not in the log, not in an error. */
+  readonly secret?: true;
+  /**
+   * Reads a value.
+   * @throws {RangeError} with the rule that was broken
+   */
+  readonly parse: (raw: string) => T;
+}
+
+/** Bounds of a number, both included. */
+interface Bounds {
+  readonly min: number;
+  readonly max?: number;
+}
+
+function text(name: string, fallback: string, doc: string): Option<string> {
+  return { name, fallback, unit: 'text', rule: '', doc, parse: (raw) => raw };
+}
+
+/** Text that is never printed. Empty means that it is not set. */
+function secret(name: string, minLength: number, doc: string): Option<string> {
+  const rule = minLength === 0 ? '' : `at least ${minLength} characters`;
+  const parse = (raw: string): string => {
+    if (raw !== '' && raw.length < minLength) throw new RangeError(`must be ${rule}`);
+    return raw;
+  };
+  return { name, fallback: '', unit: 'secret', rule, doc, parse, secret: true };
+}
+
+function redisUrl(name: string, doc: string): Option<RedisTarget | undefined> {
+  const parse = (raw: string): RedisTarget | undefined => (raw === '' ? undefined : parseRedisUrl(raw));
+  return { name, fallback: '', unit: 'URL', rule: REDIS_URL_RULE, doc, parse, secret: true };
+}
+
+function list(name: string, fallback: string, doc: string): Option<readonly string[]> {
+  const parse = (raw: string): string[] =>
+    raw
+      .split(',')
+      .map((item) => item.trim())
+      .filter((item) => item !== '');
+  return { name, fallback, unit: 'list', rule: '', doc, parse };
+}
+
+function flag(name: string, fallback: boolean, doc: string): Option<boolean> {
+  const rule = 'true or false';
+  const parse = (raw: string): boolean => {
+    if (/^(true|1|yes|on)$/i.test(raw)) return true;
+    if (/^(false|0|no|off)$/i.test(raw)) return false;
+    throw new RangeError(`must be ${rule}`);
+  };
+  return { name, fallback: String(fallback), unit: rule, rule, doc, parse };
+}
+
+function choice<const T extends string>(name: string, values: readonly T[], fallback: T, doc: string): Option<T> {
+  const rule = `one of ${values.join(', ')}`;
+  const parse = (raw: string): T => {
+    const value = values.find((known) => known.toLowerCase() === raw.toLowerCase());
+    if (value === undefined) throw new RangeError(`must be ${rule}`);
+    return value;
+  };
+  return { name, fallback, unit: 'name', rule, doc, parse };
+}
+
+function number(name: string, fallback: number, bounds: Bounds, unit: string, doc: string): Option<number> {
+  const rule = `a number ${range(bounds)}`;
+  const parse = (raw: string): number => numberWithin(raw, /^\d+(\.\d+)?$/, bounds, rule);
+  return { name, fallback: String(fallback), unit, rule, doc, parse };
+}
+
+function integer(name: string, fallback: number, bounds: Bounds, unit: string, doc: string): Option<number> {
+  const rule = `a whole number ${range(bounds)}`;
+  const parse = (raw: string): number => numberWithin(raw, /^\d+$/, bounds, rule);
+  return { name, fallback: String(fallback), unit, rule, doc, parse };
+}
+
+/** Times are at most 2^31-1 ms (Node.js' longest timer), about 24 days. */
+function seconds(name: string, fallback: number, bounds: Bounds, doc: string): Option<number> {
+  return number(name, fallback, { max: 2_147_483, ...bounds }, 'seconds', doc);
+}
+
+function port(name: string, fallback: number, doc: string): Option<number> {
+  return integer(name, fallback, { min: 0, max: 65_535 }, 'port', doc);
+}
+
+function range({ min, max }: Bounds): string {
+  return max === undefined ? `of at least ${min}` : `from ${min} to ${max}`;
+}
+
+function numberWithin(
+  raw: string,
+  shape: RegExp,
+  { min, max = Number.MAX_SAFE_INTEGER }: Bounds,
+  rule: string,
+): number {
+  const value = shape.test(raw) ? Number(raw) : NaN;
+  if (!(value >= min && value <= max)) throw new RangeError(`must be ${rule}`);
+  return value;
+}

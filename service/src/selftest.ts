@@ -1,0 +1,187 @@
+#!/usr/bin/env node
+/**
+ * Checks a running service from outside, as `helm test` does: each pod by its own address (ready, healthy, metrics served,
+ * messages counted, a session resumed), then the way clients take. One line a check; exit status 0 if all are well, 1 if not,
+ * 2 for bad arguments.
+ *
+ *   node selftest.js --service http://name:8080 [--pods http://headless-name:8080] [--shared] [--timeout 60]
+ *
+ * `--pods` is a name that resolves to every pod: in memory, a session lives on one pod, so resuming can be checked there alone.
+ * Without it the service's own address is taken for the only one. `--shared` says that all pods share sessions, so that one
+ * resumed the way clients take goes on as well, whatever pod it meets. `--timeout` is the most seconds for all of it.
+ */
+import { randomUUID } from 'node:crypto';
+import { lookup } from 'node:dns/promises';
+import { on, once } from 'node:events';
+import { isIPv6 } from 'node:net';
+import { parseArgs } from 'node:util';
+import { WebSocket } from 'ws';
+import { WEBSOCKET_PATH } from './protocol.ts';
+import type { ReadinessReport } from './readiness.ts';
+
+/** Time for one answer, in milliseconds. */
+const ANSWER_MS = 5000;
+
+const { service, pods, shared, timeoutSeconds } = readArguments();
+setTimeout(() => {
+  print(false, `everything within ${timeoutSeconds} s`, 'the time is up');
+  process.exit(1);
+}, timeoutSeconds * 1000).unref();
+process.exitCode = (await checkAll()) ? 0 : 1;
+
+async function checkAll(): Promise<boolean> {
+  const results: boolean[] = [];
+  const serving: URL[] = [];
+  const found = await check(`addresses of ${pods.hostname}`, async () => {
+    for (const pod of await addresses(pods)) if (!(await isDraining(pod))) serving.push(pod);
+    if (serving.length === 0) throw new Error('no pod serves');
+    return serving.map((pod) => pod.host).join(', ');
+  });
+  results.push(found);
+  for (const pod of serving) {
+    results.push(await check(`${pod.host} is ready`, () => expectReady(pod)));
+    results.push(await check(`${pod.host} is healthy`, () => expectHealthy(pod)));
+    results.push(await check(`${pod.host} counts and resumes, and its metrics tell`, () => expectCounting(pod)));
+  }
+  const session = randomUUID();
+  results.push(await check(`${service.host} accepts a WebSocket and counts`, () => countTo(service, session, [1, 2])));
+  if (shared) results.push(await check(`${service.host} resumes on any pod`, () => countTo(service, session, [3, 4])));
+  return results.every((well) => well);
+}
+
+async function expectReady(pod: URL): Promise<string> {
+  const { status, text } = await get(pod, '/readyz/');
+  const { ready } = JSON.parse(text) as ReadinessReport;
+  if (status !== 200 || !ready) throw new Error(`/readyz/ answered ${status} ${text}`);
+  return '/readyz/ answered 200';
+}
+
+async function expectHealthy(pod: URL): Promise<string> {
+  const { status, text } = await get(pod, '/healthz/');
+  if (status !== 200) throw new Error(`/healthz/ answered ${status} ${text}`);
+  return '/healthz/ answered 200';
+}
+
+/** Others may use the pod at the same time: the counter grows by this test's messages at least. */
+async function expectCounting(pod: URL): Promise<string> {
+  const before = await messagesTotal(pod);
+  const session = randomUUID();
+  await countTo(pod, session, [1, 2, 3]);
+  await countTo(pod, session, [4, 5]);
+  const grown = (await messagesTotal(pod)) - before;
+  if (grown < 5) throw new Error(`websocket_messages_total grew by ${grown}, though 5 messages were counted`);
+  return '1 2 3, and after coming back 4 5';
+}
+
+async function messagesTotal(pod: URL): Promise<number> {
+  const { status, text } = await get(pod, '/metrics/');
+  const value = /^websocket_messages_total (\S+)$/m.exec(text)?.[1];
+  if (status !== 200 || value === undefined)
+    throw new Error(`/metrics/ answered ${status} without websocket_messages_total`);
+  return Number(value);
+}
+
+/** Connects with a session, sends as many messages as counts are expected, and closes. */
+async function countTo(base: URL, session: string, expected: readonly number[]): Promise<string> {
+  const url = new URL(`${WEBSOCKET_PATH}?session_id=${session}`, base);
+  url.protocol = base.protocol === 'https:' ? 'wss:' : 'ws:';
+  const socket = new WebSocket(url, { handshakeTimeout: ANSWER_MS });
+  const signal = AbortSignal.timeout(ANSWER_MS);
+  const messages = on(socket, 'message', { signal });
+  try {
+    await once(socket, 'open', { signal });
+    for (const count of expected) {
+      socket.send('selftest');
+      await expectCount(messages, count);
+    }
+    socket.close(1000);
+    const [code] = (await once(socket, 'close', { signal })) as [number];
+    if (code !== 1000) throw new Error(`the close was answered with ${code}, not 1000`);
+    return expected.join(' ');
+  } finally {
+    socket.terminate();
+  }
+}
+
+/** A heartbeat may come in between: it carries `ts`, not a count. */
+async function expectCount(messages: AsyncIterator<unknown[]>, count: number): Promise<void> {
+  for (;;) {
+    const next = await messages.next();
+    if (next.done === true) throw new Error(`the connection closed before the count of ${count}`);
+    const text = String(next.value[0]);
+    const reply = JSON.parse(text) as { count?: number; ts?: string };
+    if (reply.ts !== undefined) continue;
+    if (reply.count !== count) throw new Error(`the reply was ${text}, not a count of ${count}`);
+    return;
+  }
+}
+
+async function addresses(base: URL): Promise<URL[]> {
+  const found = await lookup(base.hostname.replace(/^\[|\]$/g, ''), { all: true });
+  return found.map(({ address }) => {
+    const pod = new URL(base);
+    pod.hostname = isIPv6(address) ? `[${address}]` : address;
+    return pod;
+  });
+}
+
+/** A pod that drains is not to be tested; one that does not answer is, and fails. */
+async function isDraining(pod: URL): Promise<boolean> {
+  try {
+    return (JSON.parse((await get(pod, '/readyz/')).text) as ReadinessReport).shutting_down;
+  } catch {
+    return false;
+  }
+}
+
+async function get(base: URL, path: string): Promise<{ status: number; text: string }> {
+  const response = await fetch(new URL(path, base), { signal: AbortSignal.timeout(ANSWER_MS) });
+  return { status: response.status, text: await response.text() };
+}
+
+/** Runs a check and prints how it went. @returns whether it went well */
+async function check(what: string, run: () => Promise<string>): Promise<boolean> {
+  try {
+    print(true, what, await run());
+    return true;
+  } catch (error) {
+    print(false, what, reasonOf(error));
+    return false;
+  }
+}
+
+/** `fetch` says only "fetch failed"; its cause says why. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
+}
+
+function print(well: boolean, what: string, detail: string): void {
+  process.stdout.write(`${well ? 'ok    ' : 'FAILED'} ${what}: ${detail}\n`);
+}
+
+function readArguments(): { service: URL; pods: URL; shared: boolean; timeoutSeconds: number } {
+  try {
+    const { values } = parseArgs({
+      options: {
+        service: { type: 'string' },
+        pods: { type: 'string' },
+        shared: { type: 'boolean', default: false },
+        timeout: { type: 'string', default: '60' },
+      },
+    });
+    if (values.service === undefined)
+      throw new Error('--service is missing, for example --service http://localhost:8080');
+    const timeoutSeconds = Number(values.timeout);
+    if (!(timeoutSeconds > 0)) throw new Error(`--timeout ${values.timeout} must be a number of seconds`);
+    return {
+      service: new URL(values.service),
+      pods: new URL(values.pods ?? values.service),
+      shared: values.shared,
+      timeoutSeconds,
+    };
+  } catch (error) {
+    process.stderr.write(`selftest: ${reasonOf(error)}\n`);
+    process.exit(2);
+  }
+}

@@ -1,0 +1,47 @@
+import type { Config } from './config.ts';
+import { LineSink } from './line-sink.ts';
+import { LineWriter } from './line-writer.ts';
+import { createServiceLogger, type Logger } from './logger.ts';
+import { lokiSenderOptions } from './loki-options.ts';
+import { LokiReports } from './loki-reports.ts';
+import { LokiShipper } from './loki-shipper.ts';
+
+/** Longest wait for the last lines to be read by whoever reads stdout. */
+const STDOUT_FLUSH_MS = 1000;
+
+/** The service's log, from the logger to where its lines go. */
+export class ServiceLog {
+  readonly logger: Logger;
+  readonly stdout: LineWriter;
+  /** Only with LOKI_ENABLED. */
+  readonly loki: LokiShipper | undefined;
+  readonly #sink: LineSink;
+
+  /** @param fd where lines are written, 1 for stdout */
+  constructor(config: Config, fd: number) {
+    this.stdout = new LineWriter(fd, config.logBufferBytes);
+    this.loki = config.lokiEnabled ? new LokiShipper(lokiSenderOptions(config)) : undefined;
+    this.#sink = new LineSink(this.stdout, ...(this.loki === undefined ? [] : [this.loki]));
+    this.logger = createServiceLogger(this.#sink, config.logLevel);
+    if (this.loki !== undefined) new LokiReports(this.loki, this.logger.named('chat.loki'));
+  }
+
+  /** Waits, for a second at most, until every line so far is written. */
+  async written(): Promise<void> {
+    this.#sink.handOut();
+    await this.stdout.flush(STDOUT_FLUSH_MS);
+  }
+
+  /**
+   * Lets the last lines arrive. Those that Loki did not take in time are told of in one more line, on stdout, where they all stand.
+   * @param lokiMs longest wait for Loki
+   */
+  async end(lokiMs: number): Promise<void> {
+    const { loki } = this;
+    await Promise.all([this.written(), loki?.flush(lokiMs)]);
+    const lost = (await loki?.close()) ?? 0;
+    if (lost === 0) return;
+    this.logger.warn('The last log lines did not reach Loki', { event: 'loki_lines_lost', lines: lost });
+    await this.written();
+  }
+}

@@ -1,0 +1,42 @@
+import { createHash } from 'node:crypto';
+
+/**
+ * Applies one batch of a writer, atomically (a script runs alone, and is replicated as a whole).
+ *
+ * KEYS[1] is the writer's own: it holds `sequence:results` of the last batch applied. A batch that comes again, since its reply
+ * was lost on the way, is answered with those results and not applied twice: so counts told stay exact even if another writer
+ * added meanwhile. The other keys are sessions.
+ *
+ * ARGV: sequence, seconds that sessions live, seconds that the writer's key lives; then for each session the count that the
+ * writer knows the store had, and what to add. The larger of known and stored is what is added to: a store that lost data
+ * (restarted empty, failed over to a replica that was behind) never sets a count back below what a process knows.
+ *
+ * Everything is read and computed before the first write, so that nothing can fail between two writes.
+ */
+export const APPLY_BATCH = `
+local last = redis.call('GET', KEYS[1])
+if last then
+  local colon = string.find(last, ':', 1, true)
+  if tonumber(string.sub(last, 1, colon - 1)) >= tonumber(ARGV[1]) then
+    return string.sub(last, colon + 1)
+  end
+end
+local stored = redis.call('MGET', unpack(KEYS, 2))
+local counts = {}
+for i = 1, #stored do
+  local count = math.max(tonumber(stored[i] or '0') or 0, tonumber(ARGV[2 + 2 * i])) + tonumber(ARGV[3 + 2 * i])
+  counts[i] = string.format('%.0f', count)
+end
+local results = table.concat(counts, ',')
+redis.call('SET', KEYS[1], ARGV[1] .. ':' .. results, 'EX', ARGV[3])
+for i = 1, #counts do
+  if counts[i] ~= '0' then redis.call('SET', KEYS[i + 1], counts[i], 'EX', ARGV[2]) end
+end
+return results
+`;
+
+/** The name under which a server keeps the script (EVALSHA). */
+export const APPLY_BATCH_SHA = createHash('sha1').update(APPLY_BATCH).digest('hex');
+
+/** Most sessions in a batch: a script holds the server, and Lua's `unpack` has a limit (about 8,000). */
+export const MAX_BATCH_SESSIONS = 1000;

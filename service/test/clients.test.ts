@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { describe, it } from 'node:test';
+import { TOOLS } from '../../scripts/tools.ts';
+import { startApp } from './support/app.ts';
+import { ServiceProcess } from './support/process.ts';
+
+describe('Node.js’ own WebSocket', () => {
+  it('counts, resumes, and sees bye and 1001', async (t) => {
+    const { url, app } = await startApp(t);
+    const id = '0b8f1b5e-6f0a-4b2e-8f6e-000000000001';
+    const first = new WebSocket(`${url}?session_id=${id}`);
+    await once(first, 'open');
+    assert.deepEqual(await exchange(first, 'one'), { count: 1 });
+    assert.deepEqual(await exchange(first, 'zwei: ü'), { count: 2 });
+    first.close(1000);
+    await once(first, 'close');
+    const second = new WebSocket(`${url}?session_id=${id}`);
+    await once(second, 'open');
+    assert.deepEqual(await exchange(second, 'three'), { count: 3 });
+    const said = received(second);
+    const closed = once(second, 'close') as Promise<[CloseEvent]>;
+    await app.drain('test');
+    const bye = (await said) as Record<string, unknown>;
+    assert.deepEqual([bye['bye'], bye['total'], bye['session_id']], [true, 3, id]);
+    const [{ code, wasClean }] = await closed;
+    assert.deepEqual([code, wasClean], [1001, true]);
+  });
+
+  it('sees 1003 for binary data', async (t) => {
+    const { url } = await startApp(t);
+    const socket = new WebSocket(url);
+    await once(socket, 'open');
+    socket.send(new Uint8Array([1, 2, 3]));
+    const [{ code }] = (await once(socket, 'close')) as [CloseEvent];
+    assert.equal(code, 1003);
+  });
+});
+
+describe('Python’s websockets', () => {
+  const python = TOOLS.pythonWebsockets.find();
+  it(
+    'counts, fragments, pings, resumes, and sees every close code',
+    { skip: python === undefined && 'python3 with websockets is missing' },
+    async (t) => {
+      const service = await ServiceProcess.start(t, {
+        MAX_MESSAGE_BYTES: '1000',
+        MESSAGE_RATE: '50',
+        MESSAGE_BURST: '20',
+      });
+      const script = new URL('support/websockets_client.py', import.meta.url).pathname;
+      const child = spawn(python ?? '', [script, service.url, service.origin], { stdio: ['ignore', 'pipe', 'pipe'] });
+      let errors = '';
+      child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
+      const [first] = (await once(child.stdout, 'data')) as [Buffer];
+      assert.equal(first.toString().trim(), 'ready for the drain');
+      service.signal('SIGTERM');
+      const [status] = (await once(child, 'close')) as [number];
+      assert.equal(status, 0, errors);
+      assert.equal((await service.exited).status, 0);
+    },
+  );
+});
+
+interface CloseEvent {
+  readonly code: number;
+  readonly wasClean: boolean;
+}
+
+async function exchange(socket: WebSocket, text: string): Promise<unknown> {
+  const reply = received(socket);
+  socket.send(text);
+  return reply;
+}
+
+async function received(socket: WebSocket): Promise<unknown> {
+  const [event] = (await once(socket, 'message')) as [{ data: string }];
+  return JSON.parse(event.data);
+}

@@ -1,0 +1,260 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { describe, it, type TestContext } from 'node:test';
+import { LineSink } from '../src/line-sink.ts';
+import { LineWriter } from '../src/line-writer.ts';
+import { LOG_EVENTS } from '../src/log-events.ts';
+import { connectionFields, createServiceLogger } from '../src/logger.ts';
+import { parseLines, startApp, type LogLine } from './support/app.ts';
+import { Client } from './support/client.ts';
+import { ServiceProcess } from './support/process.ts';
+
+describe('The log of one session', () => {
+  it('followed by its session_id, tells its whole story', async (t) => {
+    const { url, log } = await startApp(t);
+    const id = randomUUID();
+    const client = await Client.open(`${url}?session_id=${id}`, { headers: { 'X-Request-Id': 'trace-1' } });
+    await client.count('hello');
+    await client.count('é');
+    client.socket.send(Buffer.from('binary'));
+    await client.closed;
+    const again = await Client.open(`${url}?session_id=${id}`);
+    await again.close();
+    const story = await until(async () => {
+      const lines = (await log()).filter((line) => line['session_id'] === id);
+      return lines.length === 7 ? lines : undefined;
+    });
+    assert.deepEqual(
+      story.map((line) => line.event),
+      [
+        'websocket_connected',
+        'websocket_message_received',
+        'websocket_message_received',
+        'websocket_client_error',
+        'websocket_disconnected',
+        'websocket_connected',
+        'websocket_disconnected',
+      ],
+    );
+    const [connected, , second, error, disconnected, resumed, left] = story as [
+      LogLine,
+      LogLine,
+      LogLine,
+      LogLine,
+      LogLine,
+      LogLine,
+      LogLine,
+    ];
+    assert.deepEqual(
+      [connected['request_id'], connected['resumed'], connected['client_ip'], connected.level],
+      ['trace-1', false, '127.0.0.1', 'INFO'],
+    );
+    assert.deepEqual([second['message_count'], second['message_length']], [2, 2]);
+    assert.deepEqual([error.level, error['reason']], ['WARN', 'binary_message']);
+    assert.deepEqual(
+      [disconnected['code'], disconnected['initiator'], disconnected['reason'], disconnected['message_count']],
+      [1003, 'server', 'binary_message', 2],
+    );
+    assert.ok((disconnected['duration_ms'] as number) > 0);
+    assert.deepEqual([resumed['resumed'], resumed['message_count']], [true, 2]);
+    assert.deepEqual([left['code'], left['initiator'], left['reason']], [1000, 'client', 'client']);
+  });
+});
+
+describe('A line', () => {
+  it('of a counted message has the guide’s fields, with their types', async (t) => {
+    const { url, log } = await startApp(t);
+    await (await Client.open(url)).count('x'.repeat(128));
+    const line = await until(async () => (await log()).find(({ event }) => event === 'websocket_message_received'));
+    const types = Object.fromEntries(Object.entries(line).map(([name, value]) => [name, typeof value]));
+    assert.deepEqual(types, {
+      timestamp: 'string',
+      level: 'string',
+      logger: 'string',
+      message: 'string',
+      event: 'string',
+      request_id: 'string',
+      session_id: 'string',
+      client_ip: 'string',
+      message_count: 'number',
+      message_length: 'number',
+      duration_ms: 'number',
+    });
+    assert.equal(line['logger'], 'chat.consumers');
+    assert.match(String(line['message']), /^WebSocket /);
+    assert.equal(line['message_length'], 128);
+    assert.match(String(line['timestamp']), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+  });
+
+  it('of a counted message, put together by hand, is what winston would have written', async (t) => {
+    const { sink, lines } = openSink(t);
+    const logger = createServiceLogger(sink, 'INFO', 'chat.consumers');
+    const address = '2001:db8::1';
+    logger.messageReceived({
+      connection: connectionFields('id "quoted"', 'abc', address),
+      count: 5,
+      length: 128,
+      durationMs: 12.34567,
+    });
+    logger.info('WebSocket message received', {
+      event: 'websocket_message_received',
+      request_id: 'id "quoted"',
+      session_id: 'abc',
+      client_ip: address,
+      message_count: 5,
+      message_length: 128,
+      duration_ms: 12.346,
+    });
+    const texts = (await lines()).map((text) => text.replace(/"timestamp":"[^"]+"/, ''));
+    assert.equal(texts.length, 2);
+    assert.equal(texts[0], texts[1]);
+  });
+
+  it('keeps the types of numbers and dates, and the stack of an error', async (t) => {
+    const { sink, lines } = openSink(t);
+    const when = new Date('2024-01-15T10:30:00.123Z');
+    createServiceLogger(sink, 'INFO').error('Failed', {
+      event: 'http_error',
+      ratio: 0.5,
+      when,
+      error: new TypeError('why'),
+    });
+    const [line] = (await lines()).map((text) => JSON.parse(text) as Record<string, unknown>);
+    assert.equal(line?.['ratio'], 0.5);
+    assert.equal(line?.['when'], when.toISOString());
+    assert.match((line?.['error'] as { stack: string }).stack, /TypeError: why/);
+  });
+
+  it('has an event of the documented set', async (t) => {
+    const { url, app, log } = await startApp(t);
+    await (await Client.open(url)).close();
+    await app.drain('test');
+    for (const { event } of await log()) assert.ok(event in LOG_EVENTS, event);
+  });
+
+  it('never holds the content of a message, but at DEBUG', async (t) => {
+    for (const level of ['INFO', 'DEBUG']) {
+      const { url, log } = await startApp(t, { LOG_LEVEL: level });
+      await (await Client.open(url)).count('my secret');
+      await until(async () => (await log()).find(({ event }) => event === 'websocket_message_received'));
+      assert.equal(JSON.stringify(await log()).includes('my secret'), level === 'DEBUG');
+    }
+  });
+
+  it('of a message is left out below INFO and as sampling asks', async (t) => {
+    for (const [env, expected] of [
+      [{ LOG_LEVEL: 'WARN' }, []],
+      [{ LOG_MESSAGE_SAMPLING: '0' }, []],
+      [{ LOG_MESSAGE_SAMPLING: '3' }, [3, 6, 9]],
+    ] as const) {
+      const { url, log } = await startApp(t, env);
+      const client = await Client.open(url);
+      for (let sent = 0; sent < 10; sent += 1) await client.count();
+      const counts = (await log())
+        .filter(({ event }) => event === 'websocket_message_received')
+        .map((line) => line['message_count']);
+      assert.deepEqual(counts, expected);
+    }
+  });
+});
+
+describe('Lines', () => {
+  it('all arrive, whole and in order, at any rate', async (t) => {
+    const { sink, writer, lines } = openSink(t, 64 * 1024 * 1024);
+    const logger = createServiceLogger(sink, 'INFO');
+    for (let count = 1; count <= 50_000; count += 1)
+      logger.messageReceived({ connection: '"a":1', count, length: 1, durationMs: 0 });
+    const counts = (await lines()).map((text) => (JSON.parse(text) as { message_count: number }).message_count);
+    assert.equal(counts.length, 50_000);
+    assert.ok(counts.every((count, index) => count === index + 1));
+    assert.deepEqual(writer.counts, { shipped: 50_000, dropped: { buffer_full: 0, broken: 0 } });
+  });
+
+  it('beyond the buffer of a reader that does not read are dropped and counted; the loop is not held', async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'wmc-fifo-'));
+    t.after(() => {
+      rmSync(folder, { recursive: true });
+    });
+    const path = join(folder, 'fifo');
+    execFileSync('mkfifo', [path]);
+    const reader = spawn('sleep', ['60'], { stdio: [openSync(path, 'r+'), 'ignore', 'ignore'] });
+    t.after(() => reader.kill('SIGKILL'));
+    const writer = new LineWriter(openSync(path, 'w'), 100_000);
+    const sink = new LineSink(writer);
+    const startedAt = performance.now();
+    for (let line = 0; line < 10_000; line += 1) sink.write('x'.repeat(99));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.ok(performance.now() - startedAt < 2000);
+    assert.equal(writer.counts.dropped.buffer_full, 9000);
+    // Whoever reads at last gets what was kept.
+    const late = spawn('cat', [path], { stdio: ['ignore', 'pipe', 'ignore'] });
+    t.after(() => late.kill('SIGKILL'));
+    await sink.flush(5000);
+    assert.equal(writer.counts.shipped, 1000);
+  });
+
+  it('after stdout broke (EPIPE) are dropped and counted, and the service serves on', async (t) => {
+    const service = await ServiceProcess.start(t);
+    service.child.stdout?.destroy();
+    const client = await Client.open(service.url);
+    for (let count = 1; count <= 50; count += 1) assert.equal(await client.count(), count);
+    const dropped = await until(
+      async () => (await service.scrape()).sum('websocket_log_lines_dropped_total', 'broken') || undefined,
+    );
+    assert.ok(dropped >= 1);
+    service.signal('SIGTERM');
+    assert.equal((await client.bye()).total, 50);
+    assert.deepEqual(await service.exited, { status: 0, signal: null });
+  });
+
+  it('to a file arrive to the last one before the exit', async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'wmc-log-'));
+    t.after(() => {
+      rmSync(folder, { recursive: true });
+    });
+    const file = join(folder, 'log');
+    const fd = openSync(file, 'w');
+    const main = new URL('../src/main.ts', import.meta.url).pathname;
+    const child = spawn(process.execPath, [main], {
+      env: { PATH: process.env['PATH'], PORT: '0', ADMIN_PORT: '0', NODE_ENV: 'production' },
+      stdio: ['ignore', fd, 'inherit'],
+    });
+    closeSync(fd);
+    await until(async () => readFileSync(file, 'utf8').includes('service_listening') || undefined);
+    child.kill('SIGTERM');
+    await once(child, 'exit');
+    assert.equal(parseLines(readFileSync(file, 'utf8')).at(-1)?.event, 'service_stopped');
+  });
+});
+
+function openSink(
+  t: TestContext,
+  maxBytes = 1_000_000,
+): { sink: LineSink; writer: LineWriter; lines: () => Promise<string[]> } {
+  const folder = mkdtempSync(join(tmpdir(), 'wmc-log-'));
+  t.after(() => {
+    rmSync(folder, { recursive: true });
+  });
+  const file = join(folder, 'log');
+  const writer = new LineWriter(openSync(file, 'w'), maxBytes);
+  const sink = new LineSink(writer);
+  const lines = async (): Promise<string[]> => {
+    await sink.flush(5000);
+    return readFileSync(file, 'utf8').split('\n').slice(0, -1);
+  };
+  return { sink, writer, lines };
+}
+
+/** Asks again until there is an answer. */
+async function until<T>(ask: () => Promise<T | undefined>): Promise<T> {
+  for (;;) {
+    const answer = await ask();
+    if (answer !== undefined) return answer;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}

@@ -1,0 +1,273 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { describe, it } from 'node:test';
+import { ADMIN_HEADER } from '../../src/admin.ts';
+import { Client } from '../support/client.ts';
+import { ServiceProcess, runToEnd } from '../support/process.ts';
+import { ask, handshake, OPCODE, RawClient } from '../support/raw-client.ts';
+
+describe('SIGTERM', () => {
+  for (const signal of ['SIGTERM', 'SIGINT'] as const)
+    it(`${signal === 'SIGINT' ? 'or SIGINT ' : ''}gives every client its bye with its total, then 1001, and ends with 0`, async (t) => {
+      const service = await ServiceProcess.start(t, { RETRY_AFTER_MIN_SECONDS: '0.5', RETRY_AFTER_MAX_SECONDS: '2' });
+      const clients = await Promise.all(Array.from({ length: 20 }, () => Client.open(service.url)));
+      await Promise.all(clients.flatMap((client, index) => Array.from({ length: index }, () => client.count())));
+      service.signal(signal);
+      for (const [index, client] of clients.entries()) {
+        const bye = await client.bye();
+        assert.deepEqual(Object.keys(bye), ['bye', 'total', 'session_id', 'retry_after_ms']);
+        assert.equal(bye.total, index);
+        assert.ok(bye.retry_after_ms >= 500 && bye.retry_after_ms <= 2000);
+        assert.deepEqual(await client.closed, { code: 1001, reason: 'drain' });
+      }
+      assert.deepEqual(await service.exited, { status: 0, signal: null });
+      assert.deepEqual(
+        service.log.filter(({ logger }) => logger === 'chat.service').map(({ event }) => event),
+        [
+          'service_starting',
+          'service_listening',
+          'drain_started',
+          'drain_closing',
+          'drain_finished',
+          'service_stopped',
+        ],
+      );
+    });
+
+  it('without connections ends at once', async (t) => {
+    const service = await ServiceProcess.start(t);
+    const signalledAt = performance.now();
+    service.signal('SIGTERM');
+    assert.equal((await service.exited).status, 0);
+    assert.ok(performance.now() - signalledAt < 1500);
+  });
+
+  it('spreads the closes over the window, each client with a delay of its own', async (t) => {
+    const service = await ServiceProcess.start(t, { DRAIN_SPREAD_SECONDS: '1' });
+    const clients = await Promise.all(Array.from({ length: 200 }, () => Client.open(service.url)));
+    service.signal('SIGTERM');
+    await service.event('drain_closing');
+    const startedAt = performance.now();
+    const closes = await Promise.all(
+      clients.map(async (client) => {
+        const { retry_after_ms } = await client.bye();
+        return { at: performance.now() - startedAt, retry_after_ms };
+      }),
+    );
+    const tenths = new Array<number>(10).fill(0);
+    for (const { at } of closes) tenths[Math.min(9, Math.max(0, Math.floor(at / 100)))]! += 1;
+    assert.ok(Math.max(...tenths) < 80, `closes in each tenth of the window: ${tenths.join(' ')}`);
+    assert.ok(new Set(closes.map(({ retry_after_ms }) => retry_after_ms)).size > 150);
+    assert.equal((await service.exited).status, 0);
+  });
+
+  it('refuses new connections with 503 while it closes the old ones, and stays alive for probes', async (t) => {
+    const service = await ServiceProcess.start(t, { CLOSE_TIMEOUT_SECONDS: '3' });
+    const deaf = await openDeaf(service);
+    service.signal('SIGTERM');
+    await service.event('drain_closing');
+    const answer = await ask(service.port, handshake());
+    assert.deepEqual([answer.status, answer.body['error']], [503, 'draining']);
+    assert.ok(Number(answer.headers['retry-after']) >= 1);
+    assert.equal((await fetch(`${service.origin}/healthz/`)).status, 200);
+    const ready = await fetch(`${service.origin}/readyz/`);
+    assert.deepEqual([ready.status, ((await ready.json()) as Record<string, unknown>)['status']], [503, 'draining']);
+    deaf.socket.destroy();
+    assert.equal((await service.exited).status, 0);
+  });
+
+  it('answers every message that had arrived before its bye, and counts none after it', async (t) => {
+    const service = await ServiceProcess.start(t, { MESSAGE_RATE: '0', DRAIN_SPREAD_SECONDS: '0.5' });
+    const clients = await Promise.all(Array.from({ length: 100 }, () => Client.open(service.url)));
+    let sending = true;
+    const senders = clients.map(async (client) => {
+      while (sending && client.socket.readyState === client.socket.OPEN) {
+        for (let burst = 0; burst < 5; burst += 1) client.socket.send('message');
+        await new Promise((resolve) => setTimeout(resolve, 2));
+      }
+    });
+    await Promise.all(clients.map((client) => client.messages.next((message) => message['count'] === 50)));
+    service.signal('SIGTERM');
+    for (const client of clients) {
+      const { total } = await client.bye();
+      // A heartbeat may have come in between.
+      const counts = client.messages.left.flatMap(({ count }) => (count === undefined ? [] : [count as number]));
+      assert.equal(Math.max(...counts), total, 'the last count told is the bye’s total');
+      assert.equal(counts.length, total - 1, 'each count is told once (the 50th was taken)');
+      assert.equal((await client.closed).code, 1001);
+    }
+    sending = false;
+    await Promise.all(senders);
+    assert.equal((await service.exited).status, 0);
+  });
+
+  it('cuts a client that does not answer its close frame, in time, and says so', async (t) => {
+    const service = await ServiceProcess.start(t, { CLOSE_TIMEOUT_SECONDS: '0.3', FINAL_SCRAPE_WAIT_SECONDS: '10' });
+    const deaf = await openDeaf(service);
+    const polite = await Client.open(service.url);
+    service.signal('SIGTERM');
+    await polite.closed;
+    await deaf.ended;
+    await service.event('drain_finished');
+    const metrics = await service.scrape();
+    assert.equal(metrics.value('websocket_drain_connections_total{outcome="cut"}'), 1);
+    assert.equal(metrics.value('websocket_drain_connections_total{outcome="closed"}'), 1);
+    assert.equal((await service.exited).status, 0);
+  });
+
+  it('twice ends at once with 128 + 15 and the reason logged last', async (t) => {
+    const service = await ServiceProcess.start(t, { CLOSE_TIMEOUT_SECONDS: '8', DRAIN_SPREAD_SECONDS: '0' });
+    await openDeaf(service);
+    service.signal('SIGTERM');
+    await service.event('drain_closing');
+    service.signal('SIGTERM');
+    assert.deepEqual(await service.exited, { status: 143, signal: null });
+    const last = service.log.at(-1);
+    assert.deepEqual([last?.event, last?.['reason']], ['service_stopped', 'a second signal, SIGTERM after SIGTERM']);
+  });
+
+  it('that can not be done within the deadline ends with 3, and says what was left', async (t) => {
+    const service = await ServiceProcess.start(t, {
+      DRAIN_TIMEOUT_SECONDS: '0.5',
+      CLOSE_TIMEOUT_SECONDS: '0.3',
+      DRAIN_SPREAD_SECONDS: '0.1',
+    });
+    // Frozen for longer than the deadline, the process can not have closed anything in time.
+    const client = await Client.open(service.url);
+    client.socket.pause();
+    service.signal('SIGTERM');
+    await service.event('drain_closing');
+    service.signal('SIGSTOP');
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    service.signal('SIGCONT');
+    assert.equal((await service.exited).status, 3);
+    const missed = service.log.find(({ event }) => event === 'drain_deadline_missed');
+    assert.equal(missed?.level, 'ERROR');
+    assert.match(String(missed?.['unfinished']), /1 of 1 connections left$/);
+    assert.deepEqual([service.log.at(-1)?.event, service.log.at(-1)?.['status']], ['service_stopped', 3]);
+  });
+});
+
+describe('After the drain', () => {
+  it('the process stays until it has been scraped once more, and the scrape has the whole drain’s time', async (t) => {
+    const service = await ServiceProcess.start(t, { FINAL_SCRAPE_WAIT_SECONDS: '30' });
+    const client = await Client.open(service.url);
+    service.signal('SIGTERM');
+    await client.closed;
+    await service.event('drain_finished');
+    const metrics = await service.scrape();
+    const seconds = metrics.value('websocket_shutdown_time_seconds');
+    assert.ok(seconds > 0 && seconds < 5, `the drain took ${seconds} s`);
+    assert.equal(metrics.value('websocket_active_connections'), 0);
+    assert.equal((await service.event('final_scrape'))['scraped'], true);
+    assert.equal((await service.exited).status, 0);
+  });
+
+  it('the wait for a scrape that never comes is bounded', async (t) => {
+    const service = await ServiceProcess.start(t, { FINAL_SCRAPE_WAIT_SECONDS: '0.3' });
+    service.signal('SIGTERM');
+    const line = await service.event('final_scrape');
+    assert.equal(line['scraped'], false);
+    assert.ok((line['seconds'] as number) >= 0.29);
+    assert.equal((await service.exited).status, 0);
+  });
+});
+
+describe('The preStop hook', () => {
+  it('fails readiness at once, serves on, and returns at its lower bound when nothing arrives', async (t) => {
+    const service = await ServiceProcess.start(t, { PRESTOP_MIN_SECONDS: '0.6', PRESTOP_QUIET_SECONDS: '0.2' });
+    const client = await Client.open(service.url);
+    const hook = runHook(service);
+    await service.event('drain_started');
+    assert.equal((await fetch(`${service.origin}/readyz/`)).status, 503);
+    assert.equal(await client.count(), 1);
+    assert.equal(await (await Client.open(service.url)).count(), 1, 'one who still arrives is served');
+    const { status, stderr } = await hook;
+    assert.equal(status, 0);
+    assert.match(stderr, /"ended_by":"quiet"/);
+    const waited = Number(/"waited_seconds":([\d.]+)/.exec(stderr)?.[1]);
+    assert.ok(waited >= 0.6 && waited < 1.2, `it waited ${waited} s`);
+    assert.equal(client.socket.readyState, client.socket.OPEN, 'the hook closes nothing');
+  });
+
+  it('waits for arrivals to stop', async (t) => {
+    const service = await ServiceProcess.start(t, { PRESTOP_MIN_SECONDS: '0.1', PRESTOP_QUIET_SECONDS: '0.5' });
+    const hook = runHook(service);
+    await service.event('drain_started');
+    for (let arrival = 0; arrival < 5; arrival += 1) {
+      await Client.open(service.url);
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+    const lastArrivalAt = performance.now();
+    const { stderr } = await hook;
+    assert.match(stderr, /"ended_by":"quiet"/);
+    assert.ok(performance.now() - lastArrivalAt > 200);
+  });
+
+  it('never waits beyond its upper bound, whatever arrives', async (t) => {
+    const service = await ServiceProcess.start(t, {
+      PRESTOP_MIN_SECONDS: '0.1',
+      PRESTOP_QUIET_SECONDS: '0.5',
+      PRESTOP_MAX_SECONDS: '1',
+    });
+    const hook = runHook(service);
+    await service.event('drain_started');
+    const arrivals = setInterval(() => new Client(service.url), 100);
+    const { stderr } = await hook;
+    clearInterval(arrivals);
+    assert.match(stderr, /"waited_seconds":1(\.\d+)?,"ended_by":"limit"/);
+  });
+
+  it('ends early when the signal comes first', async (t) => {
+    const service = await ServiceProcess.start(t, { PRESTOP_MIN_SECONDS: '15' });
+    const hook = runHook(service);
+    await service.event('drain_started');
+    service.signal('SIGTERM');
+    const { status, stderr } = await hook;
+    assert.deepEqual([status, /"ended_by":"(\w+)"/.exec(stderr)?.[1]], [0, 'closing']);
+    assert.equal((await service.exited).status, 0);
+  });
+
+  it('says what is wrong and fails when no service answers', async () => {
+    const { status, stderr } = await runToEnd({ ADMIN_PORT: '1' }, [], 'prestop.ts');
+    assert.equal(status, 1);
+    assert.match(stderr, /^prestop: the service did not answer on its admin port: .*ECONNREFUSED/);
+  });
+
+  it('can not be set off by a page in a browser, nor by another path or method', async (t) => {
+    const service = await ServiceProcess.start(t);
+    const admin = `http://127.0.0.1:${service.adminPort}`;
+    assert.equal((await fetch(`${admin}/drain`, { method: 'POST' })).status, 403);
+    assert.equal((await fetch(`${admin}/drain`, { headers: { [ADMIN_HEADER]: 'x' } })).status, 405);
+    assert.equal((await fetch(`${admin}/`, { method: 'POST', headers: { [ADMIN_HEADER]: 'x' } })).status, 404);
+    assert.equal(
+      (await fetch(`${service.origin}/drain`, { method: 'POST', headers: { [ADMIN_HEADER]: 'x' } })).status,
+      404,
+    );
+    assert.equal((await fetch(`${service.origin}/readyz/`)).status, 200);
+  });
+});
+
+describe('A session', () => {
+  it('loses no count that its client was told when the process is drained in the middle of it', async (t) => {
+    const service = await ServiceProcess.start(t, { MESSAGE_RATE: '0' });
+    const id = randomUUID();
+    const clients = await Promise.all([0, 1].map(() => Client.open(`${service.url}?session_id=${id}`)));
+    await Promise.all(clients.flatMap((client) => Array.from({ length: 25 }, () => client.count())));
+    service.signal('SIGTERM');
+    for (const client of clients) assert.equal((await client.bye()).total, 50);
+  });
+});
+
+/** Runs the preStop hook as Kubernetes does: a program in the same container, with the same environment. */
+function runHook(service: ServiceProcess): ReturnType<typeof runToEnd> {
+  return runToEnd({ ADMIN_PORT: String(service.adminPort) }, [], 'prestop.ts');
+}
+
+/** A client that answers nothing, not even a close frame. */
+async function openDeaf(service: ServiceProcess): Promise<RawClient> {
+  const client = await RawClient.open(service.port);
+  client.send(OPCODE.text, 'hello');
+  await client.until((text) => text.includes('count'));
+  return client;
+}

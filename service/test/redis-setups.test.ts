@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { StoreUnavailableError } from '../src/sessions.ts';
+import { freePort, RedisServer, type Cleanup } from './support/redis.ts';
+import { openStore } from './support/shared-store.ts';
+import { countMany, countOnce, newId } from './support/store-battery.ts';
+
+describe('A Cluster of three', () => {
+  it('counts sessions on all of its nodes', async (t) => {
+    const args = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000'];
+    const nodes = [];
+    for (let node = 0; node < 3; node += 1) nodes.push(await RedisServer.start(t, args));
+    const addresses = nodes.map(({ port }) => `127.0.0.1:${port}`);
+    execFileSync('redis-cli', ['--cluster', 'create', ...addresses, '--cluster-yes'], { timeout: 30_000 });
+    const url = `redis+cluster://${addresses.slice(0, 2).join(',')}`;
+    const store = openStore(t, url, { timeoutSeconds: 10 });
+    const ids = Array.from({ length: 100 }, newId);
+    for (const expected of [1, 2])
+      for (const count of await Promise.all(ids.map((id) => countOnce(store, id)))) assert.equal(count, expected);
+    for (const node of nodes) assert.ok(Number(node.cli('DBSIZE')) > 0, 'each node holds some');
+  });
+});
+
+describe('Sentinels', () => {
+  it('are asked for the master, and again after a failover: no count goes back', async (t) => {
+    const master = await RedisServer.start(t);
+    const replica = await RedisServer.start(t, ['--replicaof', '127.0.0.1', String(master.port)]);
+    const sentinel = await startSentinel(t, master.port);
+    const url = `redis+sentinel://127.0.0.1:${sentinel.port}/main`;
+    const store = openStore(t, url, { timeoutSeconds: 15 });
+    const { session } = await store.open(newId());
+    assert.equal((await countMany(store, session, 5)).at(-1), 5);
+    while (!sentinel.cli('SENTINEL', 'replicas', 'main').includes(String(replica.port)))
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    await master.kill();
+    assert.equal(await store.add(session), 6);
+    assert.equal(replica.cli('ROLE').split('\n')[0], 'master');
+  });
+});
+
+describe('A server over TLS, with a password', () => {
+  it('is trusted by the authority of REDIS_CA_FILE, and by no other', async (t) => {
+    const folder = temporaryFolder(t);
+    const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'certificate.pem')];
+    const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'];
+    const request = [
+      'req',
+      '-x509',
+      '-newkey',
+      'rsa:2048',
+      '-nodes',
+      '-days',
+      '2',
+      '-keyout',
+      key,
+      '-out',
+      certificate,
+    ];
+    execFileSync('openssl', [...request, ...subject], { stdio: 'pipe' });
+    const tls = await freePort();
+    const files = ['--tls-cert-file', certificate, '--tls-key-file', key, '--tls-ca-cert-file', certificate];
+    const options = ['--tls-port', String(tls), '--tls-auth-clients', 'no', '--requirepass', 'a secret', ...files];
+    await RedisServer.start(t, options);
+    const url = `rediss://:a%20secret@localhost:${tls}`;
+    const store = openStore(t, url, { caFile: certificate });
+    const id = newId();
+    assert.equal(await countOnce(store, id), 1);
+    assert.equal(await countOnce(store, id), 2);
+    const stranger = openStore(t, url, { timeoutSeconds: 0.3 });
+    await assert.rejects(async () => stranger.open(id), StoreUnavailableError);
+  });
+});
+
+function temporaryFolder(t: Cleanup): string {
+  const folder = mkdtempSync(join(tmpdir(), 'wmc-redis-setup-'));
+  t.after(() => {
+    rmSync(folder, { recursive: true, force: true });
+  });
+  return folder;
+}
+
+async function startSentinel(t: Cleanup, port: number): Promise<RedisServer> {
+  const folder = temporaryFolder(t);
+  const file = join(folder, 'sentinel.conf');
+  const own = await freePort();
+  writeFileSync(
+    file,
+    `port ${own}\nbind 127.0.0.1\nsentinel monitor main 127.0.0.1 ${port} 1\nsentinel down-after-milliseconds main 500\nsentinel failover-timeout main 3000\n`,
+  );
+  return RedisServer.startSentinel(t, file, own);
+}

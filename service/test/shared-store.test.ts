@@ -1,0 +1,190 @@
+import assert from 'node:assert/strict';
+import { after, describe, it } from 'node:test';
+import { MemoryStore } from '../src/memory-store.ts';
+import { StoreUnavailableError, type SessionId } from '../src/sessions.ts';
+import { LossyProxy, RedisServer } from './support/redis.ts';
+import { openStore, until } from './support/shared-store.ts';
+import { countMany, countOnce, newId, storeBattery } from './support/store-battery.ts';
+
+const redis = await RedisServer.start({ after });
+
+storeBattery('A store in memory', (t) => {
+  const store = new MemoryStore({ ttlSeconds: 60, maxSessions: 1000 });
+  t.after(() => store.close());
+  return store;
+});
+for (const durability of ['relaxed', 'strict'] as const)
+  storeBattery(`A ${durability} store in Redis`, (t) => openStore(t, redis.url, { durability }));
+
+for (const durability of ['relaxed', 'strict'] as const)
+  describe(`Two processes with a ${durability} store`, () => {
+    it('that hold one session at once lose and double nothing', async (t) => {
+      const stores = [1, 2, 3].map(() => openStore(t, redis.url, { durability }));
+      const id = newId();
+      await Promise.all(
+        stores.map(async (store) => {
+          const { session } = await store.open(id);
+          for (let round = 0; round < 20; round += 1) await countMany(store, session, 5);
+          store.release(session);
+          await store.flush();
+        }),
+      );
+      assert.equal((await openStore(t, redis.url).open(id)).session.count, 300);
+    });
+
+    it('never tell a client less than the other told it, though both hold the session', async (t) => {
+      const [here, there] = [openStore(t, redis.url, { durability }), openStore(t, redis.url, { durability })];
+      const id = newId();
+      const halfOpen = (await here.open(id)).session;
+      assert.equal(await here.add(halfOpen), 1);
+      await here.flush();
+      const moved = (await there.open(id)).session;
+      assert.equal((await countMany(there, moved, 5)).at(-1), 6);
+      there.release(moved);
+      await there.flush();
+      assert.equal(await countOnce(here, id), 7);
+    });
+  });
+
+describe('A session in Redis', () => {
+  it('expires by its time, which each use begins anew', async (t) => {
+    const store = openStore(t, redis.url, { ttlSeconds: 30 });
+    const id = newId();
+    await countOnce(store, id);
+    const key = keyOf(id);
+    redis.cli('EXPIRE', key, '5');
+    await countOnce(store, id);
+    await store.flush();
+    assert.ok(Number(redis.cli('TTL', key)) > 25);
+    redis.cli('DEL', key);
+    assert.equal((await store.open(id)).resumed, false);
+  });
+});
+
+describe('A reply lost on the way', () => {
+  it('does not count twice, and the counts told are exact though another process added meanwhile', async (t) => {
+    const proxy = await LossyProxy.start(t, redis.port);
+    const store = openStore(t, `redis://127.0.0.1:${proxy.port}`);
+    const other = openStore(t, redis.url);
+    const id = newId();
+    const { session } = await store.open(id);
+    const { session: elsewhere } = await other.open(id);
+    let expected = 0;
+    for (let round = 0; round < 10; round += 1) {
+      proxy.lose = 1;
+      const counting = countMany(store, session, 3);
+      await until(() => proxy.lost === round + 1);
+      assert.equal(await other.add(elsewhere), expected + 4);
+      assert.deepEqual(await counting, [expected + 1, expected + 2, expected + 3]);
+      expected += 4;
+    }
+    assert.equal(await store.add(session), expected + 1);
+  });
+});
+
+describe('A store that was away', () => {
+  for (const durability of ['relaxed', 'strict'] as const) {
+    it(`${durability}, killed and restarted empty, is told what is known here: no count goes back`, async (t) => {
+      const own = await RedisServer.start(t);
+      const store = openStore(t, own.url, { durability });
+      const id = newId();
+      const { session } = await store.open(id);
+      await countMany(store, session, 5);
+      await store.flush();
+      await own.kill();
+      await own.restart();
+      await until(() => store.health.up && own.cli('GET', keyOf(id)) === '5');
+      assert.equal(await store.add(session), 6);
+      await store.flush();
+      assert.equal((await openStore(t, own.url).open(id)).session.count, 6);
+    });
+
+    it(`${durability}, frozen for a while, has everything afterwards and nothing twice`, async (t) => {
+      const own = await RedisServer.start(t);
+      const store = openStore(t, own.url, { durability, timeoutSeconds: 0.6 });
+      const id = newId();
+      const { session } = await store.open(id);
+      assert.equal(await store.add(session), 1);
+      own.signal('SIGSTOP');
+      const counting = Promise.allSettled([1, 2].map(async () => store.add(session)));
+      await until(() => store.errors.some((error) => error.endsWith('timeout')));
+      own.signal('SIGCONT');
+      const told = (await counting).flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+      await store.flush();
+      const count = (await openStore(t, own.url).open(id)).session.count;
+      assert.equal(count, 3, 'what was in flight is there once');
+      if (durability === 'relaxed') assert.deepEqual(told, [2, 3]);
+    });
+  }
+
+  it('relaxed goes on counting, and writes everything when it is back', async (t) => {
+    const own = await RedisServer.start(t);
+    const store = openStore(t, own.url, { durability: 'relaxed' });
+    const { session } = await store.open(newId());
+    await own.kill();
+    assert.equal((await countMany(store, session, 500)).at(-1), 500);
+    await until(() => !store.health.up);
+    assert.equal(store.health.pendingMessages, 500);
+    await own.restart();
+    await store.flush();
+    assert.deepEqual(store.health, { up: true, pendingMessages: 0, pendingSessions: 0 });
+    assert.equal(own.cli('GET', keyOf(session.id)), '500');
+  });
+
+  it('strict gives up who waits too long, and takes no more than its bound', async (t) => {
+    const own = await RedisServer.start(t);
+    const store = openStore(t, own.url, { timeoutSeconds: 0.3, maxPending: 10 });
+    const { session } = await store.open(newId());
+    own.signal('SIGSTOP');
+    const waiting = Promise.allSettled(Array.from({ length: 10 }, async () => store.add(session)));
+    assert.throws(() => store.add(session), StoreUnavailableError);
+    for (const one of await waiting)
+      assert.ok(one.status === 'rejected' && one.reason instanceof StoreUnavailableError);
+    own.signal('SIGCONT');
+  });
+
+  it('refuses to open a session that it can not read, rather than begin at 0; a new one it can open', async (t) => {
+    const own = await RedisServer.start(t);
+    const store = openStore(t, own.url, { timeoutSeconds: 0.3, durability: 'relaxed' });
+    const id = newId();
+    await countOnce(store, id);
+    await store.flush();
+    await own.kill();
+    await assert.rejects(async () => store.open(id), StoreUnavailableError);
+    const { session } = await store.open(newId(), { fresh: true });
+    assert.equal(await store.add(session), 1);
+    await own.restart();
+    await store.flush();
+    assert.equal(store.size, 1, 'what could not be opened is not held');
+  });
+});
+
+describe('What a server refuses', () => {
+  const cases = [
+    ['out_of_memory', ['CONFIG', 'SET', 'maxmemory', '1'], ['CONFIG', 'SET', 'maxmemory', '0']],
+    ['read_only', ['REPLICAOF', '127.0.0.1', '1'], ['REPLICAOF', 'NO', 'ONE']],
+    // A paused server answers no one, not even who would end the pause.
+    ['timeout', ['CLIENT', 'PAUSE', '1500', 'ALL'], ['PING']],
+  ] as const;
+  for (const [reason, fault, repair] of cases)
+    it(`for ${reason} is tried again until it is taken, once`, async (t) => {
+      const own = await RedisServer.start(t);
+      const store = openStore(t, own.url, { durability: 'relaxed', timeoutSeconds: 0.5 });
+      const { session } = await store.open(newId());
+      assert.equal(await store.add(session), 1);
+      await store.flush();
+      own.cli(...fault);
+      assert.equal(await store.add(session), 2);
+      await until(() => store.errors.includes(`write ${reason}`));
+      own.cli(...repair);
+      await store.flush();
+      assert.equal(own.cli('GET', keyOf(session.id)), '2');
+    });
+});
+
+/** The key of a session: found, since its bucket is the store's affair. */
+function keyOf(id: SessionId): string {
+  let hash = 0;
+  for (const character of id) hash = (hash * 31 + character.charCodeAt(0)) | 0;
+  return `wmc:{b${(hash ^ (hash >>> 16)) & 63}}:${id}`;
+}

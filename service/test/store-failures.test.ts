@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { MemoryStore } from '../src/memory-store.ts';
+import { StoreUnavailableError, type OpenedSession, type Session, type SessionId } from '../src/sessions.ts';
+import { startApp } from './support/app.ts';
+import { Client } from './support/client.ts';
+import { ask, handshake } from './support/raw-client.ts';
+
+/** A memory store that fails as it is told to, and answers as late as a store over a network. */
+class FailingStore extends MemoryStore {
+  failure: Error | undefined;
+
+  constructor() {
+    super({ ttlSeconds: 60, maxSessions: 100 });
+  }
+
+  override open(id: SessionId): OpenedSession {
+    // A real store over a network answers later; the interface allows both.
+    return Promise.resolve().then(() => {
+      if (this.failure !== undefined) throw this.failure;
+      return super.open(id);
+    }) as unknown as OpenedSession;
+  }
+
+  override add(session: Session): number {
+    if (this.failure !== undefined) throw this.failure;
+    return super.add(session);
+  }
+}
+
+describe('A store that is away', () => {
+  it('closes the connection of a message with 1013 and a delay; the count is not lost', async (t) => {
+    const store = new FailingStore();
+    const { url, scrape } = await startApp(t, {}, { store });
+    const client = await Client.open(`${url}?session_id=6f1f7a5e-0000-4000-8000-000000000001`);
+    assert.equal(await client.count(), 1);
+    store.failure = new StoreUnavailableError('the store is away');
+    client.socket.send('lost?');
+    const closed = await client.closed;
+    assert.equal(closed.code, 1013);
+    assert.match(closed.reason, /^retry_after_ms=\d+$/);
+    store.failure = undefined;
+    const again = await Client.open(`${url}?session_id=6f1f7a5e-0000-4000-8000-000000000001`);
+    assert.equal(await again.count(), 2);
+    const metrics = await scrape();
+    assert.equal(metrics.value('websocket_errors_total{type="store"}'), 1);
+    assert.equal(metrics.value('websocket_messages_rejected_total{reason="store"}'), 1);
+    assert.equal(metrics.value('websocket_connections_closed_total{code="1013",initiator="server"}'), 1);
+  });
+
+  it('lets a handshake in only to close it with 1013: a browser could not see a refused one', async (t) => {
+    const store = new FailingStore();
+    const { url, scrape } = await startApp(t, {}, { store });
+    store.failure = new StoreUnavailableError('the store is away');
+    const closed = await new Client(url).closed;
+    assert.equal(closed.code, 1013);
+    assert.match(closed.reason, /^retry_after_ms=\d+$/);
+    assert.equal((await scrape()).value('websocket_errors_total{type="store"}'), 1);
+  });
+});
+
+describe('An error that no code expected', () => {
+  it('while counting closes that one connection with 1011, and is logged as ERROR with its stack', async (t) => {
+    const store = new FailingStore();
+    const { url, scrape, log } = await startApp(t, {}, { store });
+    const other = await Client.open(url);
+    const client = await Client.open(url);
+    store.failure = new TypeError('a bug');
+    client.socket.send('hello');
+    assert.equal((await client.closed).code, 1011);
+    store.failure = undefined;
+    assert.equal(await other.count(), 1);
+    const metrics = await scrape();
+    assert.equal(metrics.value('websocket_errors_total{type="internal"}'), 1);
+    const line = (await log()).find(({ event }) => event === 'websocket_internal_error');
+    assert.equal(line?.level, 'ERROR');
+    assert.match((line['error'] as { stack: string }).stack, /a bug/);
+  });
+
+  it('while opening a session is answered with 500', async (t) => {
+    const store = new FailingStore();
+    const { port } = await startApp(t, {}, { store });
+    store.failure = new TypeError('a bug');
+    const answer = await ask(port, handshake());
+    assert.equal(answer.status, 500);
+    assert.equal(answer.body['error'], 'internal');
+    assert.ok(!String(answer.body['message']).includes('a bug'), 'a client is not told of our insides');
+  });
+});

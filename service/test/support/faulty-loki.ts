@@ -1,0 +1,135 @@
+import { once } from 'node:events';
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { TestContext } from 'node:test';
+import { Inbox } from './inbox.ts';
+import { decodePush, type PushedLine } from './push-decoder.ts';
+
+/**
+ * What is wrong with it: a status that it answers, or
+ *  - `hang`: takes requests and never answers
+ *  - `cut`: ends the connection in the middle of a body
+ *  - `swallow`: stores what is pushed and ends the connection without an answer
+ */
+export type Fault = 'none' | 'hang' | 'cut' | 'swallow' | 400 | 401 | 429 | 500 | 503;
+
+/** A push that came. */
+interface Push {
+  readonly headers: IncomingHttpHeaders;
+  readonly fault: Fault;
+  /** When, on `performance.now`'s clock. */
+  readonly at: number;
+}
+
+/** A server with Loki's push and query API, which can be told to fail. What it stores are the lines of pushes that it answered. */
+export class FaultyLoki {
+  fault: Fault = 'none';
+  /** Headers that go with every answer of a fault. */
+  faultHeaders: Readonly<Record<string, string>> = {};
+  /** Whether it can be asked what it has. If not, it answers 404. */
+  readable = true;
+  /** Lines that it stored, in the order in which they came. */
+  readonly lines: PushedLine[] = [];
+  /** Pushes with lines, whatever became of them, for those who wait for one. */
+  readonly pushes = new Inbox<Push>();
+  readonly #server: Server;
+  #port = 0;
+
+  private constructor(tls?: { key: string; cert: string }) {
+    const handle = (request: IncomingMessage, response: ServerResponse): void => {
+      void this.#handle(request, response);
+    };
+    this.#server = tls === undefined ? createServer(handle) : createSecureServer(tls, handle);
+  }
+
+  /** Starts one, which ends with the test. */
+  static async start(t: Pick<TestContext, 'after'>, tls?: { key: string; cert: string }): Promise<FaultyLoki> {
+    const loki = new FaultyLoki(tls);
+    await loki.up();
+    t.after(() => loki.down());
+    return loki;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
+  get secureUrl(): string {
+    return `https://localhost:${this.#port}`;
+  }
+
+  /** Listens, on the port that it had before. */
+  async up(): Promise<void> {
+    this.#server.listen(this.#port, '127.0.0.1');
+    await once(this.#server, 'listening');
+    this.#port = (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Listens no more: connections are refused. */
+  async down(): Promise<void> {
+    if (!this.#server.listening) return;
+    this.#server.close();
+    this.#server.closeAllConnections();
+    await once(this.#server, 'close');
+  }
+
+  /** Ends the fault: connections that hang are left alone, as a broken network leaves them. */
+  mend(): void {
+    this.fault = 'none';
+  }
+
+  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { fault } = this;
+    request.on('error', () => undefined);
+    if (fault === 'cut') {
+      request.once('data', () => request.socket.destroy());
+      return;
+    }
+    const body = await bodyOf(request);
+    const lines = request.method === 'POST' ? decodePush(body, request.headers['content-encoding']) : [];
+    if (lines.length > 0) this.pushes.put({ headers: request.headers, fault, at: performance.now() });
+    if (fault === 'hang') return;
+    if (typeof fault === 'number') {
+      response.writeHead(fault, this.faultHeaders).end('as the test wants it');
+      return;
+    }
+    if (request.method === 'GET') {
+      this.#answerQuery(new URL(request.url ?? '', this.url), response);
+      return;
+    }
+    this.lines.push(...lines);
+    if (fault === 'swallow') request.socket.destroy();
+    else response.writeHead(204).end();
+  }
+
+  #answerQuery({ searchParams }: URL, response: ServerResponse): void {
+    if (!this.readable) {
+      response.writeHead(404).end();
+      return;
+    }
+    const start = BigInt(searchParams.get('start') ?? 0);
+    const end = BigInt(searchParams.get('end') ?? 0);
+    const found = this.lines.filter(({ nanoseconds }) => nanoseconds >= start && nanoseconds < end);
+    const values = found.map(({ nanoseconds, line }) => [String(nanoseconds), line]);
+    response.end(
+      JSON.stringify({ status: 'success', data: { resultType: 'streams', result: [{ stream: {}, values }] } }),
+    );
+  }
+}
+
+async function bodyOf(request: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  try {
+    for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
+  } catch {
+    // The client gave up.
+  }
+  return Buffer.concat(chunks);
+}

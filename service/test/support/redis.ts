@@ -1,0 +1,156 @@
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, connect, type AddressInfo, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** What a test needs to be able to end something after itself: a test's context, or a suite's `after`. */
+export interface Cleanup {
+  readonly after: (work: () => void | Promise<void>) => void;
+}
+
+/** A real redis-server as a process of its own, without persistence unless asked for. */
+export class RedisServer {
+  readonly port: number;
+  readonly #args: readonly string[];
+  readonly #program: string;
+  #child: ChildProcess;
+
+  private constructor(child: ChildProcess, port: number, args: readonly string[], program: string) {
+    this.#child = child;
+    this.port = port;
+    this.#args = args;
+    this.#program = program;
+  }
+
+  /** Starts a server on a free port, and waits until it takes commands. */
+  static async start(t: Cleanup, args: readonly string[] = [], program = 'redis-server'): Promise<RedisServer> {
+    const port = await freePort();
+    const folder = mkdtempSync(join(tmpdir(), 'wmc-redis-'));
+    const all = ['--port', String(port), '--dir', folder, '--save', '', '--bind', '127.0.0.1', ...args];
+    const server = new RedisServer(await launch(program, all), port, all, program);
+    t.after(() => {
+      server.#child.kill('SIGKILL');
+      rmSync(folder, { recursive: true, force: true });
+    });
+    return server;
+  }
+
+  /** Starts a Sentinel from its configuration file, which names its port. */
+  static async startSentinel(t: Cleanup, file: string, port: number): Promise<RedisServer> {
+    const sentinel = new RedisServer(await launch('redis-sentinel', [file]), port, [file], 'redis-sentinel');
+    t.after(() => {
+      sentinel.#child.kill('SIGKILL');
+    });
+    return sentinel;
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}`;
+  }
+
+  /** Runs a command by redis-cli, and gives what it prints. */
+  cli(...args: string[]): string {
+    return execFileSync('redis-cli', ['-p', String(this.port), ...args], { encoding: 'utf8', timeout: 10_000 }).trim();
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** Kills it, and waits until it is gone. */
+  async kill(): Promise<void> {
+    const gone = once(this.#child, 'exit');
+    this.#child.kill('SIGKILL');
+    await gone;
+  }
+
+  /** Starts it again on the same port: empty, unless it persists. */
+  async restart(): Promise<void> {
+    this.#child = await launch(this.#program, this.#args);
+  }
+}
+
+/** A TCP proxy that can lose what a server replies: the bytes arrive, the answer does not, and the connection ends. */
+export class LossyProxy {
+  readonly port: number;
+  /** How many more answers are lost. Only answers to what is sent from now on count. */
+  lose = 0;
+  /** Answers lost so far. */
+  lost = 0;
+
+  private constructor(port: number) {
+    this.port = port;
+  }
+
+  static async start(t: Cleanup, target: number): Promise<LossyProxy> {
+    const sockets = new Set<Socket>();
+    const server = createServer();
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const proxy = new LossyProxy((server.address() as AddressInfo).port);
+    server.on('connection', (client) => {
+      const upstream = connect(target, '127.0.0.1');
+      for (const socket of [client, upstream]) {
+        sockets.add(socket);
+        socket
+          .on('error', () => undefined)
+          .on('close', () => {
+            sockets.delete(socket);
+            client.destroy();
+            upstream.destroy();
+          });
+      }
+      let losing = false;
+      client.on('data', (data: Buffer) => {
+        if (proxy.lose > 0 && data.includes('EVALSHA')) losing = true;
+        upstream.write(data);
+      });
+      upstream.on('data', (data: Buffer) => {
+        if (!losing) {
+          client.write(data);
+          return;
+        }
+        proxy.lose -= 1;
+        proxy.lost += 1;
+        client.destroy();
+      });
+    });
+    t.after(() => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    });
+    return proxy;
+  }
+}
+
+/** A port that no one listens on now. */
+export async function freePort(): Promise<number> {
+  // A Cluster's bus takes the port + 10,000, so it must be low enough.
+  for (;;) {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    server.close();
+    await once(server, 'close');
+    if (port < 55_000) return port;
+  }
+}
+
+async function launch(program: string, args: readonly string[]): Promise<ChildProcess> {
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  await new Promise<void>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', () => {
+      reject(new Error(`${program} ended:\n${output}`));
+    });
+    child.stdout.on('data', (chunk: Buffer) => {
+      output += chunk.toString();
+      if (/Ready to accept connections|Sentinel ID is/.test(output)) resolve();
+    });
+  });
+  child.removeAllListeners('exit');
+  return child;
+}

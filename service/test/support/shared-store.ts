@@ -1,0 +1,36 @@
+import type { RedisStoreOptions } from '../../src/redis-store.ts';
+import { RedisStore } from '../../src/redis-store.ts';
+import { parseRedisUrl } from '../../src/redis-url.ts';
+import type { Cleanup } from './redis.ts';
+
+/** A store on a Redis, with short times, which ends with the test. */
+export function openStore(
+  t: Cleanup,
+  url: string,
+  options: Partial<RedisStoreOptions> = {},
+): RedisStore & { readonly errors: string[] } {
+  const errors: string[] = [];
+  const store = new RedisStore({
+    target: parseRedisUrl(url),
+    caFile: '',
+    durability: 'strict',
+    ttlSeconds: 60,
+    flushIntervalSeconds: 0.02,
+    timeoutSeconds: 2,
+    maxPending: 1000,
+    maxSessions: 100_000,
+    observer: {
+      done: () => undefined,
+      available: () => undefined,
+      failed: (operation, reason) => errors.push(`${operation} ${reason}`),
+    },
+    ...options,
+  });
+  t.after(() => store.close());
+  return Object.assign(store, { errors });
+}
+
+/** Waits until something is so, looking once a loop turn. */
+export async function until(so: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await so())) await new Promise((resolve) => setTimeout(resolve, 5));
+}
