@@ -1,0 +1,96 @@
+#!/usr/bin/env node
+/**
+ * Runs the load test: the only place that reads the command line, hooks signals and exits. Exit statuses are in options.ts.
+ */
+import { writeFileSync } from 'node:fs';
+import { VERSION } from '../../service/src/version.ts';
+import { checkAssertion } from './asserts.ts';
+import { WorkerLostError } from './crew.ts';
+import { parseOptions, usage, type Command, type ExitStatus, type Settings } from './options.ts';
+import { Progress } from './progress.ts';
+import { renderReport } from './report.ts';
+import type { Result } from './result.ts';
+import { run, type RunOutcome } from './run.ts';
+import { listScenarios } from './scenarios.ts';
+import { summarize } from './summary.ts';
+import { UsageError } from './usage-error.ts';
+import { judge } from './verdict.ts';
+
+const stop = new AbortController();
+process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+// A reader of our output that goes away, such as head, must not end the run with a stack trace.
+process.stdout.on('error', () => undefined);
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(args: readonly string[]): Promise<ExitStatus> {
+  try {
+    const command = parseOptions(args);
+    if ('print' in command) {
+      process.stdout.write(textOf(command.print));
+      return 0;
+    }
+    return await runAndReport(command.run);
+  } catch (error) {
+    if (error instanceof UsageError) {
+      process.stderr.write(`${error.message}\n`);
+      return 2;
+    }
+    if (error instanceof WorkerLostError) {
+      process.stderr.write(`${error.message}\n`);
+      return 1;
+    }
+    throw error;
+  }
+}
+
+async function runAndReport(settings: Settings): Promise<ExitStatus> {
+  checkWritable(settings.report);
+  const progress = new Progress(settings.json ? process.stderr : process.stdout, settings.sockets);
+  let result: Result;
+  try {
+    result = resultOf(settings, await run(settings, progress, stop.signal));
+  } finally {
+    progress.end();
+  }
+  if (settings.report !== undefined) writeFileSync(settings.report, renderReport(result));
+  process.stdout.write(settings.json ? `${JSON.stringify(result, null, 2)}\n` : summarize(result));
+  if (settings.report !== undefined && !settings.json) process.stdout.write(`Report written to ${settings.report}\n`);
+  if (!result.verdict.passed) return 1;
+  return result.interrupted ? 130 : 0;
+}
+
+function resultOf(settings: Settings, { outcome, timeline }: RunOutcome): Result {
+  const assertions = settings.assertions.map((assertion) => checkAssertion(assertion, outcome));
+  return {
+    schema: 1,
+    version: VERSION,
+    settings: settings.written,
+    verdict: judge(outcome, assertions),
+    assertions,
+    ...outcome,
+    timeline,
+  };
+}
+
+/** Finds out before the run, not after it, that the report can't be written. */
+function checkWritable(path: string | undefined): void {
+  if (path === undefined) return;
+  try {
+    writeFileSync(path, '');
+  } catch (error) {
+    throw new UsageError(
+      `--report ${JSON.stringify(path)} can not be written: ${(error as NodeJS.ErrnoException).code ?? String(error)}.`,
+    );
+  }
+}
+
+function textOf(print: Extract<Command, { print: unknown }>['print']): string {
+  if (print === 'help') return usage();
+  return print === 'version' ? `${VERSION}\n` : listScenarios();
+}
+
+/** The first signal ends the run in order, with its report; a second one ends the process. */
+function onSignal(): void {
+  if (stop.signal.aborted) process.exit(130);
+  stop.abort();
+}

@@ -1,0 +1,124 @@
+import { Histogram, type HistogramDelta } from './histogram.ts';
+import type { ViolationKind } from './count-ledger.ts';
+
+/** What is counted, with what each means. All sums since the start of the run. */
+export const COUNTERS = {
+  attempts: 'connection attempts',
+  opened: 'connections opened',
+  openedUncertain: 'attempts that the service may have accepted, though the client saw no answer',
+  reconnects: 'connections opened by a session that had been connected before',
+  sent: 'messages sent that the service should count',
+  replied: 'counts told',
+  badSent: 'messages sent that the service should refuse',
+  missed: 'messages that were due while their socket was not connected, and so not sent',
+  unanswered: 'messages without an answer when their connection ended',
+  countedUnanswered: 'of those, counted all the same, as later counts told',
+  heartbeats: 'heartbeats received',
+  byes: 'byes received',
+  errors: 'errors, of any kind',
+  lost: 'counts or messages lost',
+  violations: 'counts told wrongly',
+} as const;
+
+/** A key of {@link COUNTERS}. */
+export type CounterName = keyof typeof COUNTERS;
+
+/** Sums by name. */
+export type Counters = Record<CounterName, number>;
+
+/** A count told wrongly, and to whom. */
+export interface Violation {
+  readonly kind: ViolationKind;
+  readonly sessionId: string;
+  /** Seconds since the start of the run. */
+  readonly atSeconds: number;
+  readonly amount: number;
+  readonly detail: string;
+}
+
+/** What one process saw; sums since the start, histograms and violations since the last one. */
+export interface TallyReport {
+  readonly counters: Counters;
+  readonly errorsByKind: Readonly<Record<string, number>>;
+  readonly closesByCode: Readonly<Record<string, number>>;
+  readonly violationsByKind: Readonly<Partial<Record<ViolationKind, number>>>;
+  readonly violations: readonly Violation[];
+  readonly reply: HistogramDelta;
+  readonly connect: HistogramDelta;
+  readonly away: HistogramDelta;
+  readonly loopDelay: HistogramDelta;
+}
+
+/** Violations told one by one for each process; all are counted. */
+const MAX_VIOLATIONS = 100;
+/** Kinds of error told apart; a server's words are among them, so they need a bound. */
+const MAX_KINDS = 50;
+/** Kinds of violation by which counts are lost. */
+const LOSSES: readonly ViolationKind[] = ['back', 'lost', 'reset', 'unanswered'];
+
+/** What the clients of one process count into. */
+export class Tally {
+  readonly counters: Counters = zeroCounters();
+  /** Time from when a message was due to its reply. */
+  readonly reply = new Histogram();
+  /** Time from when a connection was due to its 101. */
+  readonly connect = new Histogram();
+  /** Time from the loss of a connection to the session's next one. */
+  readonly away = new Histogram();
+  /** How late the event loop of the process itself was. */
+  readonly loopDelay = new Histogram();
+  readonly #errorsByKind = new Map<string, number>();
+  readonly #closesByCode = new Map<string, number>();
+  readonly #violationsByKind = new Map<ViolationKind, number>();
+  #violations: Violation[] = [];
+  #toldViolations = 0;
+
+  error(kind: string): void {
+    this.counters.errors += 1;
+    bump(this.#errorsByKind, this.#errorsByKind.has(kind) || this.#errorsByKind.size < MAX_KINDS ? kind : 'other');
+  }
+
+  close(code: number): void {
+    bump(this.#closesByCode, String(code));
+  }
+
+  violation(violation: Violation): void {
+    const { kind, amount } = violation;
+    this.counters.violations += 1;
+    if (LOSSES.includes(kind)) this.counters.lost += amount;
+    bump(this.#violationsByKind, kind);
+    this.#toldViolations += 1;
+    if (this.#toldViolations <= MAX_VIOLATIONS) this.#violations.push(violation);
+  }
+
+  /** Hands over sums, and what came since the last report. */
+  report(): TallyReport {
+    const violations = this.#violations;
+    this.#violations = [];
+    return {
+      counters: { ...this.counters },
+      errorsByKind: Object.fromEntries(this.#errorsByKind),
+      closesByCode: Object.fromEntries(this.#closesByCode),
+      violationsByKind: Object.fromEntries(this.#violationsByKind),
+      violations,
+      reply: this.reply.take(),
+      connect: this.connect.take(),
+      away: this.away.take(),
+      loopDelay: this.loopDelay.take(),
+    };
+  }
+}
+
+/** All counters at 0. */
+export function zeroCounters(): Counters {
+  return Object.fromEntries(Object.keys(COUNTERS).map((name) => [name, 0])) as Counters;
+}
+
+/** Adds numbers by key. */
+export function addByKey(sums: Record<string, number>, more: Readonly<Partial<Record<string, number>>>): void {
+  for (const [key, value] of Object.entries(more)) sums[key] = (sums[key] ?? 0) + (value ?? 0);
+}
+
+function bump<K>(map: Map<K, number>, key: K): void {
+  map.set(key, (map.get(key) ?? 0) + 1);
+}

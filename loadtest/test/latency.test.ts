@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { CountingServer } from './support/counting-server.ts';
+import { loadtestJson, readResult, startLoadtest } from './support/run-loadtest.ts';
+
+/** Quantile of what the server itself measured. */
+function quantile(values: readonly number[], share: number): number {
+  return values.toSorted((a, b) => a - b)[Math.ceil(share * values.length) - 1] ?? NaN;
+}
+
+/**
+ * @param lateMs by how much the load test's own event loop was late, which it reports: on a machine that is busy with other
+ *   work no client can measure better than that
+ */
+function assertNear(measured: number | null, known: number, lateMs: number, what: string): void {
+  const tolerance = Math.max(2, known * 0.02) + lateMs;
+  assert.ok(
+    measured !== null && Math.abs(measured - known) <= tolerance,
+    `${what}: measured ${measured} ms, the server took ${known} ms, more than ${tolerance} ms apart`,
+  );
+}
+
+describe('latencies', () => {
+  for (const delayMs of [0, 5, 50])
+    it(`are right within 2 ms or 2 % where the server takes ${delayMs} ms`, async () => {
+      const server = await CountingServer.start({ delayMs });
+      try {
+        const { result } = await loadtestJson(
+          ...['--host', server.host, '--sockets', '20', '--rate', '200', '--send-rate', '10', '--duration', '2'],
+        );
+        const { reply } = result.latency;
+        const late = result.client.loopDelayMs.p99 ?? 0;
+        assert.ok(quantile(server.takenMs, 0.5) >= delayMs - 1);
+        assertNear(reply.p50, quantile(server.takenMs, 0.5), late, 'p50');
+        assertNear(reply.p90, quantile(server.takenMs, 0.9), late, 'p90');
+      } finally {
+        await server.stop();
+      }
+    });
+
+  it('show a stall of 2 s as every message that was due in it felt it', async () => {
+    const server = await CountingServer.start();
+    try {
+      const running = startLoadtest([
+        ...[
+          '--json',
+          '--host',
+          server.host,
+          '--sockets',
+          '40',
+          '--rate',
+          '1000',
+          '--send-rate',
+          '10',
+          '--duration',
+          '5',
+        ],
+      ]);
+      await running.printed(/all sockets open/);
+      server.stall(2000);
+      const { result } = readResult(await running.finished);
+      const { sent, replied } = result.messages;
+      // Open loop: the stall must not keep messages back. 40 sockets send 10 a second for 5 s.
+      assert.ok(Math.abs(sent - 2000) <= 60, `${sent} messages sent, about 2000 were due`);
+      assert.equal(replied, sent);
+      // Two fifths of the messages waited from 2 s down to 0: a tenth of all waited longer than 1.5 s.
+      assertWithin(result.latency.reply.p90, 1400, 1600);
+      assertWithin(result.latency.reply['p99.9'], 1900, 2100);
+      assertWithin(result.latency.reply.max, 1900, 2100);
+      assertWithin(result.latency.reply.p50, 0, 20);
+    } finally {
+      await server.stop();
+    }
+  });
+});
+
+function assertWithin(value: number | null, least: number, most: number): void {
+  assert.ok(value !== null && value >= least && value <= most, `${value} is not within ${least} and ${most}`);
+}

@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { CountingServer, type ServerOptions } from './support/counting-server.ts';
+import { readResult, startLoadtest } from './support/run-loadtest.ts';
+import type { Result } from '../src/result.ts';
+
+const SOCKETS = 4;
+
+interface Story {
+  readonly result: Result;
+  readonly status: number | null;
+  readonly server: CountingServer;
+  /** When the connections were ended, on `performance.now`'s clock. */
+  readonly endedAt: number;
+  /** Handshakes after that, first ones of each session. */
+  readonly comebacks: readonly { readonly url: URL; readonly at: number }[];
+}
+
+/** Ends all connections in the middle of a run, and sees who comes back when. */
+async function afterTheEnd(
+  end: (server: CountingServer) => void,
+  options: ServerOptions = {},
+  args: readonly string[] = [],
+): Promise<Story> {
+  const server = await CountingServer.start(options);
+  try {
+    const running = startLoadtest([
+      ...['--json', '--host', server.host, '--sockets', String(SOCKETS), '--rate', '100', '--send-rate', '20'],
+      ...['--duration', '2.2', ...args],
+    ]);
+    await server.told(SOCKETS, 3);
+    const endedAt = performance.now();
+    end(server);
+    const { status, result } = readResult(await running.finished);
+    const later = server.handshakes.filter(({ at }) => at > endedAt);
+    const sessions = new Map(
+      later.toReversed().map((handshake) => [handshake.url.searchParams.get('session_id'), handshake]),
+    );
+    return { result, status, server, endedAt, comebacks: [...sessions.values()] };
+  } finally {
+    await server.stop();
+  }
+}
+
+function assertCameBack({ comebacks, endedAt }: Story, leastMs: number, mostMs: number): void {
+  assert.equal(comebacks.length, SOCKETS);
+  for (const { at } of comebacks)
+    assert.ok(
+      at - endedAt >= leastMs && at - endedAt <= mostMs,
+      `came back after ${at - endedAt} ms, not ${leastMs} to ${mostMs}`,
+    );
+}
+
+describe('a client whose connection ends', { concurrency: 4 }, () => {
+  it('waits as long as the bye says, and resumes its session', async () => {
+    const story = await afterTheEnd(
+      (server) => {
+        server.drain();
+      },
+      { retryAfterMs: 400 },
+    );
+    assertCameBack(story, 400, 1500);
+    assert.equal(story.result.messages.byes, SOCKETS);
+    assert.ok((story.result.latency.away.p50 ?? 0) >= 400);
+    assert.equal(story.status, 0);
+  });
+
+  it('gives the resume token of a bye back', async () => {
+    const story = await afterTheEnd(
+      (server) => {
+        server.drain();
+      },
+      { resumeToken: 'a b/c' },
+    );
+    assert.deepEqual(
+      story.comebacks.map(({ url }) => url.searchParams.get('resume')),
+      Array<string>(SOCKETS).fill('a b/c'),
+    );
+  });
+
+  it('waits as long as the reason of a 1013 says', async () => {
+    const story = await afterTheEnd((server) => {
+      server.closeAll(1013, 'retry_after_ms=500');
+    });
+    assertCameBack(story, 500, 1500);
+    assert.deepEqual(story.result.errors.byKind, { 'closed with 1013': SOCKETS });
+  });
+
+  it('backs off with full jitter when nothing is said', async () => {
+    const story = await afterTheEnd(
+      (server) => {
+        server.cut();
+      },
+      {},
+      ['--backoff-base', '0.8'],
+    );
+    assertCameBack(story, 0, 2000);
+    const waits = story.comebacks.map(({ at }) => at - story.endedAt);
+    assert.ok(Math.max(...waits) - Math.min(...waits) > 5, `they came back together: ${waits.join(', ')} ms`);
+  });
+
+  it('comes back at once with --reconnect immediately, whatever the bye says', async () => {
+    const story = await afterTheEnd(
+      (server) => {
+        server.drain();
+      },
+      { retryAfterMs: 60_000 },
+      ['--reconnect', 'immediately'],
+    );
+    assertCameBack(story, 0, 1500);
+  });
+
+  it('stays away with --no-reconnect', async () => {
+    const story = await afterTheEnd(
+      (server) => {
+        server.drain();
+      },
+      {},
+      ['--no-reconnect'],
+    );
+    assert.equal(story.comebacks.length, 0);
+    assert.equal(story.result.sockets.reconnects, 0);
+    assert.equal(story.result.sockets.leftAway, SOCKETS);
+    assert.match(story.result.verdict.warnings.join(), /4 sessions had no connection at the end/);
+  });
+});
+
+describe('a client whose handshake is refused', { concurrency: 4 }, () => {
+  /** Cuts all connections and refuses the next handshakes, as many as there are sockets. */
+  async function refusedOnce(refusal: {
+    status: number;
+    headers?: Record<string, string>;
+    body?: unknown;
+  }): Promise<Story> {
+    let left = 0;
+    const refuse = (): typeof refusal | undefined => (left-- > 0 ? refusal : undefined);
+    return afterTheEnd(
+      (server) => {
+        left = SOCKETS;
+        server.cut();
+      },
+      { refuse },
+      ['--backoff-base', '0.01', '--backoff-max', '0.02', '--duration', '3.5'],
+    );
+  }
+
+  it('waits as long as the body says', async () => {
+    const story = await refusedOnce({ status: 503, body: { error: 'draining', retry_after_ms: 600 } });
+    assert.equal(story.result.errors.byKind['refused with 503 draining'], SOCKETS);
+    assert.ok((story.result.latency.away.p50 ?? 0) >= 600);
+    assert.equal(story.result.sockets.reconnects, SOCKETS);
+    assert.equal(story.status, 0);
+  });
+
+  it('waits as long as Retry-After says', async () => {
+    const story = await refusedOnce({ status: 429, headers: { 'retry-after': '1' } });
+    assert.equal(story.result.errors.byKind['refused with 429'], SOCKETS);
+    const last = story.server.handshakes.filter(({ at }) => at > story.endedAt).slice(SOCKETS);
+    for (const { at } of last) assert.ok(at >= story.endedAt + 1000, 'came back before Retry-After was over');
+    assert.ok(last.length > 0);
+  });
+
+  it('gives up on a 403', async () => {
+    const story = await refusedOnce({ status: 403 });
+    assert.equal(story.result.errors.byKind['refused with 403'], SOCKETS);
+    assert.equal(story.comebacks.length, SOCKETS);
+    assert.equal(story.result.sockets.leftAway, SOCKETS);
+  });
+});
