@@ -1,0 +1,40 @@
+/** Values of a made-up scrape that tests change; all else is as an idle, ready service has it. */
+export interface MetricValues {
+  readonly messages?: number;
+  readonly connections?: number;
+  readonly internalErrors?: number;
+  readonly clientErrors?: number;
+  readonly dropped?: number;
+  readonly closingSeconds?: number;
+  /** Seconds since 1970. */
+  readonly startedAt?: number;
+  readonly memoryBytes?: number;
+}
+
+/** A scrape in the text format with the names that the service has (metrics-names.test.ts checks them). */
+export function metricsText(values: MetricValues = {}): string {
+  const { messages = 0, connections = 0, internalErrors = 0, clientErrors = 0, dropped = 0 } = values;
+  const { closingSeconds = 0, startedAt = 1000, memoryBytes = 100 * 1024 * 1024 } = values;
+  return `# HELP websocket_messages_total Messages counted and answered.
+# TYPE websocket_messages_total counter
+websocket_messages_total ${messages}
+websocket_active_connections ${connections}
+websocket_limit_connections 10000
+websocket_limit_drain_seconds 10
+websocket_drain_closing_seconds ${closingSeconds}
+websocket_shutdown_time_seconds ${closingSeconds}
+websocket_draining ${closingSeconds > 0 ? 1 : 0}
+websocket_ready ${closingSeconds > 0 ? 0 : 1}
+websocket_errors_total{type="internal"} ${internalErrors}
+websocket_errors_total{type="store"} 0
+websocket_errors_total{type="rate_limited"} ${clientErrors}
+websocket_log_lines_dropped_total{destination="stdout",reason="buffer_full"} ${dropped}
+websocket_connections_opened_total ${connections}
+websocket_connections_closed_total{code="1000",initiator="client"} 0
+websocket_message_duration_seconds_bucket{le="0.001"} ${Math.floor(messages * 0.98)}
+websocket_message_duration_seconds_bucket{le="0.01"} ${messages}
+websocket_message_duration_seconds_bucket{le="+Inf"} ${messages}
+process_resident_memory_bytes ${memoryBytes}
+process_start_time_seconds ${startedAt}
+`;
+}
