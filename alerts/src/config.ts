@@ -1,0 +1,17 @@
+/** Value of the `job` label that the plain rule file reads. The chart puts in the name of the release's metrics Service. */
+export const JOB = 'websocket-message-counter';
+
+/** Where the runbooks are published; an alert's page is this, a slash, its name and `.md`. */
+export const RUNBOOK_URL = 'https://github.com/x/websocket-message-counter/blob/main/alerts/runbooks';
+
+/** Where Grafana is, for the links to the dashboard: by default what a port-forward to the chart's Grafana answers. */
+export const GRAFANA_URL = 'http://localhost:3000';
+
+/** Stable id of the dashboard that alerts link to. */
+export const DASHBOARD_UID = 'websocket-overview';
+
+/** Prefix of the names of rule groups. */
+export const GROUP = 'websocket-message-counter';
+
+/** Memory limit that the plain rule file assumes, in bytes: the chart's default. */
+export const MEMORY_LIMIT_BYTES = 512 * 1024 * 1024;

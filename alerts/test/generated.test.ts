@@ -1,0 +1,7 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { staleFiles } from '../src/generate.ts';
+
+test('the committed files are what the definitions give', () => {
+  assert.deepEqual(staleFiles(), [], 'run npx node alerts/src/generate.ts');
+});

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { parse } from 'yaml';
+import { ALERT_NAMES } from '../src/alerts.ts';
+import { codeBlocks } from './support/runbook.ts';
+import { ALERTS, wrapQueries } from './support/rules.ts';
+import { findTool, run, withFolder } from './support/tools.ts';
+
+const promtool = findTool('promtool');
+const values = parse(readFileSync(new URL('../chart/values.yaml', ALERTS), 'utf8')) as Record<string, unknown>;
+
+for (const name of ALERT_NAMES)
+  describe(`the runbook of ${name}`, () => {
+    const text = readFileSync(new URL(`runbooks/${name}.md`, ALERTS), 'utf8');
+
+    test('says what it means, what it does to clients, how to find the cause, and what to do', () => {
+      assert.match(text, new RegExp(`^# ${name}\n`));
+      const sections = [...text.matchAll(/^## (.+)$/gm)].map(([, title]) => title);
+      assert.deepEqual(sections, ['Meaning', 'Impact', 'Diagnosis', 'Mitigation']);
+      for (const section of text.split(/^## .+$/m).slice(1))
+        assert.ok(section.trim().length > 60, 'no section is empty');
+    });
+
+    test('has queries for the diagnosis and commands for the mitigation', () => {
+      const [, diagnosis = '', mitigation = ''] = /## Diagnosis([^]*)## Mitigation([^]*)/.exec(text) ?? [];
+      assert.ok(codeBlocks(diagnosis, 'promql').length > 0, 'a query');
+      assert.ok(codeBlocks(mitigation, 'bash').length > 0, 'a command');
+    });
+
+    test('has queries that Prometheus can parse', { skip: promtool.skip }, () => {
+      withFolder((folder) => {
+        const file = join(folder, 'queries.json');
+        writeFileSync(file, wrapQueries(codeBlocks(text, 'promql')));
+        const { status, output } = run(promtool, ['check', 'rules', file]);
+        assert.equal(status, 0, output);
+      });
+    });
+
+    test('has commands that a shell can parse', () => {
+      for (const command of codeBlocks(text, 'bash')) {
+        const { status, stderr } = spawnSync('bash', ['-n'], { input: command, encoding: 'utf8' });
+        assert.equal(status, 0, `${command}\n${stderr}`);
+      }
+    });
+
+    test('names only values that the chart has', () => {
+      const paths = [
+        ...text.matchAll(/--set '?([\w.]+)=/g),
+        ...text.matchAll(/`((?:config|prometheusRule|resources|autoscaling)\.[\w.]+)`/g),
+      ].map(([, path = '']) => path);
+      for (const path of paths) assert.ok(hasPath(values, path.split('.')), path);
+    });
+  });
+
+function hasPath(value: unknown, [key, ...rest]: readonly string[]): boolean {
+  if (key === undefined) return true;
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    key in value &&
+    hasPath((value as Record<string, unknown>)[key], rest)
+  );
+}
