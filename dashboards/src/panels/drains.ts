@@ -1,0 +1,80 @@
+import { SIZE, type PanelSpec } from '../panel.ts';
+
+/** What do rollouts and drains do? */
+export const DRAINS: readonly PanelSpec[] = [
+  {
+    title: 'Versions',
+    description: 'Instances of each version. Good is one version, and two for as long as a rollout takes.',
+    unit: 'short',
+    look: { kind: 'graph', stacked: true },
+    queries: [{ query: 'versions', legend: '{{version}} on Node.js {{node_version}}' }],
+    ...SIZE.quarter,
+  },
+  {
+    title: 'Uptime',
+    description:
+      'Time since each process began. Good is growing; a fall back to 0 under one name is a restart without a rollout.',
+    unit: 's',
+    look: { kind: 'graph' },
+    queries: [{ query: 'uptime', legend: '{{pod}}' }],
+    byPod: true,
+    ...SIZE.quarter,
+  },
+  {
+    title: 'Drain Time',
+    description:
+      'How long each drain has taken so far: from the hook on, and from SIGTERM on with its bound. Good is well below the bound.',
+    unit: 's',
+    look: { kind: 'graph' },
+    queries: [
+      { query: 'drainTime', legend: '{{pod}} in all' },
+      { query: 'drainClosing', legend: '{{pod}} since SIGTERM' },
+      { query: 'drainLimit', legend: 'bound since SIGTERM' },
+    ],
+    emptyWhenWell: 'no instance drains, and there is only the bound',
+    byPod: true,
+    ...SIZE.quarter,
+  },
+  {
+    title: 'Connections Left in Drains',
+    description:
+      'Connections that a draining instance still has. Good is a slope down to 0, without a cliff at its end.',
+    unit: 'short',
+    look: { kind: 'graph' },
+    queries: [{ query: 'drainLeft', legend: '{{pod}}' }],
+    emptyWhenWell: 'no instance drains',
+    byPod: true,
+    ...SIZE.quarter,
+  },
+  {
+    title: 'Drained Connections',
+    description:
+      'Connections that drains ended: closed with a bye, or cut because their client did not answer. Good is closed alone, or nearly.',
+    unit: 'short',
+    look: { kind: 'graph', stacked: true, bars: true },
+    queries: [{ query: 'drainOutcomes', legend: '{{outcome}}' }],
+    ...SIZE.third,
+  },
+  {
+    title: 'Closes by Code',
+    description:
+      "Connections closed a second, by close code and by who began. Good is 1000 and 1001; 1006 is a connection lost without a word, 1011 and 1013 are the service's faults.",
+    unit: 'cps',
+    look: { kind: 'graph', stacked: true },
+    queries: [{ query: 'closesByCode', legend: '{{code}} by {{initiator}}' }],
+    emptyWhenWell: 'no connection closes',
+    ...SIZE.third,
+  },
+  {
+    title: 'Sessions Made and Resumed',
+    description:
+      'A second. Good in a rollout is a wave of resumed ones, as wide as closes are spread; a spike is clients that do not wait, a wave of new ones clients that lost their session.',
+    unit: 'cps',
+    look: { kind: 'graph' },
+    queries: [
+      { query: 'sessionsCreated', legend: 'made' },
+      { query: 'sessionsResumed', legend: 'resumed' },
+    ],
+    ...SIZE.third,
+  },
+];

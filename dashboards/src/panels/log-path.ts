@@ -1,0 +1,60 @@
+import { SIZE, type PanelSpec } from '../panel.ts';
+
+/** Do log lines get where they should? */
+export const LOG_PATH: readonly PanelSpec[] = [
+  {
+    title: 'Log Lines Shipped',
+    description: 'Lines a second, by destination. Good is alike for all destinations in use.',
+    unit: 'cps',
+    look: { kind: 'graph' },
+    queries: [{ query: 'linesShipped', legend: '{{destination}}' }],
+    ...SIZE.quarter,
+  },
+  {
+    title: 'Log Lines Dropped',
+    description: 'Lines lost a second, by destination and reason. Good is 0: each one is a gap in the log.',
+    unit: 'cps',
+    look: { kind: 'graph' },
+    queries: [{ query: 'linesDropped', legend: '{{destination}} {{reason}}' }],
+    ...SIZE.quarter,
+  },
+  {
+    title: 'Log Lines Waiting',
+    description:
+      'Memory of lines that wait, by destination, in the instance that has most. Good is near 0; at its limit lines are dropped.',
+    unit: 'bytes',
+    look: { kind: 'graph' },
+    queries: [{ query: 'logQueue', legend: '{{destination}}' }],
+    ...SIZE.quarter,
+  },
+  {
+    title: 'Loki Lag',
+    description: 'How long the oldest line of each instance has waited for Loki. Good is a few seconds.',
+    unit: 's',
+    look: { kind: 'graph' },
+    queries: [{ query: 'lokiLag', legend: '{{pod}}' }],
+    thresholds: [
+      [null, 'transparent'],
+      [60, 'orange'],
+    ],
+    byPod: true,
+    ...SIZE.quarter,
+  },
+  {
+    title: 'Loki Pushes',
+    description: 'Pushes a second, by outcome. Good is ok alone; nothing is pushed where LOKI_ENABLED is not set.',
+    unit: 'cps',
+    look: { kind: 'graph' },
+    queries: [{ query: 'lokiPushes', legend: '{{outcome}}' }],
+    ...SIZE.half,
+  },
+  {
+    title: 'Loki Push Time',
+    description: 'Time of the slowest hundredth of pushes. Good is below a second.',
+    unit: 's',
+    look: { kind: 'graph' },
+    queries: [{ query: 'lokiP99', legend: '99 %' }],
+    emptyWhenWell: 'no line is pushed to Loki',
+    ...SIZE.half,
+  },
+];

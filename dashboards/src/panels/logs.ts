@@ -1,0 +1,126 @@
+import { SIZE, type PanelSpec } from '../panel.ts';
+
+/** How much is logged? */
+export const LOG_VOLUME: readonly PanelSpec[] = [
+  {
+    title: 'Log Volume',
+    description: 'Lines by level. Good is INFO in step with traffic; a gap is lines that did not arrive.',
+    unit: 'short',
+    look: { kind: 'graph', stacked: true, bars: true },
+    queries: [{ query: 'volumeByLevel', legend: '{{level}}' }],
+    ...SIZE.half,
+  },
+  {
+    title: 'Log Bytes',
+    description: 'Bytes a second that Loki takes in, of all pods. Good is what its disk was sized for.',
+    unit: 'Bps',
+    look: { kind: 'graph' },
+    queries: [{ query: 'bytes', legend: 'bytes' }],
+    ...SIZE.quarter,
+  },
+  {
+    title: 'Events',
+    description: 'Lines by event, the ten most frequent. Good is mostly websocket_message_received.',
+    unit: 'short',
+    look: { kind: 'graph', stacked: true, bars: true },
+    queries: [{ query: 'volumeByEvent', legend: '{{event}}' }],
+    ...SIZE.quarter,
+  },
+];
+
+/** What goes wrong? */
+export const ERROR_ANALYSIS: readonly PanelSpec[] = [
+  {
+    title: 'Error Analysis',
+    description: 'Lines of ERROR and CRITICAL a second. Good is none.',
+    unit: 'cps',
+    look: { kind: 'graph', stacked: true, bars: true },
+    queries: [{ query: 'errorLineRate', legend: '{{level}}' }],
+    emptyWhenWell: 'nothing is logged at ERROR or CRITICAL',
+    ...SIZE.third,
+  },
+  {
+    title: 'Top Error Messages',
+    description: 'The ten most frequent, over the time shown. Good is an empty table.',
+    unit: 'short',
+    look: { kind: 'table', valueColumn: 'Lines' },
+    queries: [{ query: 'errorsByMessage', legend: '{{message}}' }],
+    emptyWhenWell: 'nothing is logged at ERROR or CRITICAL',
+    ...SIZE.third,
+  },
+  {
+    title: 'Warnings',
+    description:
+      'Lines of WARN, by event and reason: clients that are refused or break a limit. They are logged at a bounded rate, so the counts are in the metrics. Good is few.',
+    unit: 'short',
+    look: { kind: 'graph', stacked: true, bars: true },
+    queries: [{ query: 'warningsByReason', legend: '{{event}} {{reason}}' }],
+    emptyWhenWell: 'nothing is logged at WARN',
+    ...SIZE.third,
+  },
+  {
+    title: 'Error Lines',
+    description: 'What was logged at ERROR and CRITICAL, newest first. Good is nothing.',
+    unit: 'none',
+    look: { kind: 'logs' },
+    queries: [{ query: 'errorLines', legend: '' }],
+    emptyWhenWell: 'nothing is logged at ERROR or CRITICAL',
+    ...SIZE.half,
+  },
+  {
+    title: 'Warning Lines',
+    description: 'What was logged at WARN, newest first. Good is few.',
+    unit: 'none',
+    look: { kind: 'logs' },
+    queries: [{ query: 'warningLines', legend: '' }],
+    emptyWhenWell: 'nothing is logged at WARN',
+    ...SIZE.half,
+  },
+];
+
+/** What did this session live through? */
+export const SESSION_TRACKING: readonly PanelSpec[] = [
+  {
+    title: 'Session Tracking',
+    description:
+      'Everything that was logged of the session typed in above, oldest first: its handshakes, its messages, its closes, over all pods. Good reads as one story without a gap in message_count.',
+    unit: 'none',
+    look: { kind: 'logs', oldestFirst: true },
+    queries: [{ query: 'sessionLines', legend: '' }],
+    emptyWhenWell: 'no session is typed in',
+    ...SIZE.half,
+  },
+  {
+    title: 'Connections of the Session',
+    description:
+      'When it connected and how it ended, with codes and reasons. Good is few, each ended with 1000 or 1001.',
+    unit: 'none',
+    look: { kind: 'logs', oldestFirst: true },
+    queries: [{ query: 'sessionConnections', legend: '' }],
+    emptyWhenWell: 'no session is typed in',
+    ...SIZE.quarter,
+  },
+  {
+    title: 'Messages of the Session',
+    description:
+      'Lines of its messages over time; fewer than messages where LOG_MESSAGE_SAMPLING is set. Good is as even as the client sends.',
+    unit: 'short',
+    look: { kind: 'graph', bars: true },
+    queries: [{ query: 'sessionMessages', legend: 'messages' }],
+    emptyWhenWell: 'no session is typed in',
+    ...SIZE.quarter,
+  },
+];
+
+/** Every line. */
+export const ALL_LINES: readonly PanelSpec[] = [
+  {
+    title: 'Log Lines',
+    description:
+      'Lines of the levels and pods picked that hold the text typed in, newest first. Good is what you were looking for.',
+    unit: 'none',
+    look: { kind: 'logs' },
+    queries: [{ query: 'lines', legend: '' }],
+    ...SIZE.tall,
+  },
+];

@@ -1,0 +1,104 @@
+import { SIZE, type PanelSpec, type Threshold } from '../panel.ts';
+
+const LIMIT: readonly Threshold[] = [
+  [null, 'transparent'],
+  [0.8, 'orange'],
+  [0.95, 'red'],
+];
+
+/** How full is it? */
+export const SATURATION: readonly PanelSpec[] = [
+  {
+    title: 'Connections against the Limit',
+    description:
+      'Open connections of each instance as a share of MAX_CONNECTIONS. Good is below four fifths; at 1 handshakes get 503.',
+    unit: 'percentunit',
+    look: { kind: 'graph', max: 1 },
+    queries: [{ query: 'connectionUse', legend: '{{pod}}' }],
+    thresholds: LIMIT,
+    byPod: true,
+    ...SIZE.quarter,
+  },
+  {
+    title: 'Sessions against the Limit',
+    description:
+      'Sessions of each instance as a share of MAX_SESSIONS. Good is below four fifths; at 1 new sessions get 503.',
+    unit: 'percentunit',
+    look: { kind: 'graph', max: 1 },
+    queries: [{ query: 'sessionUse', legend: '{{pod}}' }],
+    thresholds: LIMIT,
+    byPod: true,
+    ...SIZE.quarter,
+  },
+  {
+    title: 'Event Loop Lag',
+    description:
+      'How late the event loop comes round: 99th percentile and longest since the last scrape. Good is about 10 ms, which is how finely it is measured; above 100 ms clients notice.',
+    unit: 's',
+    look: { kind: 'graph' },
+    queries: [
+      { query: 'loopLagP99', legend: '{{pod}} 99 %' },
+      { query: 'loopLagMax', legend: '{{pod}} longest' },
+    ],
+    thresholds: [
+      [null, 'transparent'],
+      [0.1, 'orange'],
+      [1, 'red'],
+    ],
+    byPod: true,
+    ...SIZE.quarter,
+  },
+  {
+    title: 'CPU',
+    description: 'Cores in use. Good is well below 1: the event loop has one thread.',
+    unit: 'short',
+    look: { kind: 'graph' },
+    queries: [{ query: 'cpu', legend: '{{pod}}' }],
+    thresholds: [
+      [null, 'transparent'],
+      [0.8, 'orange'],
+    ],
+    byPod: true,
+    ...SIZE.quarter,
+  },
+  {
+    title: 'Resident Memory',
+    description: 'What the kernel kills for at the limit of the container. Good is level, or in step with connections.',
+    unit: 'bytes',
+    look: { kind: 'graph' },
+    queries: [{ query: 'residentMemory', legend: '{{pod}}' }],
+    byPod: true,
+    ...SIZE.quarter,
+  },
+  {
+    title: 'Heap',
+    description:
+      'Heap in use and taken, and memory outside of it that Node.js knows of (buffers). Good is a saw that comes back to the same level.',
+    unit: 'bytes',
+    look: { kind: 'graph' },
+    queries: [
+      { query: 'heapUsed', legend: '{{pod}} used' },
+      { query: 'heapTotal', legend: '{{pod}} taken' },
+      { query: 'externalMemory', legend: '{{pod}} outside' },
+    ],
+    byPod: true,
+    ...SIZE.quarter,
+  },
+  {
+    title: 'Garbage Collection',
+    description:
+      "Share of a thread's time, by kind. Good is a few percent at most; major collections that grow mean that the heap is nearly full.",
+    unit: 'percentunit',
+    look: { kind: 'graph' },
+    queries: [{ query: 'collection', legend: '{{kind}}' }],
+    ...SIZE.quarter,
+  },
+  {
+    title: 'Limits in Force',
+    description: 'What the instances were configured with; 0 is no limit. Good is what you meant.',
+    unit: 'none',
+    look: { kind: 'table', valueColumn: 'Limit' },
+    queries: [{ query: 'limits', legend: '' }],
+    ...SIZE.quarter,
+  },
+];

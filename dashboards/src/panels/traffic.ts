@@ -1,0 +1,49 @@
+import { SIZE, type PanelSpec } from '../panel.ts';
+
+/** How much is there to do? */
+export const TRAFFIC: readonly PanelSpec[] = [
+  {
+    title: 'Connections by Instance',
+    description:
+      'Connections open now. Good is an even spread; new instances fill up only if connections have a maximum age.',
+    unit: 'short',
+    look: { kind: 'graph', stacked: true },
+    queries: [{ query: 'connectionsByPod', legend: '{{pod}}' }],
+    byPod: true,
+    ...SIZE.quarter,
+  },
+  {
+    title: 'Connections Opened and Closed',
+    description:
+      'A second. Good is both alike; closed far above opened is clients being lost, opened far above closed a limit coming near.',
+    unit: 'cps',
+    look: { kind: 'graph' },
+    queries: [
+      { query: 'opened', legend: 'opened' },
+      { query: 'closed', legend: 'closed' },
+    ],
+    ...SIZE.quarter,
+  },
+  {
+    title: 'Sessions',
+    description:
+      'Sessions that the store of each instance holds, connected or not. Good is level, or rising with connections alone.',
+    unit: 'short',
+    look: { kind: 'graph', stacked: true },
+    queries: [{ query: 'sessions', legend: '{{pod}}' }],
+    byPod: true,
+    ...SIZE.quarter,
+  },
+  {
+    title: 'Payload',
+    description:
+      'Bytes a second of messages counted, and of replies, heartbeats and byes. Good is in step with the message rate.',
+    unit: 'Bps',
+    look: { kind: 'graph' },
+    queries: [
+      { query: 'receivedBytes', legend: 'received' },
+      { query: 'sentBytes', legend: 'sent' },
+    ],
+    ...SIZE.quarter,
+  },
+];

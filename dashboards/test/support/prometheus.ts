@@ -1,0 +1,142 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
+import { findTool } from '../../../alerts/test/support/tools.ts';
+import type { Cleanup } from '../../../service/test/support/redis.ts';
+
+/** A series of an answer, with its samples: time in seconds and value. */
+export interface Series {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly samples: readonly (readonly [time: number, value: number])[];
+}
+
+/** What Prometheus scrapes: an address, and the labels that its series get. */
+export interface Target {
+  readonly port: number;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** A span of time, in seconds since 1970, and the distance of its points. */
+export interface Span {
+  readonly from: number;
+  readonly to: number;
+  readonly step: number;
+}
+
+/** Longest wait for something to be seen. */
+const PATIENCE_MS = 60_000;
+
+export const prometheusTool = findTool('prometheus');
+
+/** A real Prometheus that scrapes and evaluates its rules each second. */
+export class Prometheus {
+  readonly url: string;
+
+  private constructor(url: string) {
+    this.url = url;
+  }
+
+  /** Starts one, which ends with `t`. */
+  static async start(t: Cleanup, targets: readonly Target[], rules: string): Promise<Prometheus> {
+    const folder = mkdtempSync(join(tmpdir(), 'prometheus-'));
+    writeFileSync(join(folder, 'rules.yaml'), rules);
+    writeFileSync(join(folder, 'prometheus.yaml'), configuration(targets));
+    const child = spawn(
+      prometheusTool.path,
+      [
+        `--config.file=${join(folder, 'prometheus.yaml')}`,
+        `--storage.tsdb.path=${join(folder, 'data')}`,
+        '--web.listen-address=127.0.0.1:0',
+      ],
+      { stdio: ['ignore', 'ignore', 'pipe'] },
+    );
+    t.after(async () => {
+      child.kill('SIGKILL');
+      await once(child, 'close');
+      rmSync(folder, { recursive: true });
+    });
+    const lines: string[] = [];
+    const address = await new Promise<string>((resolve, reject) => {
+      createInterface(child.stderr).on('line', (line) => {
+        lines.push(line);
+        const found = /msg="Listening on" .*address=(\S+)/.exec(line)?.[1];
+        if (found !== undefined) resolve(found);
+      });
+      child.once('exit', () => {
+        reject(new Error(`prometheus ended: ${lines.join('\n')}`));
+      });
+    });
+    const prometheus = new Prometheus(`http://${address}`);
+    await prometheus.until('up == 1', targets.length);
+    return prometheus;
+  }
+
+  /** What a query gives now. */
+  async query(query: string): Promise<Series[]> {
+    const result = (await this.#ask('query', { query })) as {
+      metric: Record<string, string>;
+      value: [number, string];
+    }[];
+    return result.map(({ metric, value }) => ({ labels: metric, samples: [[value[0], Number(value[1])] as const] }));
+  }
+
+  /** What a query gives over a span of time. */
+  async queryRange(query: string, { from, to, step }: Span): Promise<Series[]> {
+    const parameters = { query, start: String(from), end: String(to), step: String(step) };
+    const result = (await this.#ask('query_range', parameters)) as {
+      metric: Record<string, string>;
+      values: [number, string][];
+    }[];
+    return result.map(({ metric, values }) => ({
+      labels: metric,
+      samples: values.map(([time, value]) => [time, Number(value)] as const),
+    }));
+  }
+
+  /**
+   * Asks again until a query gives so many series at least.
+   * @throws {Error} if it does not within a minute
+   */
+  async until(query: string, count = 1): Promise<Series[]> {
+    const deadline = performance.now() + PATIENCE_MS;
+    while (performance.now() < deadline) {
+      const series = await this.query(query).catch(() => []);
+      if (series.length >= count) return series;
+      await delay(100);
+    }
+    throw new Error(`${query} did not give ${count} series within ${PATIENCE_MS / 1000} s`);
+  }
+
+  async #ask(path: string, parameters: Readonly<Record<string, string>>): Promise<unknown> {
+    const response = await fetch(`${this.url}/api/v1/${path}`, {
+      method: 'POST',
+      body: new URLSearchParams(parameters),
+    });
+    const { status, data, error } = (await response.json()) as {
+      status: string;
+      data: { resultType: string; result: unknown };
+      error?: string;
+    };
+    if (status !== 'success') throw new Error(`${parameters['query'] ?? ''}\n${error ?? ''}`);
+    if (data.resultType === 'scalar') throw new Error(`${parameters['query'] ?? ''} is a scalar`);
+    return data.result;
+  }
+}
+
+function configuration(targets: readonly Target[]): string {
+  return JSON.stringify({
+    global: { scrape_interval: '1s', scrape_timeout: '1s', evaluation_interval: '1s' },
+    rule_files: ['rules.yaml'],
+    scrape_configs: [
+      {
+        job_name: 'websocket-message-counter',
+        metrics_path: '/metrics/',
+        static_configs: targets.map(({ port, labels }) => ({ targets: [`127.0.0.1:${port}`], labels })),
+      },
+    ],
+  });
+}

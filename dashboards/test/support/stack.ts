@@ -1,0 +1,193 @@
+import { readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { TOOLS } from '../../../scripts/tools.ts';
+import { Client } from '../../../service/test/support/client.ts';
+import { Loki } from '../../../service/test/support/loki.ts';
+import { ServiceProcess } from '../../../service/test/support/process.ts';
+import { RedisServer, type Cleanup } from '../../../service/test/support/redis.ts';
+import { Prometheus, prometheusTool } from './prometheus.ts';
+
+/** Why the stack can't run here; `false` if it can. Never under CI=true, where it is to fail instead. */
+export const NO_STACK = process.env['CI'] === 'true' ? false : missing();
+
+/** Sends so many messages a second, from each of so many clients. */
+const CLIENTS = 10;
+const MESSAGES_PER_SECOND = 5;
+const RULES = new URL('../../../alerts/generated/rules.yaml', import.meta.url);
+
+interface Parts {
+  readonly prometheus: Prometheus;
+  readonly loki: Loki;
+  readonly redis: RedisServer;
+  /** Keeps sessions in memory, ships no logs, and is never in trouble. */
+  readonly plain: ServiceProcess;
+  /** Keeps sessions in Redis, ships its log to Loki, and is drained in the end. */
+  readonly rich: ServiceProcess;
+}
+
+/**
+ * Two instances of the service under a little load, a Prometheus with the alerting rules that scrapes both, and a Loki that one
+ * of them ships its log to.
+ */
+export class Stack {
+  readonly prometheus: Prometheus;
+  readonly loki: Loki;
+  /** When it began, in seconds since 1970. */
+  readonly startedAt = Date.now() / 1000;
+  /** Session of a client that connected, sent messages, left, and came back. */
+  session = '';
+  readonly #parts: Parts;
+
+  private constructor(parts: Parts) {
+    this.prometheus = parts.prometheus;
+    this.loki = parts.loki;
+    this.#parts = parts;
+  }
+
+  /** Starts everything, and waits until a few seconds of healthy traffic are in Prometheus and Loki. It ends with `t`. */
+  static async start(t: Cleanup): Promise<Stack> {
+    const [loki, redis] = await Promise.all([Loki.start(), RedisServer.start(t)]);
+    t.after(() => loki.remove());
+    const plain = await startService(t, {});
+    const rich = await startService(t, {
+      REDIS_URL: redis.url,
+      LOKI_ENABLED: 'true',
+      LOKI_URL: loki.url,
+      // One client is not going to answer the close, long enough for scrapes to see it.
+      CLOSE_TIMEOUT_SECONDS: '3',
+      DRAIN_TIMEOUT_SECONDS: '8',
+      FINAL_SCRAPE_WAIT_SECONDS: '5',
+      WARN_INTERVAL_SECONDS: '0',
+    });
+    const prometheus = await Prometheus.start(
+      t,
+      [
+        { port: plain.port, labels: labels('demo-plain') },
+        { port: rich.port, labels: labels('demo-rich') },
+      ],
+      readRules(),
+    );
+    const load = new Load([plain.url, rich.url]);
+    t.after(() => {
+      load.stop();
+    });
+    const stack = new Stack({ prometheus, loki, redis, plain, rich });
+    await stack.#warmUp();
+    return stack;
+  }
+
+  async #warmUp(): Promise<void> {
+    const { plain, rich } = this.#parts;
+    this.session = await story(rich.url);
+    for (const { url } of [plain, rich]) await visits(url, 10);
+    // By then the rates of a few seconds are there, and the rules have been evaluated with them.
+    await this.prometheus.until('namespace_job_release:websocket_message_slo:budget_remaining');
+    await this.prometheus.until('namespace_job_release:websocket_handshake_slo:budget_remaining');
+    await this.prometheus.until('min by (job) (count_over_time(websocket_ready[1m])) >= 8');
+    await this.loki.untilLines(`{service="websocket-message-counter"} | json | session_id="${this.session}"`, 8);
+  }
+
+  /** Injects the faults that the panels which are empty when all is well are there for. */
+  async spoil(): Promise<void> {
+    const { redis, rich } = this.#parts;
+    await misbehave(rich.url);
+    await redis.kill();
+    await this.prometheus.until('websocket_store_up == 0');
+    await this.loki.untilLines('{service="websocket-message-counter", level="ERROR"}', 1);
+    await redis.restart();
+    await this.prometheus.until('websocket_store_up == 1', 2);
+    const deaf = await Client.open(rich.url);
+    await deaf.count();
+    deaf.socket.pause();
+    rich.signal('SIGTERM');
+    await this.prometheus.until('websocket_draining == 1 and websocket_active_connections > 0');
+    await rich.exited;
+    deaf.socket.terminate();
+    await this.prometheus.until('ALERTS{alertname="WebsocketInstanceUnreachable",alertstate="firing"}');
+  }
+}
+
+function labels(pod: string): Record<string, string> {
+  return { namespace: 'chat', release: 'demo', pod };
+}
+
+async function startService(t: Cleanup, env: Readonly<Record<string, string>>): Promise<ServiceProcess> {
+  const service = new ServiceProcess({ DRAIN_SPREAD_SECONDS: '0', MAX_CONNECTIONS: '100', ...env });
+  t.after(() => {
+    service.child.kill('SIGKILL');
+  });
+  const ready = await Promise.race([service.event('service_listening'), service.exited]);
+  if (!('event' in ready)) throw new Error(`the service did not start: ${service.stderr}`);
+  service.port = ready['port'] as number;
+  return service;
+}
+
+/** An instance that is away is told of at once, and not after minutes; the other alerts keep their time. */
+function readRules(): string {
+  const rules = readFileSync(RULES, 'utf8');
+  const hurried = rules.replace(/(- alert: WebsocketInstanceUnreachable\n(?: {8}.*\n)*? {8}for: )2m/, '$10s');
+  if (hurried === rules) throw new Error('WebsocketInstanceUnreachable was not found in the rules');
+  return hurried;
+}
+
+/** Clients that send messages all the time, from the moment it is made. */
+class Load {
+  readonly #stopped = new AbortController();
+
+  constructor(urls: readonly string[]) {
+    for (const url of urls) for (let index = 0; index < CLIENTS; index++) void this.#client(url).catch(() => undefined);
+  }
+
+  stop(): void {
+    this.#stopped.abort();
+  }
+
+  async #client(url: string): Promise<void> {
+    const client = await Client.open(url);
+    this.#stopped.signal.addEventListener('abort', () => {
+      client.socket.terminate();
+    });
+    while (client.socket.readyState === client.socket.OPEN && !this.#stopped.signal.aborted) {
+      await client.count('x'.repeat(64));
+      await delay(1000 / MESSAGES_PER_SECOND);
+    }
+  }
+}
+
+/** A client that connects, counts to three, leaves, comes back and counts on. */
+async function story(url: string): Promise<string> {
+  const first = await Client.open(url);
+  const session = String((await first.headers)['x-session-id']);
+  for (let index = 0; index < 3; index++) await first.count();
+  await first.close();
+  const second = await Client.open(`${url}?session_id=${session}`);
+  await second.count();
+  await second.close();
+  return session;
+}
+
+/** Clients that come, send one message and go. */
+async function visits(url: string, count: number): Promise<void> {
+  for (let index = 0; index < count; index++) {
+    const client = await Client.open(url);
+    await client.count();
+    await client.close();
+  }
+}
+
+/** Clients that break the protocol, and handshakes that have to be refused. */
+async function misbehave(url: string): Promise<void> {
+  for (let index = 0; index < 5; index++) {
+    const client = await Client.open(url);
+    client.socket.send(Buffer.from('binary'), { binary: true });
+    await client.closed;
+    await fetch(url.replace('ws:', 'http:'));
+  }
+}
+
+function missing(): string | false {
+  const { loki, redis } = TOOLS;
+  if (prometheusTool.skip !== false) return prometheusTool.skip;
+  for (const tool of [loki, redis]) if (tool.find() === undefined) return `${tool.name} is missing: ${tool.howToGet}`;
+  return false;
+}
