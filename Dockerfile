@@ -1,0 +1,60 @@
+# Three things come from this file: the image that runs (the last stage, the default), the container that `skaffold dev`
+# syncs sources into (`--target dev`), and the stages they share.
+#   docker build -t websocket-message-counter .
+FROM node:24-bookworm-slim AS dependencies
+WORKDIR /app
+COPY package.json package-lock.json ./
+# Install scripts are other people's programs; none of the production dependencies needs its own.
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
+
+FROM node:24-bookworm-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci --ignore-scripts --no-audit --no-fund
+COPY tsconfig.json tsconfig.build.json ./
+COPY scripts/build.ts scripts/
+COPY service service
+RUN npm run build
+
+# Dependencies as they are loaded at run time: without type declarations, source maps and pages for people.
+FROM dependencies AS slim
+RUN find node_modules -type f \( -name '*.d.ts' -o -name '*.d.cts' -o -name '*.d.mts' -o -name '*.map' -o -iname '*.md' \) -delete \
+  && rm -rf node_modules/@types node_modules/undici-types node_modules/.package-lock.json
+
+# TypeScript sources, run as they are by Node.js' type stripping, and run anew when they change. The files in dist/ give it the
+# layout of the image that runs, so that the chart's commands (main, preStop hook, self-test) are the same for both.
+FROM dependencies AS dev
+RUN mkdir -p /nodejs/bin && ln -s "$(command -v node)" /nodejs/bin/node \
+  && mkdir -p dist/service/src \
+  && echo "await import('../../../scripts/dev-container.ts');" > dist/service/src/main.js \
+  && for program in prestop selftest; do \
+       echo "await import('../../../service/src/$program.ts');" > "dist/service/src/$program.js"; \
+     done \
+  && chown -R 65532:65532 /app
+COPY --chown=65532:65532 scripts/dev-container.ts scripts/
+COPY --chown=65532:65532 service service
+ENV NODE_ENV=development
+USER 65532:65532
+EXPOSE 8080
+ENTRYPOINT ["/nodejs/bin/node"]
+CMD ["dist/service/src/main.js"]
+
+FROM gcr.io/distroless/nodejs24-debian12:nonroot
+# Equal to package.json's, checked by a test.
+ARG VERSION=0.1.0
+ARG REVISION=""
+LABEL org.opencontainers.image.title="websocket-message-counter" \
+      org.opencontainers.image.description="Counts the messages of WebSocket sessions" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.base.name="gcr.io/distroless/nodejs24-debian12:nonroot"
+WORKDIR /app
+COPY --from=slim /app/node_modules node_modules
+COPY --from=build /app/dist dist
+ENV NODE_ENV=production
+# By number, so that `runAsNonRoot` can tell without looking into the image.
+USER 65532:65532
+EXPOSE 8080
+ENTRYPOINT ["/nodejs/bin/node"]
+CMD ["dist/service/src/main.js"]

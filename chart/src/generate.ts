@@ -1,0 +1,124 @@
+#!/usr/bin/env node
+/**
+ * Writes the parts of the chart that have their source elsewhere:
+ *
+ *  - Chart.yaml's versions, from package.json
+ *  - values.yaml's `config` block and files/options.yaml, from the service's options
+ *  - values.yaml's `alerts` block and files/alertmanager*, from the definitions in alerts/ (which writes files/alerts.yaml itself)
+ *  - values.schema.json, from values.yaml
+ *  - files/dashboards/, from dashboards/*.json
+ *
+ * `--check` writes nothing and exits with 1 if something would change. README.md is helm-docs' work: see scripts/check-chart.ts.
+ */
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  alertmanagerConfig,
+  notificationTemplates,
+  plainAlertmanager,
+  ROUTING,
+} from '../../alerts/src/alertmanager.ts';
+import { valuesFragment } from '../../alerts/src/values.ts';
+import packageJson from '../../package.json' with { type: 'json' };
+import { configBlock, optionsFile } from './config-block.ts';
+import { valuesSchema } from './schema.ts';
+
+/** Where the stack's Alertmanager has its files: see templates/stack/alertmanager/deployment.yaml. */
+const ALERTMANAGER_PATHS = {
+  secrets: '/etc/alertmanager/receivers',
+  templates: '/etc/alertmanager/config/alertmanager.tmpl',
+};
+
+const root = new URL('../../', import.meta.url);
+
+/** Contents that generated files should have, by path from the project's root; `undefined` should not be there. */
+export function generatedFiles(): ReadonlyMap<string, string | undefined> {
+  const values = replaceBlock(
+    replaceBlock(read('chart/values.yaml'), 'config', configBlock()),
+    'alerts',
+    valuesFragment().replaceAll(/^(?=.)/gm, '  '),
+  );
+  return new Map([
+    ['chart/Chart.yaml', withVersion(read('chart/Chart.yaml'), packageJson.version)],
+    ['chart/values.yaml', values],
+    ['chart/values.schema.json', `${JSON.stringify(valuesSchema(values), null, 2)}\n`],
+    ['chart/files/options.yaml', optionsFile()],
+    ['chart/files/alertmanager.yaml', plainAlertmanager(ROUTING, ALERTMANAGER_PATHS)],
+    ['chart/files/alertmanager.tmpl', notificationTemplates()],
+    ['chart/files/alertmanagerconfig.yaml', alertmanagerConfig(ROUTING)],
+    ...dashboards(),
+  ]);
+}
+
+/** Paths of the generated files that differ from what they should be. */
+export function staleFiles(): readonly string[] {
+  return [...generatedFiles()].filter(([path, content]) => readIfThere(path) !== content).map(([path]) => path);
+}
+
+/**
+ * Replaces what stands between `# BEGIN name` and `# END name`.
+ * @throws {Error} if the marks are not there
+ */
+export function replaceBlock(text: string, name: string, block: string): string {
+  const begin = `# BEGIN ${name}\n`;
+  const end = `# END ${name}\n`;
+  const from = text.indexOf(begin);
+  const to = text.indexOf(end);
+  if (from === -1 || to < from)
+    throw new Error(`values.yaml: the lines "# BEGIN ${name}" and "# END ${name}" are missing`);
+  return `${text.slice(0, from + begin.length)}${block}${text.slice(to)}`;
+}
+
+function withVersion(chart: string, version: string): string {
+  return chart
+    .replace(/^version: .*$/m, `version: ${version}`)
+    .replace(/^appVersion: .*$/m, `appVersion: "${version}"`);
+}
+
+function dashboards(): [string, string | undefined][] {
+  const made = jsonFiles('dashboards');
+  const kept = jsonFiles('chart/files/dashboards').filter((name) => !made.includes(name));
+  return [
+    ...made.map((name): [string, string] => [`chart/files/dashboards/${name}`, read(`dashboards/${name}`)]),
+    ...kept.map((name): [string, undefined] => [`chart/files/dashboards/${name}`, undefined]),
+  ];
+}
+
+function jsonFiles(folder: string): string[] {
+  try {
+    return readdirSync(new URL(folder, root)).filter((name) => name.endsWith('.json'));
+  } catch {
+    return [];
+  }
+}
+
+function read(path: string): string {
+  return readFileSync(new URL(path, root), 'utf8');
+}
+
+function readIfThere(path: string): string | undefined {
+  try {
+    return read(path);
+  } catch {
+    return undefined;
+  }
+}
+
+function write(path: string, content: string | undefined): void {
+  const url = new URL(path, root);
+  if (content === undefined) {
+    rmSync(url);
+    return;
+  }
+  mkdirSync(new URL('.', url), { recursive: true });
+  writeFileSync(url, content);
+}
+
+if (import.meta.main) {
+  const stale = staleFiles();
+  const check = process.argv.includes('--check');
+  const files = generatedFiles();
+  if (!check) for (const path of stale) write(path, files.get(path));
+  for (const path of stale)
+    process.stdout.write(check ? `${path} is out of date: run npx node chart/src/generate.ts\n` : `wrote ${path}\n`);
+  process.exitCode = check && stale.length > 0 ? 1 : 0;
+}

@@ -1,0 +1,116 @@
+{{/* Names and labels: nothing else in the chart makes one. */}}
+
+{{- define "wmc.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 48 | trimSuffix "-" -}}
+{{- end -}}
+
+{{/* Full name of the release's resources; short enough for the longest suffix within the 63 characters of a label. */}}
+{{- define "wmc.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 48 | trimSuffix "-" -}}
+{{- else if contains (include "wmc.name" .) .Release.Name -}}
+{{- .Release.Name | trunc 48 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name (include "wmc.name" .) | trunc 48 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Labels that select the pods of one component. Call with (dict "root" $ "component" "service"). */}}
+{{- define "wmc.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "wmc.name" .root }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .component }}
+{{- end -}}
+
+{{/* All labels of a resource. Call as above. */}}
+{{- define "wmc.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{ include "wmc.selectorLabels" . }}
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+app.kubernetes.io/part-of: {{ .root.Chart.Name }}
+{{- with .root.Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/*
+Labels of a pod: none that changes with the chart's version, since another label is another pod, and each new pod costs its
+clients a reconnect. Call as above.
+*/}}
+{{- define "wmc.podLabels" -}}
+{{ include "wmc.selectorLabels" . }}
+app.kubernetes.io/part-of: {{ .root.Chart.Name }}
+{{- with .root.Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/*
+Metadata of a resource. Call with (dict "root" $ "component" "service"), and where there are any "suffix" of the name,
+"labels" and "annotations" besides.
+*/}}
+{{- define "wmc.metadata" -}}
+name: {{ include "wmc.fullname" .root }}{{ with .suffix }}-{{ . }}{{ end }}
+namespace: {{ .root.Release.Namespace }}
+labels:
+  {{- include "wmc.labels" . | nindent 2 }}
+  {{- with .labels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- with merge (dict) (default (dict) .annotations) .root.Values.commonAnnotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{- define "wmc.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- default (include "wmc.fullname" .) .Values.serviceAccount.name -}}
+{{- else -}}
+{{- default "default" .Values.serviceAccount.name -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Reference of an image: the digest wins over the tag. Call with (dict "image" .Values.image "tag" .Chart.AppVersion). */}}
+{{- define "wmc.image" -}}
+{{- if .image.digest -}}
+{{- printf "%s@%s" .image.repository .image.digest -}}
+{{- else -}}
+{{- printf "%s:%s" .image.repository (default .tag .image.tag) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* A value as an environment variable holds it: Helm reads every number as a float, and would print 1e+06. */}}
+{{- define "wmc.plain" -}}
+{{- if kindIs "slice" . -}}
+{{- join "," . -}}
+{{- else if kindIs "float64" . -}}
+{{- if eq (floor .) . }}{{ int64 . }}{{ else }}{{ . }}{{ end -}}
+{{- else -}}
+{{- toString . -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Bytes of a quantity such as 512Mi (resource.Quantity in the Kubernetes API). */}}
+{{- define "wmc.bytes" -}}
+{{- $text := toString . -}}
+{{- $number := regexFind "^[0-9.]+(e[+]?[0-9]+)?" $text -}}
+{{- $unit := trimPrefix $number $text -}}
+{{- $factors := dict "" 1.0 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "Ki" 1024.0 "Mi" 1048576.0 "Gi" 1073741824.0 "Ti" 1099511627776.0 -}}
+{{- if or (eq $number "") (not (hasKey $factors $unit)) -}}
+{{- fail (printf "resources.limits.memory %q is not a quantity such as 512Mi or 1Gi" $text) -}}
+{{- end -}}
+{{- mulf (float64 $number) (get $factors $unit) | int64 -}}
+{{- end -}}
+
+{{/* What clients may reach from outside: paths and how they match, as YAML under `paths`. */}}
+{{- define "wmc.publicPaths" -}}
+paths:
+  - {path: /ws/chat, match: prefix}
+  {{- if .Values.config.consoleEnabled }}
+  - {path: /, match: exact}
+  - {path: /console.js, match: exact}
+  - {path: /console.css, match: exact}
+  {{- end }}
+{{- end -}}

@@ -1,0 +1,198 @@
+{{/* The service's pod. */}}
+{{- define "wmc.podSpec" -}}
+serviceAccountName: {{ include "wmc.serviceAccountName" . }}
+automountServiceAccountToken: false
+# Variables for every Service of the namespace would only clash with the service's own.
+enableServiceLinks: false
+terminationGracePeriodSeconds: {{ include "wmc.graceSeconds" . }}
+{{- with .Values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+securityContext:
+  {{- toYaml .Values.podSecurityContext | nindent 2 }}
+containers:
+  - {{ include "wmc.container" . | nindent 4 | trim }}
+{{- with .Values.volumes }}
+volumes:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with include "wmc.topologySpread" . }}
+topologySpreadConstraints:
+  {{- . | trim | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{- define "wmc.container" -}}
+name: websocket-message-counter
+image: {{ include "wmc.image" (dict "image" .Values.image "tag" .Chart.AppVersion) }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+args:
+  {{- include "wmc.args" . | trim | nindent 2 }}
+env:
+  {{- include "wmc.env" . | nindent 2 }}
+{{- with .Values.extraEnvFrom }}
+envFrom:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+ports:
+  - name: http
+    containerPort: {{ .Values.containerPorts.http }}
+    protocol: TCP
+{{- include "wmc.probes" . }}
+{{- if .Values.preStopHook.enabled }}
+lifecycle:
+  preStop:
+    exec:
+      command:
+        {{- toYaml .Values.preStopHook.command | nindent 8 }}
+{{- end }}
+resources:
+  {{- toYaml .Values.resources | nindent 2 }}
+securityContext:
+  {{- toYaml .Values.securityContext | nindent 2 }}
+{{- with .Values.volumeMounts }}
+volumeMounts:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* The heap's limit is an argument, not NODE_OPTIONS, so that it does not hold for the hook's own process. */}}
+{{- define "wmc.args" -}}
+{{- $limits := default (dict) .Values.resources.limits -}}
+{{- with $limits.memory }}
+- --max-old-space-size={{ div (mul (include "wmc.bytes" .) (int64 $.Values.nodeHeapPercent)) 104857600 }}
+{{- end }}
+{{- with .Values.nodeArgs }}
+{{ toYaml . }}
+{{- end }}
+- dist/service/src/main.js
+{{- end -}}
+
+{{/* Kubernetes takes the last of two variables of one name: extraEnv wins. */}}
+{{- define "wmc.env" -}}
+{{- $options := .Files.Get "files/options.yaml" | fromYaml -}}
+{{- $config := merge (dict "finalScrapeWaitSeconds" (include "wmc.finalScrapeWaitSeconds" .)) .Values.config -}}
+- name: PORT
+  value: {{ .Values.containerPorts.http | quote }}
+- name: ADMIN_PORT
+  value: {{ .Values.containerPorts.admin | quote }}
+{{- range $key, $name := $options.config }}
+- name: {{ $name }}
+  value: {{ include "wmc.plain" (get $config $key) | quote }}
+{{- end }}
+{{- include "wmc.env.loki" . }}
+{{- include "wmc.env.store" . }}
+{{- range $name, $ref := .Values.secretEnv }}
+- name: {{ $name }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ $ref.name }}
+      key: {{ $ref.key }}
+{{- end }}
+{{- with .Values.extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* A variable from a Secret. Call with (dict "name" "X" "secret" "x" "key" "y"), and "optional" for one that need not be there. */}}
+{{- define "wmc.secretVariable" }}
+- name: {{ .name }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ .secret }}
+      key: {{ .key }}
+      {{- if .optional }}
+      optional: true
+      {{- end }}
+{{- end -}}
+
+{{- define "wmc.env.loki" }}
+{{- if eq (include "wmc.loki.shipped" .) "true" }}
+- name: LOKI_ENABLED
+  value: "true"
+- name: LOKI_URL
+  value: {{ include "wmc.loki.url" . | quote }}
+{{- range $name, $ref := dict "LOKI_BEARER_TOKEN" .Values.loki.bearerTokenSecret "LOKI_PASSWORD" .Values.loki.passwordSecret }}
+{{- if $ref }}
+{{- include "wmc.secretVariable" (dict "name" $name "secret" $ref.name "key" $ref.key) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* Kubernetes expands no variable of the service's own: the stack's Redis has its password apart from its address. */}}
+{{- define "wmc.env.store" }}
+{{- $redis := .Values.store.redis }}
+{{- if eq .Values.store.type "redis" }}
+{{- if eq (include "wmc.stack.redis.enabled" .) "true" }}
+- name: REDIS_URL
+  value: redis://{{ include "wmc.fullname" . }}-redis:6379
+{{- include "wmc.secretVariable" (dict "name" "REDIS_PASSWORD" "secret" (printf "%s-redis" (include "wmc.fullname" .)) "key" "password") }}
+{{- else }}
+{{- with $redis.urlSecret }}
+{{- include "wmc.secretVariable" (dict "name" "REDIS_URL" "secret" .name "key" .key) }}
+{{- else }}
+- name: REDIS_URL
+  value: {{ $redis.url | quote }}
+{{- end }}
+{{- with $redis.passwordSecret }}
+{{- include "wmc.secretVariable" (dict "name" "REDIS_PASSWORD" "secret" .name "key" .key) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- if .Values.resumeToken.enabled }}
+{{- $secret := include "wmc.resumeToken.secretName" . }}
+{{- include "wmc.secretVariable" (dict "name" "RESUME_TOKEN_KEY" "secret" $secret "key" "resume-token-key") }}
+{{- include "wmc.secretVariable" (dict "name" "RESUME_TOKEN_PREVIOUS_KEY" "secret" $secret "key" "resume-token-previous-key" "optional" true) }}
+{{- end }}
+{{- end -}}
+
+{{/*
+Startup and liveness ask whether the process works, which it still does while it drains, so that neither can kill a draining
+pod; readiness asks whether it should get new connections.
+*/}}
+{{- define "wmc.probes" }}
+startupProbe:
+  httpGet: {path: /healthz/, port: http}
+  {{- toYaml .Values.startupProbe | nindent 2 }}
+livenessProbe:
+  httpGet: {path: /healthz/, port: http}
+  {{- toYaml .Values.livenessProbe | nindent 2 }}
+  terminationGracePeriodSeconds: {{ include "wmc.livenessGraceSeconds" . }}
+readinessProbe:
+  httpGet: {path: /readyz/, port: http}
+  {{- toYaml .Values.readinessProbe | nindent 2 }}
+{{- end -}}
+
+{{/* Over nodes and zones, each ReplicaSet by itself, so that a rollout's new pods spread as well. */}}
+{{- define "wmc.topologySpread" -}}
+{{- if kindIs "slice" .Values.topologySpreadConstraints -}}
+{{- with .Values.topologySpreadConstraints }}{{ toYaml . }}{{ end -}}
+{{- else -}}
+{{- range list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
+- topologyKey: {{ . }}
+  maxSkew: 1
+  whenUnsatisfiable: ScheduleAnyway
+  labelSelector:
+    matchLabels:
+      {{- include "wmc.selectorLabels" (dict "root" $ "component" "service") | nindent 6 }}
+  matchLabelKeys: [pod-template-hash]
+{{- end }}
+{{- end -}}
+{{- end -}}

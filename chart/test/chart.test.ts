@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { globSync, readFileSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { parse, parseAllDocuments } from 'yaml';
+import packageJson from '../../package.json' with { type: 'json' };
+import { replaceBlock, staleFiles } from '../src/generate.ts';
+
+const chart = fileURLToPath(new URL('../', import.meta.url));
+
+describe('the chart', () => {
+  it('has generated files that are up to date', () => {
+    assert.deepEqual(staleFiles(), [], 'run npx node chart/src/generate.ts');
+  });
+
+  it("has package.json's version, as have the image and its tag", () => {
+    const { version, appVersion } = parse(read('Chart.yaml')) as Record<string, string>;
+    const dockerfile = readFileSync(`${chart}../Dockerfile`, 'utf8');
+    const image = /^ARG VERSION=(.*)$/m.exec(dockerfile)?.[1];
+    assert.deepEqual({ version, appVersion, image }, imageOf(packageJson.version));
+  });
+
+  for (const template of globSync('templates/**/*.{yaml,txt}', { cwd: chart }))
+    it(`has unit tests of ${template}`, () => {
+      assert.ok(testedTemplates().has(template.slice('templates/'.length)), `no suite in chart/tests has it`);
+    });
+
+  it('keeps generators and tests out of the package', () => {
+    const ignored = read('.helmignore').split('\n');
+    for (const folder of ['/src/', '/test/', '/tests/', '/ci/']) assert.ok(ignored.includes(folder), folder);
+  });
+});
+
+describe('a generated block', () => {
+  it('replaces what stands between its marks', () => {
+    assert.equal(replaceBlock('a\n# BEGIN x\nold\n# END x\nb\n', 'x', 'new\n'), 'a\n# BEGIN x\nnew\n# END x\nb\n');
+  });
+
+  it('is missed where the marks are not there', () => {
+    assert.throws(() => replaceBlock('a\n', 'x', ''), /"# BEGIN x" and "# END x" are missing/);
+  });
+});
+
+function imageOf(version: string): Record<string, string> {
+  return { version, appVersion: version, image: version };
+}
+
+function testedTemplates(): ReadonlySet<string> {
+  const suites = globSync('tests/*_test.yaml', { cwd: chart }).flatMap((path) =>
+    parseAllDocuments(read(path)).map((document) => document.toJS() as { templates: string[] }),
+  );
+  return new Set(suites.flatMap(({ templates }) => templates));
+}
+
+function read(path: string): string {
+  return readFileSync(`${chart}${path}`, 'utf8');
+}
