@@ -1,0 +1,50 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, globSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import ts from 'typescript';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const EMITTED: ts.CompilerOptions = { target: ts.ScriptTarget.ES2024, module: ts.ModuleKind.ESNext };
+const SERVICE = `${ROOT}dist/service/src/main.js`;
+
+let builtProgram: string | undefined;
+
+/** Path of the built service, built anew if a source is younger: once, so that every round of a run measures the same. */
+export function serviceProgram(): string {
+  builtProgram ??= upToDateService();
+  return builtProgram;
+}
+
+function upToDateService(): string {
+  const sources = globSync(`${ROOT}service/{src,console}/*`);
+  const youngest = Math.max(...sources.map((path) => statSync(path).mtimeMs));
+  if (!existsSync(SERVICE) || statSync(SERVICE).mtimeMs < youngest)
+    execFileSync(process.execPath, ['scripts/build.ts'], { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] });
+  return SERVICE;
+}
+
+/** Path of the service's source, which Node.js runs as it is. */
+export function serviceSource(): string {
+  return `${ROOT}service/src/main.ts`;
+}
+
+/** Path of the bare `ws` server, as JavaScript: it is measured against the built service. */
+export function bareProgram(): string {
+  return asJavaScript('bare-server.ts');
+}
+
+/** Path of the module that tells a server's memory, as JavaScript. */
+export function memoryProbe(): string {
+  return asJavaScript('memory-probe.ts');
+}
+
+/** Takes a module's types out, so that the process that runs it need not load what does it. */
+function asJavaScript(file: string): string {
+  const folder = `${ROOT}.cache/bench`;
+  mkdirSync(folder, { recursive: true });
+  const source = readFileSync(new URL(file, import.meta.url), 'utf8');
+  const path = `${folder}/${basename(file, '.ts')}.js`;
+  writeFileSync(path, ts.transpileModule(source, { compilerOptions: EMITTED }).outputText);
+  return path;
+}

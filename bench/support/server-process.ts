@@ -1,0 +1,133 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import { get } from 'node:http';
+import { StringDecoder } from 'node:string_decoder';
+import { Inbox } from '../../service/test/support/inbox.ts';
+import { Scrape } from '../../service/test/support/scrape.ts';
+import type { MemoryUse } from './memory-probe.ts';
+import { bareProgram, memoryProbe, serviceProgram, serviceSource } from './programs.ts';
+
+/** Which server: the service as it is shipped, the same from its sources, or the bare `ws` server. */
+export type ServerKind = 'service' | 'source' | 'bare';
+
+/** How a server is started. */
+export interface ServerOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** Loads the memory probe, for {@link ServerProcess.memory}. */
+  readonly memoryProbe?: boolean;
+  /** Looks at each whole line of the log, beside the process' own. */
+  readonly onLine?: (line: string) => void;
+}
+
+/** A line of the process' own log, as opposed to its connections'. */
+type ProcessLine = Readonly<Record<string, unknown>> & { readonly event: string };
+
+const PROGRAMS: Readonly<Record<ServerKind, () => string>> = {
+  service: serviceProgram,
+  source: serviceSource,
+  bare: bareProgram,
+};
+/** How long a server may take to start or to answer. */
+const PATIENCE_MS = 20_000;
+/** Of the machines this runs on, x86-64 and arm64 with their usual kernels. */
+const PAGE_BYTES = 4096;
+
+/** A server as a process of its own. Its log is read, as in production, since writing it is part of its work. */
+export class ServerProcess {
+  readonly child: ChildProcess;
+  /** When it was spawned, on `performance.now`'s clock. */
+  readonly spawnedAt: number;
+  readonly exited: Promise<{ readonly status: number | null; readonly signal: string | null }>;
+  port = 0;
+  stderr = '';
+  readonly #lines = new Inbox<ProcessLine>();
+
+  private constructor(kind: ServerKind, { env = {}, memoryProbe: probed = false, onLine }: ServerOptions) {
+    const args = [...(probed ? ['--expose-gc', '--import', memoryProbe()] : []), PROGRAMS[kind]()];
+    // What builds the program above is no part of its start.
+    this.spawnedAt = performance.now();
+    this.child = spawn(process.execPath, args, {
+      env: { PATH: process.env['PATH'], NODE_ENV: 'production', PORT: '0', ADMIN_PORT: '0', HOST: '127.0.0.1', ...env },
+      stdio: ['ignore', 'pipe', 'pipe', ...(probed ? (['ipc'] as const) : [])],
+    });
+    this.child.stderr?.on('data', (chunk: Buffer) => (this.stderr += chunk.toString()));
+    this.#readLog(onLine);
+    this.exited = once(this.child, 'close').then(([status, signal]) => ({
+      status: status as number | null,
+      signal: signal as string | null,
+    }));
+  }
+
+  /** Starts a server and waits until it listens. */
+  static async start(kind: ServerKind, options: ServerOptions = {}): Promise<ServerProcess> {
+    const server = new ServerProcess(kind, options);
+    const line = await Promise.race([server.event('service_listening'), server.exited]);
+    if (!('event' in line)) throw new Error(`the ${kind} server did not start: ${server.stderr}`);
+    server.port = line['port'] as number;
+    return server;
+  }
+
+  get pid(): number {
+    return this.child.pid ?? 0;
+  }
+
+  get running(): boolean {
+    return this.child.exitCode === null && this.child.signalCode === null;
+  }
+
+  /** Resident memory, in bytes (proc(5)). */
+  get residentBytes(): number {
+    const [, pages = '0'] = readFileSync(`/proc/${this.pid}/statm`, 'utf8').split(' ');
+    return Number(pages) * PAGE_BYTES;
+  }
+
+  /** Files, sockets and pipes it has open (proc(5)). */
+  get openFiles(): number {
+    return readdirSync(`/proc/${this.pid}/fd`).length;
+  }
+
+  /** Waits for a line of this event in the process' own log. */
+  event(event: string): Promise<ProcessLine> {
+    return this.#lines.next((line) => line.event === event);
+  }
+
+  scrape(): Promise<Scrape> {
+    return Scrape.of(`http://127.0.0.1:${this.port}/metrics/`);
+  }
+
+  /** Asks for a page on a connection of its own. @returns the status */
+  async status(path: string): Promise<number> {
+    const request = get({ port: this.port, host: '127.0.0.1', path, agent: false, timeout: PATIENCE_MS });
+    const [response] = (await once(request, 'response')) as [{ statusCode: number; resume: () => void }];
+    response.resume();
+    return response.statusCode;
+  }
+
+  /** What it holds after full collections; only with the memory probe. */
+  async memory(): Promise<MemoryUse> {
+    this.child.send('measure');
+    const [use] = (await once(this.child, 'message', { signal: AbortSignal.timeout(PATIENCE_MS) })) as [MemoryUse];
+    return use;
+  }
+
+  /** Ends it at once. */
+  async kill(): Promise<void> {
+    this.child.kill('SIGKILL');
+    await this.exited;
+  }
+
+  /** Lines of connections are many, and only `onLine` looks at them: parsing them would cost more than the server's work. */
+  #readLog(onLine: ((line: string) => void) | undefined): void {
+    const decoder = new StringDecoder('utf8');
+    let rest = '';
+    this.child.stdout?.on('data', (chunk: Buffer) => {
+      const lines = (rest + decoder.write(chunk)).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) {
+        onLine?.(line);
+        if (!line.includes('"event":"websocket_')) this.#lines.put(JSON.parse(line) as ProcessLine);
+      }
+    });
+  }
+}
