@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict';
+import { after, afterEach, before, describe, test } from 'node:test';
+import { describeBreaks, quantile, seconds, summarise, type BreakSummary } from '../support/breaks.ts';
+import { kubectl, run } from '../support/commands.ts';
+import { figure, progress } from '../support/figures.ts';
+import { Fleet } from '../support/fleet.ts';
+import { HOG_MESSAGE_BYTES, hogMemory } from '../support/memory-hog.ts';
+import { Namespace } from '../support/namespace.ts';
+import { mainProcess } from '../support/node-process.ts';
+import { Release } from '../support/release.ts';
+import { Tunnel } from '../support/tunnel.ts';
+import { secondsSince, until } from '../support/wait.ts';
+
+const CLIENTS = 300;
+const PODS = 3;
+const LATE_SECONDS = 2;
+/** A client that was cut finds its way by itself: the dead pod stays in the Service until the kubelet has noticed. */
+const BACK_SECONDS = 10;
+
+describe(`${PODS} pods with ${CLIENTS} clients`, () => {
+  let namespace: Namespace;
+  let release: Release;
+  let fleet: Fleet;
+
+  before(async () => {
+    namespace = await Namespace.create('disruptions');
+    release = await Release.install(namespace, 'demo', {
+      replicaCount: PODS,
+      minReadySeconds: 2,
+      config: { finalScrapeWaitSeconds: 0, maxMessageBytes: HOG_MESSAGE_BYTES },
+      // Little enough for one unfinished message of the greatest size to be too much.
+      resources: { requests: { cpu: '100m', memory: '128Mi' }, limits: { memory: '128Mi' } },
+    });
+    fleet = await Fleet.start(await release.url(), { clients: CLIENTS });
+  });
+  afterEach(async (context) => {
+    if ('passed' in context && !context.passed) await namespace.describe();
+  });
+  after(async () => {
+    await fleet.stop();
+    await namespace.delete();
+  });
+
+  test('kubectl delete pod: a bye and 1001 for its clients, none refused', async () => {
+    const [pod = ''] = await release.podNames();
+    await release.kubectl('delete', 'pod', pod);
+    expectGoodbyes(await seen('kubectl delete pod'));
+    await release.ready();
+  });
+
+  test('kubectl drain: one pod at a time, as the PodDisruptionBudget says, each with byes and 1001', async () => {
+    const nodes = (await kubectl('get', 'nodes', '--output=jsonpath={.items[*].metadata.name}')).split(' ');
+    assert.equal(nodes.length, 1, 'with more nodes, name the one to drain');
+    const [node = ''] = nodes;
+    const before = await release.podNames();
+    const began = performance.now();
+    const selector = `--pod-selector=app.kubernetes.io/instance=${release.name},app.kubernetes.io/component=service`;
+    const drain = run('kubectl', ['drain', node, selector, '--namespace', release.namespace, '--timeout=180s'], {
+      timeoutSeconds: 200,
+    });
+    try {
+      await until('the first pod being evicted', 30, async () =>
+        (await release.podNames()).some((pod) => !before.includes(pod)),
+      );
+      const evicted = (await release.pods()).filter(({ metadata }) => metadata.deletionTimestamp !== undefined);
+      progress(`${evicted.length} of ${PODS} pods are going`);
+      assert.equal(evicted.length, 1);
+    } finally {
+      // The one node must take the replacements, which the budget waits for.
+      await kubectl('uncordon', node);
+    }
+    const { status, stdout, stderr } = await drain;
+    assert.equal(status, 0, `${stderr}${stdout}`);
+    await release.untilGone(before);
+    await release.ready();
+    figure('kubectl drain: every pod moved', `${secondsSince(began)} s`);
+    const summary = await seen('kubectl drain');
+    expectGoodbyes(summary);
+    assert.ok(summary.count >= CLIENTS, 'every client was on a pod that moved');
+  });
+
+  test('SIGKILL of the process: cut clients are back by themselves', async (context) => {
+    const [pod = ''] = await release.podNames();
+    const { containerID = '', restartCount } = await release.container(pod);
+    const pid = mainProcess(containerID);
+    if (pid === undefined) {
+      context.skip('the pods do not run on this machine, so their processes cannot be killed from here');
+      return;
+    }
+    process.kill(pid, 'SIGKILL');
+    const { lastState } = await restarted(pod, restartCount);
+    assert.equal(lastState.terminated?.exitCode, 137);
+    expectCuts(await seen('SIGKILL of the process'));
+  });
+
+  test('an OOM kill: cut clients are back by themselves', async () => {
+    const [, pod = ''] = await release.podNames();
+    const { restartCount } = await release.container(pod);
+    const tunnel = await Tunnel.open(release, pod);
+    try {
+      await Promise.race([hogMemory(tunnel.address), restarted(pod, restartCount)]);
+    } finally {
+      await tunnel.close();
+    }
+    const { lastState } = await restarted(pod, restartCount);
+    assert.equal(lastState.terminated?.reason, 'OOMKilled');
+    expectCuts(await seen('OOM kill'));
+  });
+
+  /** Waits until everybody is back, and reports what was seen. */
+  async function seen(what: string): Promise<BreakSummary> {
+    await fleet.untilWhole(60);
+    const breaks = await fleet.newBreaks();
+    figure(`${what}: clients saw`, describeBreaks(breaks, CLIENTS));
+    return summarise(breaks);
+  }
+
+  /** Waits until the container runs anew. */
+  async function restarted(pod: string, restartsBefore: number): ReturnType<Release['container']> {
+    return until(`${pod} being restarted`, 60, async () => {
+      const container = await release.container(pod);
+      return container.restartCount > restartsBefore && container.ready && container;
+    });
+  }
+});
+
+function expectGoodbyes({ count, codes, withoutBye, refusals, secondsLate }: BreakSummary): void {
+  assert.ok(count > 0);
+  assert.deepEqual({ codes, withoutBye, refusals }, { codes: { 1001: count }, withoutBye: 0, refusals: {} });
+  assert.ok(quantile(secondsLate, 1) <= LATE_SECONDS, `a client was ${seconds(quantile(secondsLate, 1))} late`);
+}
+
+/** Refusals are no fault here: until the kubelet has noticed, a third of the attempts find nobody. */
+function expectCuts({ count, codes, secondsAway }: BreakSummary): void {
+  assert.ok(count > 0);
+  assert.deepEqual(codes, { 1006: count });
+  assert.ok(quantile(secondsAway, 1) <= BACK_SECONDS, `a client was away for ${seconds(quantile(secondsAway, 1))}`);
+}

@@ -1,0 +1,94 @@
+#!/usr/bin/env node
+/**
+ * `npm run e2e`: runs the end-to-end suite on the cluster that KUBECONFIG names, case after case, and closes with a table of the
+ * figures it measured and a line that counts the tests. `npm run e2e -- rollout prestop` runs the named cases alone.
+ *
+ * Exit status: 0 if all tests passed, 1 if one failed, 2 if there is no cluster to run on.
+ */
+import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { run as runTests } from 'node:test';
+import { spec } from 'node:test/reporters';
+import { CACHE, TOOL_ENV } from '../scripts/chart/tools.ts';
+import { missingPart } from './support/cluster.ts';
+import { describeFigure, FIGURES_FILE, type Figure } from './support/figures.ts';
+
+/** Longest that a case may take, in milliseconds: one that hangs is a failure, not a wait. */
+const CASE_TIMEOUT_MS = 600_000;
+const RESULTS = join(CACHE, 'e2e');
+
+const startedAt = performance.now();
+const files = casesNamed(process.argv.slice(2));
+const missing = await missingPart();
+if (missing !== undefined) {
+  console.error(`e2e: ${missing}`);
+  process.exit(2);
+}
+mkdirSync(RESULTS, { recursive: true });
+const tables: { readonly name: string; readonly figures: readonly Figure[] }[] = [];
+const counts = { passed: 0, failed: 0, skipped: 0 };
+for (const file of files) tables.push({ name: caseName(file), figures: await runCase(file) });
+writeFileSync(join(RESULTS, 'results.json'), `${JSON.stringify({ counts, tables }, undefined, 2)}\n`);
+for (const { name, figures } of tables) printTable(name, figures);
+
+const well = counts.failed === 0 && counts.passed > 0;
+const seconds = Math.round((performance.now() - startedAt) / 1000);
+console.log(
+  `\n${well ? 'OK' : 'NOT OK'}: ${counts.passed} end-to-end tests passed, ${counts.failed} failed, ${counts.skipped} skipped in ${seconds} s`,
+);
+process.exit(well ? 0 : 1);
+
+/** Paths of the cases that were named, or of all. Ends the process where a name is none. */
+function casesNamed(names: readonly string[]): readonly string[] {
+  const all = globSync(join(import.meta.dirname, 'cases', '*.test.ts')).sort();
+  const unknown = names.filter((name) => !all.some((file) => caseName(file) === name));
+  if (unknown.length > 0) {
+    console.error(`e2e: there is no case ${unknown.join(', ')}; there are ${all.map(caseName).join(', ')}`);
+    process.exit(2);
+  }
+  return names.length === 0 ? all : all.filter((file) => names.includes(caseName(file)));
+}
+
+function caseName(file: string): string {
+  return basename(file, '.test.ts');
+}
+
+/** Runs one case in a process of its own. @returns the figures it measured */
+async function runCase(file: string): Promise<readonly Figure[]> {
+  const began = performance.now();
+  console.log(`── ${caseName(file)}`);
+  const gathered = join(RESULTS, `${caseName(file)}.jsonl`);
+  rmSync(gathered, { force: true });
+  writeFileSync(gathered, '');
+  const stream = runTests({
+    files: [file],
+    timeout: CASE_TIMEOUT_MS,
+    env: { ...TOOL_ENV, [FIGURES_FILE]: gathered },
+  });
+  stream.on('test:pass', ({ details, skip }) => {
+    if (details.type === 'suite') return;
+    if (skip !== undefined && skip !== false) counts.skipped += 1;
+    else counts.passed += 1;
+  });
+  stream.on('test:fail', ({ details }) => {
+    if (details.type !== 'suite') counts.failed += 1;
+  });
+  const failedBefore = counts.failed;
+  // A hook can fail without a test that does, and a file before it has any.
+  stream.on('test:summary', ({ success }) => {
+    if (!success && counts.failed === failedBefore) counts.failed += 1;
+  });
+  for await (const chunk of stream.compose(spec)) process.stdout.write(chunk);
+  console.log(`── ${caseName(file)} took ${Math.round((performance.now() - began) / 1000)} s\n`);
+  return readFileSync(gathered, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Figure);
+}
+
+function printTable(name: string, figures: readonly Figure[]): void {
+  if (figures.length === 0) return;
+  const width = Math.max(...figures.map((each) => each.name.length));
+  console.log(`\n${name}`);
+  for (const each of figures) console.log(`  ${describeFigure(each, width)}`);
+}

@@ -1,0 +1,51 @@
+import { randomBytes } from 'node:crypto';
+import { connect } from 'node:net';
+
+/** Bytes of the message that is announced: what the service takes at most (MAX_MESSAGE_BYTES has that as its upper bound). */
+export const HOG_MESSAGE_BYTES = 104_857_600;
+const CHUNK = Buffer.alloc(65_536, 'x');
+
+/**
+ * A client that sends almost all of a message of 100 MiB and never ends it: the service must hold what has arrived. It sends
+ * as fast as it is read, until the connection is gone.
+ * @param address `host:port`
+ */
+export async function hogMemory(address: string): Promise<void> {
+  const { hostname, port } = new URL(`http://${address}`);
+  const socket = connect(Number(port), hostname);
+  const gone = new Promise<void>((resolve) => {
+    socket.on('error', () => undefined).on('close', resolve);
+  });
+  socket.write(
+    [
+      'GET /ws/chat/ HTTP/1.1',
+      `Host: ${address}`,
+      'Connection: Upgrade',
+      'Upgrade: websocket',
+      'Sec-WebSocket-Version: 13',
+      `Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}`,
+      '\r\n',
+    ].join('\r\n'),
+  );
+  socket.write(frameHeader(HOG_MESSAGE_BYTES));
+  let left = HOG_MESSAGE_BYTES - 1;
+  const pump = (): void => {
+    while (left > 0 && !socket.destroyed) {
+      const chunk = CHUNK.subarray(0, Math.min(left, CHUNK.length));
+      left -= chunk.length;
+      if (!socket.write(chunk)) return;
+    }
+  };
+  socket.on('drain', pump).resume();
+  pump();
+  await gone;
+}
+
+/** Header of a masked text frame with a length of 64 bits and a mask of zeros (RFC 6455, section 5.2). */
+function frameHeader(length: number): Buffer {
+  const header = Buffer.alloc(14);
+  header[0] = 0x81;
+  header[1] = 0xff;
+  header.writeBigUInt64BE(BigInt(length), 2);
+  return header;
+}
