@@ -1,0 +1,143 @@
+#!/usr/bin/env node
+/**
+ * Checks the chart without a cluster: generated files, lint, unit tests, refused values, the environment as the service reads it, best
+ * practice (kube-score), the API's
+ * schemas (kubeconform), the README's table (helm-docs), and the configuration of the stack by the programs that read it.
+ * With `--server` it also has a real API server admit every scenario (dry run), in a namespace that enforces the restricted
+ * Pod Security Standard.
+ *
+ *   npx node scripts/check-chart.ts [--server] [--write]
+ *
+ * `--write` writes README.md instead of comparing it. One line a check; exit status 1 if any failed.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { staleFiles } from '../chart/src/generate.ts';
+import { checkEnvironment } from './chart/environment.ts';
+import { KubeScore } from './chart/kube-score.ts';
+import { customResourceFolders, KUBERNETES_VERSIONS, kubeSchemas, schemaLocation } from './chart/kube-schemas.ts';
+import { missedRefusals, REFUSAL_COUNT } from './chart/refusals.ts';
+import { objectsIn, render, scenarios } from './chart/scenarios.ts';
+import { checkStackConfig } from './chart/stack-config.ts';
+import { CHART, run, runWell } from './chart/tools.ts';
+
+/** Most characters of a failure that are printed: Helm quotes whole templates. */
+const MOST_TEXT = 4000;
+
+/** Namespaces that enforce the restricted standard refuse a pod that breaks it, and warn of a pod template that does. */
+const RESTRICTED_NAMESPACE = `
+apiVersion: v1
+kind: Namespace
+metadata:
+  name: chart-check
+  labels:
+    pod-security.kubernetes.io/enforce: restricted
+    pod-security.kubernetes.io/warn: restricted
+`;
+
+let failed = 0;
+
+check('generated files are up to date', () => {
+  expectNone(staleFiles(), 'run npx node chart/src/generate.ts');
+});
+for (const scenario of scenarios())
+  check(
+    `helm lint --strict, ${scenario.name}`,
+    () => void runWell('helm', ['lint', '--strict', CHART, '--values', scenario.path]),
+  );
+check('helm-unittest', () => lastLines(runWell('helm-unittest', ['--strict', CHART])));
+check(`${REFUSAL_COUNT} bad values are refused by name`, () => {
+  expectNone(missedRefusals(), '');
+});
+check('the service reads the environment of every scenario', () => {
+  checkEnvironment();
+});
+checkKubeScore();
+for (const version of KUBERNETES_VERSIONS)
+  check(`kubeconform, Kubernetes ${version}`, () => {
+    expectConform(version);
+  });
+check('configuration of the stack, by the programs that read it', () => checkStackConfig());
+check('helm-docs', () => {
+  expectReadme(process.argv.includes('--write'));
+});
+if (process.argv.includes('--server')) checkServer();
+console.log(failed === 0 ? 'The chart is well.' : `${failed} checks failed.`);
+process.exitCode = failed === 0 ? 0 : 1;
+
+function check(name: string, work: () => unknown): void {
+  const startedAt = performance.now();
+  try {
+    const detail = work();
+    const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+    console.log(`ok      ${name} (${seconds} s)${typeof detail === 'string' && detail !== '' ? `: ${detail}` : ''}`);
+  } catch (error) {
+    failed += 1;
+    const message = error instanceof Error ? error.message : String(error);
+    console.log(`FAILED  ${name}\n${message.length > MOST_TEXT ? `${message.slice(0, MOST_TEXT)} …` : message}`);
+  }
+}
+
+function expectNone(problems: readonly string[], advice: string): void {
+  if (problems.length > 0) throw new Error([...problems, advice].join('\n'));
+}
+
+function checkKubeScore(): void {
+  const score = new KubeScore();
+  for (const scenario of scenarios())
+    check(`kube-score, ${scenario.name}`, () => {
+      expectNone(
+        score.faults(render(scenario)),
+        'mend it, or give an exception with its reason in scripts/chart/kube-score.ts',
+      );
+    });
+  check('kube-score needs every exception', () => {
+    expectNone(score.unusedExceptions(), '');
+  });
+}
+
+function expectConform(version: string): void {
+  const location = schemaLocation(kubeSchemas(version));
+  for (const scenario of scenarios())
+    runWell('kubeconform', ['-schema-location', location, '-strict', '-'], render(scenario, '--kube-version', version));
+}
+
+function expectReadme(write: boolean): void {
+  const path = join(CHART, 'README.md');
+  // Its strict mode knows no comment above `# --`, and fails without saying so: chart/test/ checks that every value has its doc.
+  const made = runWell('helm-docs', ['--chart-search-root', CHART, '--dry-run', '--log-level', 'warning']);
+  if (!made.includes('| replicaCount |')) throw new Error(`helm-docs made no table: ${made}`);
+  if (write) writeFileSync(path, made);
+  else if (readFileSync(path, 'utf8') !== made)
+    throw new Error('chart/README.md is out of date: run npx node scripts/check-chart.ts --write');
+}
+
+/** Has the API server admit every scenario, custom resources and all. */
+function checkServer(): void {
+  check('the server knows the custom resources', () => {
+    for (const folder of customResourceFolders())
+      runWell('kubectl', ['apply', '--server-side', '--force-conflicts', '--filename', folder]);
+  });
+  check('a namespace that enforces the restricted standard', () => {
+    runWell('kubectl', ['apply', '--filename', '-'], RESTRICTED_NAMESPACE);
+  });
+  for (const scenario of scenarios())
+    check(`server-side dry run, ${scenario.name}`, () => {
+      const yaml = render(scenario);
+      // A dry run of a pod wants its service account to be there.
+      const accounts = objectsIn(yaml).filter(({ kind }) => kind === 'ServiceAccount');
+      for (const account of accounts) runWell('kubectl', ['apply', '--filename', '-'], JSON.stringify(account));
+      const { status, stdout, stderr } = run('kubectl', ['apply', '--dry-run=server', '--filename', '-'], yaml);
+      // A pod template that breaks the standard is admitted with a warning: the pods would be refused later.
+      if (status !== 0 || /Warning/.test(stderr)) throw new Error(stderr);
+      const expected = objectsIn(yaml).length;
+      const admitted = stdout.trim().split('\n').length;
+      if (admitted !== expected) throw new Error(`${admitted} of ${expected} objects were admitted:\n${stdout}`);
+      return `${admitted} objects`;
+    });
+  run('kubectl', ['delete', 'namespace', 'chart-check', '--wait=false']);
+}
+
+function lastLines(text: string): string {
+  return text.trim().split('\n').slice(-5).join('; ');
+}
