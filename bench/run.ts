@@ -6,11 +6,12 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { capacity } from './capacity.ts';
 import { drain } from './drain.ts';
+import { messageCosts } from './message-cost.ts';
 import { memory } from './memory.ts';
 import { startup } from './startup.ts';
 import { describeResult, type Bench, type BenchOptions } from './support/bench.ts';
 
-const BENCHES: readonly Bench[] = [startup, capacity, drain, memory];
+const BENCHES: readonly Bench[] = [startup, messageCosts, capacity, drain, memory];
 /** Benchmarks that are programs of their own, with their own arguments. */
 const PROGRAMS: Readonly<Record<string, string>> = {
   'loadtest-cost': 'what the load test itself costs for each message and socket',

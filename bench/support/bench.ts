@@ -37,6 +37,10 @@ export interface Figure {
   readonly target?: string;
   /** Whether the target is met. A missed one is reported and never fails a build: timing is the machine's, too. */
   readonly met?: boolean;
+  /** Where contenders are compared: by what, whose figure it is, and whom a ratio is to. */
+  readonly measure?: string;
+  readonly contender?: string;
+  readonly baseline?: string;
 }
 
 /** The median of some values and their spread, as a figure. */
@@ -52,7 +56,11 @@ export function figure(name: string, unit: string, values: readonly number[], ta
 }
 
 /** A bound that a figure should keep. */
-export type Target = { readonly below: number } | { readonly atMost: number } | { readonly exactly: number };
+export type Target =
+  | { readonly below: number }
+  | { readonly atMost: number }
+  | { readonly atLeast: number }
+  | { readonly exactly: number };
 
 /** The value in the middle; the mean of the two in the middle if they are even in number. NaN if there are none. */
 export function median(values: readonly number[]): number {
@@ -82,11 +90,13 @@ export function describeResult(name: string, { figures, faults, method }: BenchR
 
 function describeTarget(target: Target): string {
   if ('below' in target) return `< ${target.below}`;
+  if ('atLeast' in target) return `≥ ${target.atLeast}`;
   return 'atMost' in target ? `≤ ${target.atMost}` : `= ${target.exactly}`;
 }
 
 function meets(value: number, target: Target): boolean {
   if ('below' in target) return value < target.below;
+  if ('atLeast' in target) return value >= target.atLeast;
   return 'atMost' in target ? value <= target.atMost : value === target.exactly;
 }
 

@@ -1,6 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import type { DialectName } from './dialects.ts';
 import type { FleetOrder, FleetReport } from './fleet.ts';
 
 /** A fleet of clients in a process of its own, so that its work is not the measuring process' nor the server's. */
@@ -10,6 +11,8 @@ export class FleetClient {
   constructor() {
     this.#child = fork(fileURLToPath(new URL('fleet.ts', import.meta.url)), {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      // A client that collects garbage often would measure its own pauses.
+      execArgv: ['--max-semi-space-size=64'],
     });
   }
 
@@ -28,8 +31,12 @@ export class FleetClient {
   }
 
   /** Opens sockets to a server, at most `inFlight` at once. */
-  open(port: number, sockets: number, inFlight = 100): Promise<FleetReport> {
-    return this.order({ do: 'open', port, sockets, inFlight });
+  open(
+    port: number,
+    sockets: number,
+    { inFlight = 100, dialect = 'plain' }: { inFlight?: number; dialect?: DialectName } = {},
+  ): Promise<FleetReport> {
+    return this.order({ do: 'open', port, sockets, inFlight, dialect });
   }
 
   /** Ends the fleet's process and with it every socket. */

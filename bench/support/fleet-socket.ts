@@ -1,5 +1,6 @@
 import { connect, type OnReadOpts, type Socket } from 'node:net';
-import { frame, handshake, OPCODE } from '../../service/test/support/raw-client.ts';
+import { frame, OPCODE } from '../../service/test/support/raw-client.ts';
+import type { Wire } from './dialects.ts';
 
 /** Who hears of what happens to the sockets of a fleet. */
 export interface FleetListener {
@@ -19,9 +20,8 @@ export interface Bye {
 
 /** Every socket reads into the one buffer, in turn: what it leaves unfinished is copied. */
 const READ_BUFFER = Buffer.alloc(65_536);
-const REQUEST = handshake();
-const MESSAGE = frame(OPCODE.text, 'a message of a client of the fleet');
-const COUNT = '{"count": ';
+const DIGIT_0 = 0x30;
+const DIGIT_9 = 0x39;
 
 /**
  * A WebSocket client on a bare TCP socket, so cheap that 10,000 of them with 1,000 messages a second leave their process
@@ -32,23 +32,27 @@ export class FleetSocket {
   sent = 0;
   /** Last count told. */
   count = 0;
+  /** Whether the handshake was answered, and the server said welcome where its dialect has that. */
   open = false;
   bye: Bye | undefined;
   /** Code of the close frame received; 1006 if the connection ended without one. Set once it is closed. */
   closeCode: number | undefined;
   readonly #listener: FleetListener;
+  readonly #wire: Wire;
   readonly #socket: Socket;
+  #shaken = false;
   /** When the messages without a reply were due. */
   readonly #due: number[] = [];
   #rest: Buffer | undefined;
   #closeFrameCode = 1006;
 
-  constructor(port: number, listener: FleetListener) {
+  constructor(port: number, wire: Wire, listener: FleetListener) {
+    this.#wire = wire;
     this.#listener = listener;
     this.#socket = connect({ port, host: '127.0.0.1', noDelay: true, onread: this.#onRead() });
     this.#socket
       .on('error', () => undefined)
-      .on('connect', () => this.#socket.write(REQUEST))
+      .on('connect', () => this.#socket.write(wire.request))
       .on('close', () => {
         this.#ended();
       });
@@ -63,7 +67,7 @@ export class FleetSocket {
   send(dueAt: number): void {
     this.sent += 1;
     this.#due.push(dueAt);
-    this.#socket.write(MESSAGE);
+    this.#socket.write(this.#wire.message(this.sent));
   }
 
   /** Ends it without a close frame. */
@@ -83,11 +87,11 @@ export class FleetSocket {
   }
 
   #received(bytes: Buffer): void {
-    let at = this.open ? 0 : this.#readHandshake(bytes);
-    while (this.open) {
+    let at = this.#shaken ? 0 : this.#readHandshake(bytes);
+    while (this.#shaken) {
       const length = wholeFrame(bytes, at);
       if (length === 0) break;
-      this.#frame((bytes[at] as number) & 0x0f, bytes.subarray(at + (length > 127 ? 4 : 2), at + length));
+      this.#frame((bytes[at] as number) & 0x0f, bytes, at + (length > 127 ? 4 : 2), at + length);
       at += length;
     }
     this.#rest = at < bytes.length ? Buffer.from(bytes.subarray(at)) : undefined;
@@ -102,32 +106,49 @@ export class FleetSocket {
       this.#socket.destroy();
       return 0;
     }
-    this.open = true;
-    this.#listener.opened(this);
+    this.#shaken = true;
+    const { greeting, welcome } = this.#wire;
+    if (greeting !== undefined) this.#socket.write(greeting);
+    if (welcome === undefined) this.#opened();
     return end + 4;
   }
 
-  #frame(opcode: number, payload: Buffer): void {
-    if (opcode === OPCODE.text) this.#text(payload.toString('latin1'));
-    else if (opcode === OPCODE.ping) this.#socket.write(frame(OPCODE.pong, payload));
+  #opened(): void {
+    this.open = true;
+    this.#listener.opened(this);
+  }
+
+  #frame(opcode: number, bytes: Buffer, start: number, end: number): void {
+    if (opcode === OPCODE.text) {
+      const count = countAt(bytes, start, end, this.#wire.countHead);
+      if (count === 0) this.#otherText(bytes.toString('latin1', start, end));
+      else this.#answered(count);
+      return;
+    }
+    const payload = bytes.subarray(start, end);
+    if (opcode === OPCODE.ping) this.#socket.write(frame(OPCODE.pong, payload));
     else if (opcode === OPCODE.close) {
       this.#closeFrameCode = payload.length >= 2 ? payload.readUInt16BE() : 1005;
       this.#socket.end(frame(OPCODE.close, payload.subarray(0, 2)));
     } else this.#listener.fault(`a frame with opcode ${opcode} came`);
   }
 
-  #text(text: string): void {
-    if (text.startsWith(COUNT)) {
-      const count = Number(text.slice(COUNT.length, -1));
-      if (count !== this.count + 1) this.#listener.fault(`a reply was ${text} after a count of ${this.count}`);
-      this.count = count;
-      const due = this.#due.shift();
-      if (due === undefined) this.#listener.fault(`${text} came without a message`);
-      else this.#listener.answered(this, performance.now() - due);
-    } else if (text.startsWith('{"bye"')) {
+  #answered(count: number): void {
+    if (count !== this.count + 1) this.#listener.fault(`a reply counted ${count} after a count of ${this.count}`);
+    this.count = count;
+    const due = this.#due.shift();
+    if (due === undefined) this.#listener.fault(`a count of ${count} came without a message`);
+    else this.#listener.answered(this, performance.now() - due);
+  }
+
+  #otherText(text: string): void {
+    const { welcome, others, keepAlive } = this.#wire;
+    if (text.startsWith('{"bye"')) {
       if (this.bye !== undefined) this.#listener.fault('a second bye came');
       this.bye = JSON.parse(text) as Bye;
-    } else if (!text.startsWith('{"ts"')) this.#listener.fault(`an unknown message came: ${text}`);
+    } else if (!this.open && welcome !== undefined && text.startsWith(welcome)) this.#opened();
+    else if (text === keepAlive?.ask) this.#socket.write(keepAlive.answer);
+    else if (!others.some((other) => text.startsWith(other))) this.#listener.fault(`an unknown message came: ${text}`);
   }
 
   #ended(): void {
@@ -144,4 +165,17 @@ function wholeFrame(bytes: Buffer, at: number): number {
   if (bytes.length - at < 4) return 0;
   const length = bytes.readUInt16BE(at + 2) + 4;
   return bytes.length - at >= length ? length : 0;
+}
+
+/** The number that stands after a head; 0 if the head is another. */
+function countAt(bytes: Buffer, start: number, end: number, head: Buffer): number {
+  if (end - start <= head.length) return 0;
+  for (let index = 0; index < head.length; index += 1) if (bytes[start + index] !== head[index]) return 0;
+  let count = 0;
+  for (let at = start + head.length; at < end; at += 1) {
+    const byte = bytes[at] as number;
+    if (byte < DIGIT_0 || byte > DIGIT_9) break;
+    count = count * 10 + byte - DIGIT_0;
+  }
+  return count;
 }

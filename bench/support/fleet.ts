@@ -2,14 +2,33 @@
  * The process of a fleet of clients: opens sockets, sends at a fixed rate, and checks each reply. It is told what to do by its
  * parent, through {@link FleetClient}.
  */
+import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises';
 import { quantile } from './bench.ts';
+import { wireOf, type DialectName } from './dialects.ts';
 import { FleetSocket, type FleetListener } from './fleet-socket.ts';
 
 /** What a fleet can be told. Each order is answered once it is done. */
 export type FleetOrder =
-  | { readonly do: 'open'; readonly port: number; readonly sockets: number; readonly inFlight: number }
-  /** Sends `rate` messages a second in all, over `senders` sockets in turn, for `seconds`, and waits for the replies. */
-  | { readonly do: 'send'; readonly rate: number; readonly senders: number; readonly seconds: number }
+  | {
+      readonly do: 'open';
+      readonly port: number;
+      readonly sockets: number;
+      readonly inFlight: number;
+      readonly dialect: DialectName;
+    }
+  /**
+   * Sends `rate` messages a second in all, over `senders` sockets in turn, for `seconds`, and waits for the replies. With
+   * `exact`, messages leave when they are due, for all of a core's time; else up to two milliseconds late.
+   */
+  | {
+      readonly do: 'send';
+      readonly rate: number;
+      readonly senders: number;
+      readonly seconds: number;
+      readonly exact?: boolean;
+    }
+  /** Sends as fast as it goes: each of the senders its next message when the last is answered. Waits for the last replies. */
+  | { readonly do: 'saturate'; readonly senders: number; readonly seconds: number }
   /** Goes on sending while any of the senders is served; is answered at once. */
   | { readonly do: 'keepSending'; readonly rate: number; readonly senders: number }
   /** Waits until every socket is closed by the server. */
@@ -25,6 +44,8 @@ export interface FleetReport {
   readonly seconds: number;
   /** Milliseconds from when a message was due to its reply; of a connect, from its start to its 101. */
   readonly latencyMs: Readonly<Record<'p50' | 'p90' | 'p99' | 'p999' | 'max', number>>;
+  /** Share of the order's time that this process' own event loop was active, from 0 to 1. */
+  readonly busy: number;
   readonly closes: CloseReport;
   /** The first faults, in words. */
   readonly faults: readonly string[];
@@ -57,17 +78,20 @@ class FleetProcess implements FleetListener {
   #firstCloseAt = 0;
   #lastCloseAt = 0;
   #cutting = false;
+  #saturating = false;
   #changed: () => void = () => undefined;
 
   async obey(order: FleetOrder): Promise<FleetReport> {
     const startedAt = performance.now();
+    const loop = performance.eventLoopUtilization();
     this.#latencies = [];
-    if (order.do === 'open') await this.#open(order.port, order.sockets, order.inFlight);
-    if (order.do === 'send') await this.#send(order.rate, order.senders, order.seconds);
+    if (order.do === 'open') await this.#open(order.port, order.sockets, order.inFlight, order.dialect);
+    if (order.do === 'send') await this.#send(order.rate, order.senders, order.seconds, order.exact);
+    if (order.do === 'saturate') await this.#saturate(order.senders, order.seconds);
     if (order.do === 'keepSending') void this.#send(order.rate, order.senders, Infinity);
     if (order.do === 'awaitClosed') await this.#awaitClosed(order.seconds * 1000);
     if (order.do === 'cut') await this.#cut();
-    return this.#report(performance.now() - startedAt);
+    return this.#report(performance.now() - startedAt, performance.eventLoopUtilization(loop).utilization);
   }
 
   opened(): void {
@@ -75,8 +99,9 @@ class FleetProcess implements FleetListener {
     this.#changed();
   }
 
-  answered(_socket: FleetSocket, latencyMs: number): void {
+  answered(socket: FleetSocket, latencyMs: number): void {
     this.#latencies.push(latencyMs);
+    if (this.#saturating) socket.send(performance.now());
   }
 
   fault(text: string): void {
@@ -93,18 +118,19 @@ class FleetProcess implements FleetListener {
     this.#changed();
   }
 
-  async #open(port: number, sockets: number, inFlight: number): Promise<void> {
+  async #open(port: number, sockets: number, inFlight: number, dialect: DialectName): Promise<void> {
     this.#reset();
+    const wire = wireOf(dialect);
     while (this.#openCount + this.#closed.length < sockets) {
       const settled = this.#openCount + this.#closed.length;
       while (this.#sockets.length < Math.min(sockets, settled + inFlight))
-        this.#sockets.push(new FleetSocket(port, this));
+        this.#sockets.push(new FleetSocket(port, wire, this));
       await this.#change(PATIENCE_MS);
     }
   }
 
   /** Open-loop: a message is due at its time whether or not the ones before were answered. */
-  async #send(rate: number, senders: number, seconds: number): Promise<void> {
+  async #send(rate: number, senders: number, seconds: number, exact = false): Promise<void> {
     const sockets = this.#sockets.slice(0, senders);
     const total = rate * seconds;
     const startedAt = performance.now();
@@ -115,11 +141,22 @@ class FleetProcess implements FleetListener {
         const socket = sockets[next % senders];
         if (socket?.serving === true) socket.send(startedAt + (next / rate) * 1000);
       }
-      await new Promise((resolve) => setTimeout(resolve, 1));
+      await (exact ? turn() : delay(1));
     }
+    await this.#lastReplies();
+  }
+
+  async #saturate(senders: number, seconds: number): Promise<void> {
+    this.#saturating = true;
+    for (const socket of this.#sockets.slice(0, senders)) if (socket.serving) socket.send(performance.now());
+    await delay(seconds * 1000);
+    this.#saturating = false;
+    await this.#lastReplies();
+  }
+
+  async #lastReplies(): Promise<void> {
     const deadline = performance.now() + PATIENCE_MS;
-    while (this.#sum('count') < this.#sum('sent') && performance.now() < deadline)
-      await new Promise((resolve) => setTimeout(resolve, 10));
+    while (this.#sum('count') < this.#sum('sent') && performance.now() < deadline) await delay(10);
   }
 
   async #awaitClosed(patienceMs: number): Promise<void> {
@@ -161,7 +198,7 @@ class FleetProcess implements FleetListener {
     return sum;
   }
 
-  #report(tookMs: number): FleetReport {
+  #report(tookMs: number, busy: number): FleetReport {
     const sorted = Float64Array.from(this.#latencies).sort();
     return {
       open: this.#openCount,
@@ -175,6 +212,7 @@ class FleetProcess implements FleetListener {
         p999: quantile(sorted, 0.999),
         max: quantile(sorted, 1),
       },
+      busy,
       closes: this.#closes(),
       faults: this.#faults,
       faultCount: this.#faultCount,

@@ -39,6 +39,11 @@ export function memoryProbe(): string {
   return asJavaScript('memory-probe.ts');
 }
 
+/** Path of the module that tells what a server's event loop does, as JavaScript. */
+export function loopProbe(): string {
+  return asJavaScript('loop-probe.ts');
+}
+
 /** Takes a module's types out, so that the process that runs it need not load what does it. */
 function asJavaScript(file: string): string {
   const folder = `${ROOT}.cache/bench`;

@@ -3,10 +3,12 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { StringDecoder } from 'node:string_decoder';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Inbox } from '../../service/test/support/inbox.ts';
 import { Scrape } from '../../service/test/support/scrape.ts';
+import type { LoopSample } from './loop-sample.ts';
 import type { MemoryUse } from './memory-probe.ts';
-import { bareProgram, memoryProbe, serviceProgram, serviceSource } from './programs.ts';
+import { bareProgram, loopProbe, memoryProbe, serviceProgram, serviceSource } from './programs.ts';
 
 /** Which server: the service as it is shipped, the same from its sources, or the bare `ws` server. */
 export type ServerKind = 'service' | 'source' | 'bare';
@@ -16,6 +18,10 @@ export interface ServerOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Loads the memory probe, for {@link ServerProcess.memory}. */
   readonly memoryProbe?: boolean;
+  /** Loads the loop probe, for {@link ServerProcess.sample}. */
+  readonly loopProbe?: boolean;
+  /** Its log is read and thrown away once it listens: looking at each line would take the CPU time that it is to have. */
+  readonly discardLog?: boolean;
   /** Looks at each whole line of the log, beside the process' own. */
   readonly onLine?: (line: string) => void;
 }
@@ -30,6 +36,8 @@ const PROGRAMS: Readonly<Record<ServerKind, () => string>> = {
 };
 /** How long a server may take to start or to answer. */
 const PATIENCE_MS = 20_000;
+/** How long a probe may take: to collect all garbage several times, beside three others that do the same. */
+const PROBE_PATIENCE_MS = 60_000;
 /** Of the machines this runs on, x86-64 and arm64 with their usual kernels. */
 const PAGE_BYTES = 4096;
 
@@ -43,13 +51,17 @@ export class ServerProcess {
   stderr = '';
   readonly #lines = new Inbox<ProcessLine>();
 
-  private constructor(kind: ServerKind, { env = {}, memoryProbe: probed = false, onLine }: ServerOptions) {
-    const args = [...(probed ? ['--expose-gc', '--import', memoryProbe()] : []), PROGRAMS[kind]()];
+  private constructor(kind: ServerKind, { env = {}, onLine, ...options }: ServerOptions) {
+    const probes = [
+      ...(options.memoryProbe === true ? ['--expose-gc', '--import', memoryProbe()] : []),
+      ...(options.loopProbe === true ? ['--import', loopProbe()] : []),
+    ];
+    const args = [...probes, PROGRAMS[kind]()];
     // What builds the program above is no part of its start.
     this.spawnedAt = performance.now();
     this.child = spawn(process.execPath, args, {
       env: { PATH: process.env['PATH'], NODE_ENV: 'production', PORT: '0', ADMIN_PORT: '0', HOST: '127.0.0.1', ...env },
-      stdio: ['ignore', 'pipe', 'pipe', ...(probed ? (['ipc'] as const) : [])],
+      stdio: ['ignore', 'pipe', 'pipe', ...(probes.length > 0 ? (['ipc'] as const) : [])],
     });
     this.child.stderr?.on('data', (chunk: Buffer) => (this.stderr += chunk.toString()));
     this.#readLog(onLine);
@@ -65,6 +77,7 @@ export class ServerProcess {
     const line = await Promise.race([server.event('service_listening'), server.exited]);
     if (!('event' in line)) throw new Error(`the ${kind} server did not start: ${server.stderr}`);
     server.port = line['port'] as number;
+    if (options.discardLog === true) server.child.stdout?.removeAllListeners('data').resume();
     return server;
   }
 
@@ -105,16 +118,38 @@ export class ServerProcess {
   }
 
   /** What it holds after full collections; only with the memory probe. */
-  async memory(): Promise<MemoryUse> {
-    this.child.send('measure');
-    const [use] = (await once(this.child, 'message', { signal: AbortSignal.timeout(PATIENCE_MS) })) as [MemoryUse];
-    return use;
+  memory(): Promise<MemoryUse> {
+    return this.#ask<MemoryUse>('measure');
+  }
+
+  /** What it has done so far; only with the loop probe. */
+  sample(): Promise<LoopSample> {
+    return this.#ask<LoopSample>('sample');
   }
 
   /** Ends it at once. */
   async kill(): Promise<void> {
     this.child.kill('SIGKILL');
     await this.exited;
+  }
+
+  /** What the process is at, for the one who waits for it in vain. */
+  async #state(): Promise<string> {
+    if (!this.running) return `it has ended: ${this.stderr}`;
+    const state = /^State:\s*(.+)$/m.exec(readFileSync(`/proc/${this.pid}/status`, 'utf8'))?.[1] ?? 'unknown';
+    const health = await Promise.race([this.status('/healthz/').catch(String), delay(5000, 'nothing')]);
+    return `its state is ${state}, and /healthz/ answers ${health}`;
+  }
+
+  async #ask<Answer>(question: string): Promise<Answer> {
+    this.child.send(question);
+    const answer = once(this.child, 'message', { signal: AbortSignal.timeout(PROBE_PATIENCE_MS) });
+    const [told] = (await answer.catch(async (cause: unknown) => {
+      throw new Error(`no answer to "${question}" within ${PROBE_PATIENCE_MS / 1000} s; ${await this.#state()}`, {
+        cause,
+      });
+    })) as [Answer];
+    return told;
   }
 
   /** Lines of connections are many, and only `onLine` looks at them: parsing them would cost more than the server's work. */

@@ -30,23 +30,26 @@ export class Loki {
   readonly url: string;
   readonly #folder: string;
   readonly #port: number;
+  readonly #niceness: number;
   #process: ChildProcess | undefined;
 
-  private constructor(folder: string, port: number) {
+  private constructor(folder: string, port: number, niceness: number) {
     this.#folder = folder;
     this.#port = port;
+    this.#niceness = niceness;
     this.url = `http://127.0.0.1:${port}`;
   }
 
   /**
    * Starts one, ready for queries.
    * @param extra YAML to be added to its configuration
+   * @param niceness its priority, 19 for what CPU time is left (nice(1))
    */
-  static async start(extra = ''): Promise<Loki> {
+  static async start(extra = '', niceness = 0): Promise<Loki> {
     const folder = mkdtempSync(join(tmpdir(), 'wmc-loki-'));
     const [port, grpcPort] = [await freePort(), await freePort()];
     writeFileSync(join(folder, 'loki.yaml'), `${configuration(folder, port, grpcPort)}${extra}`);
-    const loki = new Loki(folder, port);
+    const loki = new Loki(folder, port, niceness);
     await loki.up();
     await loki.lines('{warm="up"}');
     return loki;
@@ -57,9 +60,8 @@ export class Loki {
     const program = TOOLS.loki.find();
     if (program === undefined) throw new Error(`Loki is missing: ${TOOLS.loki.howToGet}`);
     const log = openSync(join(this.#folder, 'log'), 'a');
-    const child = spawn(program, [`-config.file=${join(this.#folder, 'loki.yaml')}`, '-log.level=warn'], {
-      stdio: ['ignore', log, log],
-    });
+    const command = [program, `-config.file=${join(this.#folder, 'loki.yaml')}`, '-log.level=warn'];
+    const child = spawn('nice', ['-n', String(this.#niceness), ...command], { stdio: ['ignore', log, log] });
     this.#process = child;
     const deadline = performance.now() + READY_TIMEOUT_MS;
     while (!(await this.#ready())) {

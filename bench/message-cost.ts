@@ -1,0 +1,82 @@
+import type { Bench, BenchOptions, BenchResult } from './support/bench.ts';
+import { Comparison, type Measure } from './support/comparison.ts';
+import { ALL_ON, BARE, eachInTurn, OWN_CONTENDERS, WITHOUT_LINES, type Contender } from './support/contenders.ts';
+import { FleetClient } from './support/fleet-client.ts';
+import { messageCost, utilization } from './support/loop-sample.ts';
+import { ServerProcess } from './support/server-process.ts';
+
+const SOCKETS = 500;
+/** Until the code is compiled that messages run through. */
+const WARMUP_SECONDS = 1.5;
+const SECONDS = 3;
+
+const LOOP: Measure = {
+  name: 'event loop active a message',
+  unit: 'µs',
+  ratioTargets: { [ALL_ON]: { atMost: 1.2 }, [WITHOUT_LINES]: { atMost: 1.1 } },
+};
+const LOOP_CPU: Measure = { name: "CPU time of the event loop's thread a message", unit: 'µs' };
+const CPU: Measure = {
+  name: 'CPU time of the process a message',
+  unit: 'µs',
+  ratioTargets: { [ALL_ON]: { atMost: 1.35 } },
+};
+const ALLOCATED: Measure = { name: 'allocated in the heap a message', unit: 'bytes' };
+const THROUGHPUT: Measure = { name: 'messages answered', unit: '/s' };
+const SERVER_BUSY: Measure = { name: 'server, share of time active', unit: '' };
+const CLIENT_BUSY: Measure = { name: 'client, share of time active', unit: '' };
+
+/** What a message costs at full load. */
+export const messageCosts: Bench = {
+  name: 'message-cost',
+  summary:
+    'event-loop time, CPU time, bytes allocated and throughput for each message, as ratios to the bare ws server',
+  rounds: 5,
+  run: measure,
+};
+
+async function measure({ rounds }: BenchOptions): Promise<BenchResult> {
+  const comparison = new Comparison(BARE);
+  const faults: string[] = [];
+  await eachInTurn(OWN_CONTENDERS, rounds, async (contender, env) => {
+    faults.push(...(await measureOnce(contender, env, comparison)));
+  });
+  return {
+    method: `${rounds} rounds, interleaved, each with a server of its own; ${SOCKETS} sockets, each sends its next message when the last is answered, for ${SECONDS} s after ${WARMUP_SECONDS} s`,
+    figures: comparison.figures(),
+    faults,
+  };
+}
+
+async function measureOnce(
+  { name, kind, dialect }: Contender,
+  env: Readonly<Record<string, string>>,
+  comparison: Comparison,
+): Promise<readonly string[]> {
+  const server = await ServerProcess.start(kind, { env, loopProbe: true, discardLog: true });
+  const fleet = new FleetClient();
+  try {
+    await fleet.open(server.port, SOCKETS, { dialect });
+    const { answered: before } = await fleet.order({ do: 'saturate', senders: SOCKETS, seconds: WARMUP_SECONDS });
+    const from = await server.sample();
+    const { answered, seconds, busy, faults } = await fleet.order({
+      do: 'saturate',
+      senders: SOCKETS,
+      seconds: SECONDS,
+    });
+    const to = await server.sample();
+    const messages = answered - before;
+    const { loopMicros, loopCpuMicros, cpuMicros, allocatedBytes } = messageCost(from, to, messages);
+    comparison.add(name, LOOP, loopMicros);
+    comparison.add(name, LOOP_CPU, loopCpuMicros);
+    comparison.add(name, CPU, cpuMicros);
+    comparison.add(name, ALLOCATED, allocatedBytes);
+    comparison.add(name, THROUGHPUT, messages / seconds);
+    comparison.add(name, SERVER_BUSY, utilization(from, to));
+    comparison.add(name, CLIENT_BUSY, busy);
+    return faults;
+  } finally {
+    await fleet.end();
+    await server.kill();
+  }
+}

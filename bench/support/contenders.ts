@@ -1,0 +1,63 @@
+import { Loki, NO_LOKI } from '../../service/test/support/loki.ts';
+import type { DialectName } from './dialects.ts';
+import type { ServerKind } from './server-process.ts';
+
+/** A server that is compared with the others, and how it is run. */
+export interface Contender {
+  readonly name: string;
+  readonly kind: ServerKind;
+  readonly dialect: DialectName;
+  /** What of the service is on, as its environment variables; of others, nothing. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Ships its log to a live Loki. */
+  readonly loki: boolean;
+}
+
+/** What the ratios are to. */
+export const BARE = 'bare ws';
+/** The service as it is, with everything that it has switched on. */
+export const ALL_ON = 'service, all on';
+/** Everything but a line for each message. */
+export const WITHOUT_LINES = 'service, all on but lines';
+
+const NO_MESSAGE_LINES = { LOG_MESSAGE_SAMPLING: '0' };
+
+/** The bare server, and the service with its parts. Metrics can't be switched off. */
+export const OWN_CONTENDERS: readonly Contender[] = [
+  { name: BARE, kind: 'bare', dialect: 'plain', env: {}, loki: false },
+  { name: 'service, metrics', kind: 'service', dialect: 'plain', env: NO_MESSAGE_LINES, loki: false },
+  { name: 'service, metrics and lines', kind: 'service', dialect: 'plain', env: {}, loki: false },
+  { name: WITHOUT_LINES, kind: 'service', dialect: 'plain', env: NO_MESSAGE_LINES, loki: true },
+  { name: ALL_ON, kind: 'service', dialect: 'plain', env: {}, loki: true },
+];
+
+/**
+ * Runs something for each contender in each round, interleaved, the order another each time; with a live Loki for those that
+ * ship to it. Without a Loki they are left out, and a line says so.
+ */
+export async function eachInTurn(
+  contenders: readonly Contender[],
+  rounds: number,
+  run: (contender: Contender, env: Readonly<Record<string, string>>, round: number) => Promise<void>,
+): Promise<void> {
+  const able = contenders.filter(({ loki }) => !loki || NO_LOKI === false);
+  if (able.length < contenders.length) console.error(`bench: left out what ships to Loki: ${String(NO_LOKI)}`);
+  const loki = able.some((each) => each.loki) ? await Loki.start('', LEAST_PRIORITY) : undefined;
+  try {
+    for (let round = 0; round < rounds; round += 1)
+      for (const contender of rotated(able, round)) {
+        const env = contender.loki ? { LOKI_ENABLED: 'true', LOKI_URL: loki?.url ?? '' } : {};
+        await run(contender, { ...contender.env, ...env }, round);
+      }
+  } finally {
+    await loki?.remove();
+  }
+}
+
+/** Loki is no part of what is measured, and elsewhere has a machine of its own: it gets the CPU time that is left. */
+const LEAST_PRIORITY = 19;
+
+function rotated<T>(list: readonly T[], by: number): readonly T[] {
+  const start = by % list.length;
+  return [...list.slice(start), ...list.slice(0, start)];
+}

@@ -1,0 +1,58 @@
+import { frame, handshake, OPCODE } from '../../service/test/support/raw-client.ts';
+
+/** How a kind of server is spoken to: the same work, a message in and a count out, in its own words. */
+export interface Dialect {
+  /** Path of the WebSocket endpoint. */
+  readonly path: string;
+  /** What the client says first, if its server expects that. */
+  readonly greeting?: string;
+  /** Begins the message after which the connection is open; without it the handshake is enough. */
+  readonly welcome?: string;
+  /** The n-th message of a connection, counted from 1; the same text for all of them where it can be. */
+  readonly message: string | ((n: number) => string);
+  /** What stands before the count in a reply. */
+  readonly countHead: string;
+  /** Begins other messages that are as they should be. */
+  readonly others: readonly string[];
+  /** A keep-alive in text messages, and its answer. */
+  readonly keepAlive?: { readonly ask: string; readonly answer: string };
+}
+
+const TEXT = 'a message of a client of the fleet';
+
+/** Every dialect, by its name. */
+export const DIALECTS = {
+  /** The service, the bare `ws` server, and what speaks as they do. */
+  plain: { path: '/ws/chat/', message: TEXT, countHead: '{"count": ', others: ['{"ts"'] },
+} as const satisfies Record<string, Dialect>;
+
+/** A key of {@link DIALECTS}. */
+export type DialectName = keyof typeof DIALECTS;
+
+/** A dialect as it stands on the wire. */
+export interface Wire {
+  readonly request: string;
+  readonly greeting: Buffer | undefined;
+  readonly welcome: string | undefined;
+  /** The n-th message of a connection. */
+  readonly message: (n: number) => Buffer;
+  readonly countHead: Buffer;
+  readonly others: readonly string[];
+  readonly keepAlive: { readonly ask: string; readonly answer: Buffer } | undefined;
+}
+
+/** Makes what all connections of a fleet send once, so that sending costs no more than a write. */
+export function wireOf(name: DialectName): Wire {
+  const dialect: Dialect = DIALECTS[name];
+  const { path, greeting, welcome, message, countHead, others, keepAlive } = dialect;
+  const constant = typeof message === 'string' ? frame(OPCODE.text, message) : Buffer.alloc(0);
+  return {
+    request: handshake({ path }),
+    greeting: greeting === undefined ? undefined : frame(OPCODE.text, greeting),
+    welcome,
+    message: typeof message === 'string' ? () => constant : (n) => frame(OPCODE.text, message(n)),
+    countHead: Buffer.from(countHead),
+    others,
+    keepAlive: keepAlive && { ask: keepAlive.ask, answer: frame(OPCODE.text, keepAlive.answer) },
+  };
+}
