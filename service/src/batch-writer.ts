@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ScriptRunner } from './redis-client.ts';
 import type { SharedSession } from './shared-session.ts';
-import { MAX_BATCH_SESSIONS } from './store-script.ts';
+import { LOST_MARK, MAX_BATCH_SESSIONS } from './store-script.ts';
 
 /** What a {@link BatchWriter} is made from. */
 export interface BatchWriterOptions {
@@ -13,6 +13,8 @@ export interface BatchWriterOptions {
   readonly ttlSeconds: number;
   /** The store has a batch, after so many seconds. */
   readonly onKept: (sessions: readonly SharedSession[], messages: number, seconds: number) => void;
+  /** The store lost what it had, this writer's last batch with it. Told before anyone is told a count of this one. */
+  readonly onLost: () => void;
   /** The batch could not be written; it is tried again. */
   readonly onFailed: (error: unknown, messages: number) => void;
 }
@@ -30,9 +32,12 @@ const MIN_WRITER_TTL_SECONDS = 86_400;
 export class BatchWriter {
   readonly #options: BatchWriterOptions;
   readonly #key: string;
+  readonly #keyTtlSeconds: number;
   readonly #queue = new Set<SharedSession>();
   #batch: Batch | undefined;
   #sequence = 0;
+  /** When the last batch was kept, on `performance.now`'s clock. */
+  #keptAt = 0;
   #soon = false;
   #scheduled = false;
   #retry: NodeJS.Timeout | undefined;
@@ -42,6 +47,7 @@ export class BatchWriter {
   constructor(options: BatchWriterOptions) {
     this.#options = options;
     this.#key = `${options.ownPrefix}writer:${randomUUID()}`;
+    this.#keyTtlSeconds = Math.max(MIN_WRITER_TTL_SECONDS, Math.ceil(options.ttlSeconds));
   }
 
   /** Sessions that wait, or are in the batch on its way. */
@@ -121,9 +127,8 @@ export class BatchWriter {
     }
     const { ttlSeconds, prefixOf } = this.#options;
     this.#sequence += 1;
-    const writerTtl = Math.max(MIN_WRITER_TTL_SECONDS, Math.ceil(ttlSeconds));
     const keys = [this.#key];
-    const args = [String(this.#sequence), String(Math.ceil(ttlSeconds)), String(writerTtl)];
+    const args = [String(this.#sequence), String(Math.ceil(ttlSeconds)), String(this.#keyTtlSeconds)];
     let messages = 0;
     for (const session of sessions) {
       session.send();
@@ -151,12 +156,17 @@ export class BatchWriter {
       }, backoffMs(attempt));
       return;
     }
-    const counts = results.split(',');
+    const lost = results.startsWith(LOST_MARK);
+    const counts = (lost ? results.slice(LOST_MARK.length) : results).split(',');
+    const now = performance.now();
+    // A writer that was idle for longer than its key lives finds it gone, too.
+    if (lost && now - this.#keptAt < this.#keyTtlSeconds * 1000) this.#options.onLost();
+    this.#keptAt = now;
     this.#batch = undefined;
     batch.sessions.forEach((session, index) => {
       session.kept(Number(counts[index]));
     });
-    this.#options.onKept(batch.sessions, batch.messages, (performance.now() - startedAt) / 1000);
+    this.#options.onKept(batch.sessions, batch.messages, (now - startedAt) / 1000);
     if (this.#soon && this.#queue.size > 0) this.#schedule();
     else if (this.sessions === 0) for (const resolve of this.#idle.splice(0)) resolve();
   }

@@ -49,6 +49,13 @@ function createObserver(metrics: Metrics, logger: Logger, intervalMs: number): S
       nextAt = now + intervalMs;
       suppressed = 0;
     },
+    lost: (holdSeconds) => {
+      metrics.storeErrors.inc({ operation: 'read', reason: 'lost_data' });
+      logger.error('The session store lost what it had: instances write what they know', {
+        event: 'store_lost',
+        hold_seconds: Math.round(holdSeconds * 1000) / 1000,
+      });
+    },
     available: (awaySeconds) => {
       nextAt = 0;
       logger.info('The session store works', {

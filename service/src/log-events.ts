@@ -22,6 +22,8 @@ export const LOG_EVENTS = {
 
   store_unavailable:
     'ERROR at a bounded rate: the session store failed, with its `reason`, the error, and what waits for it.',
+  store_lost:
+    'ERROR: the session store lost what it had (restarted empty, failed over to a replica that was behind, evicted); resumes get 1013 for `hold_seconds`, while instances write what they know.',
   store_available: 'The session store works: for the first time, or again after `away_seconds`.',
 
   readiness_changed: 'WARN: the process is too full to be ready (READINESS_CONNECTIONS_RATIO), or is not any more.',

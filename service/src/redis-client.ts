@@ -32,7 +32,7 @@ export interface RedisRunnerOptions {
 type Client = Pick<RedisClientType, 'evalSha' | 'eval' | 'connect' | 'destroy' | 'on'>;
 
 /** Longest wait between two attempts to connect, in milliseconds. */
-const MAX_RECONNECT_MS = 1000;
+export const MAX_RECONNECT_MS = 1000;
 
 /** Runs the script by the official client, on one server, behind Sentinels, or in a Cluster. Connects by itself, for ever. */
 export class RedisRunner implements ScriptRunner {
@@ -151,6 +151,7 @@ export const STORE_ERRORS = [
   'loading',
   'auth',
   'cluster',
+  'lost_data',
   'other',
 ] as const;
 

@@ -1,5 +1,11 @@
 import { BatchWriter } from './batch-writer.ts';
-import { RedisRunner, storeErrorReason, type ScriptRunner, type StoreErrorReason } from './redis-client.ts';
+import {
+  MAX_RECONNECT_MS,
+  RedisRunner,
+  storeErrorReason,
+  type ScriptRunner,
+  type StoreErrorReason,
+} from './redis-client.ts';
 import type { RedisTarget } from './redis-url.ts';
 import {
   StoreFullError,
@@ -18,6 +24,8 @@ export interface StoreObserver {
   /** A batch was kept, after so many seconds; it held messages (`write`) or only asked for counts (`read`). */
   readonly done: (operation: StoreOperation, seconds: number) => void;
   readonly failed: (operation: StoreOperation, reason: StoreErrorReason, error: unknown) => void;
+  /** The store lost what it had: nobody resumes for so many seconds, in which instances write what they know. */
+  readonly lost: (holdSeconds: number) => void;
   /** The store can be used again, after so many seconds. */
   readonly available: (awaySeconds: number) => void;
 }
@@ -49,6 +57,8 @@ export interface RedisStoreOptions {
 
 /** Hash buckets of the keys. In a Cluster a batch is of one bucket, since a script's keys must be in one slot. */
 const BUCKETS = 64;
+/** How often a store that is away is tried when nothing waits for it, in milliseconds. */
+const PROBE_MS = 500;
 
 /**
  * Sessions in a Redis or Valkey that processes share.
@@ -67,6 +77,9 @@ export class RedisStore implements SessionStore {
   readonly #timeoutMs: number;
   readonly #strict: boolean;
   #awaySince: number | undefined = performance.now();
+  /** Until when a store that lost its counts is not asked for one, on `performance.now`'s clock. */
+  #heldUntil = 0;
+  #probing = false;
   #pendingMessages = 0;
 
   constructor(options: RedisStoreOptions) {
@@ -89,6 +102,9 @@ export class RedisStore implements SessionStore {
     });
     this.#every(Math.min(250, this.#timeoutMs / 8), () => {
       this.#expire();
+    });
+    this.#every(PROBE_MS, () => {
+      if (this.#awaySince !== undefined) this.#probe();
     });
     // A session that is held lives on, however long its client is silent.
     this.#every(Math.min(options.ttlSeconds * 300, 2 ** 31 - 1), () => {
@@ -170,10 +186,12 @@ export class RedisStore implements SessionStore {
     const known = session.connections > 1;
     try {
       this.#refuseWhileAway();
+      this.#refuseWhileHeld();
       await this.#wait(session, 0);
+      this.#refuseWhileHeld();
     } catch (error) {
-      session.connections -= 1;
-      this.#forget(session);
+      // What is known of it here is still to be written.
+      this.release(session);
       throw error;
     }
     return { session, resumed: known || session.count > 0 };
@@ -191,6 +209,12 @@ export class RedisStore implements SessionStore {
       throw new StoreUnavailableError('the session store is away');
   }
 
+  /** After a loss of data a count that is read may be less than another instance is about to write. */
+  #refuseWhileHeld(): void {
+    if (performance.now() < this.#heldUntil)
+      throw new StoreUnavailableError('the session store lost counts, which are being written again');
+  }
+
   #createWriter(bucket: number): BatchWriter {
     return new BatchWriter({
       runner: this.#runner,
@@ -202,6 +226,9 @@ export class RedisStore implements SessionStore {
         this.#options.observer.done(messages > 0 ? 'write' : 'read', seconds);
         this.#back();
         for (const session of sessions) this.#forget(session);
+      },
+      onLost: () => {
+        this.#lost();
       },
       onFailed: (error, messages) => {
         this.#failed(messages > 0 ? 'write' : 'read', error);
@@ -236,7 +263,15 @@ export class RedisStore implements SessionStore {
   #connected(): void {
     for (const writer of this.#writers) writer.kick();
     this.#assert();
-    if (this.#sessions.size === 0) this.#probe();
+    this.#probe();
+  }
+
+  /** Other instances have to find it again and write what they know, too, before a count that is read can be trusted. */
+  #lost(): void {
+    const holdMs = 2 * this.#timeoutMs + MAX_RECONNECT_MS;
+    this.#heldUntil = performance.now() + holdMs;
+    this.#options.observer.lost(holdMs / 1000);
+    this.#assert();
   }
 
   /** Writes the counts of all sessions held, as they are known. */
@@ -246,13 +281,17 @@ export class RedisStore implements SessionStore {
 
   /** With nothing to write, an empty batch tells that the store works. */
   #probe(): void {
+    if (this.#probing || this.health.pendingSessions > 0) return;
+    this.#probing = true;
     const startedAt = performance.now();
     this.#runner.apply([`wmc:{b0}:probe`, `wmc:{b0}:probe:none`], ['0', '1', '1', '0', '0']).then(
       () => {
+        this.#probing = false;
         this.#options.observer.done('read', (performance.now() - startedAt) / 1000);
         this.#back();
       },
       (error: unknown) => {
+        this.#probing = false;
         this.#failed('read', error);
       },
     );

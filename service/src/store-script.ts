@@ -1,5 +1,8 @@
 import { createHash } from 'node:crypto';
 
+/** What the results of a batch begin with, where the store does not know the batch before it. */
+export const LOST_MARK = '!';
+
 /**
  * Applies one batch of a writer, atomically (a script runs alone, and is replicated as a whole).
  *
@@ -11,13 +14,18 @@ import { createHash } from 'node:crypto';
  * writer knows the store had, and what to add. The larger of known and stored is what is added to: a store that lost data
  * (restarted empty, failed over to a replica that was behind) never sets a count back below what a process knows.
  *
+ * Batches come one by one. So where the last one applied is not the one before this, the store lost what it had, and the
+ * results begin with {@link LOST_MARK}.
+ *
  * Everything is read and computed before the first write, so that nothing can fail between two writes.
  */
 export const APPLY_BATCH = `
 local last = redis.call('GET', KEYS[1])
+local applied = 0
 if last then
   local colon = string.find(last, ':', 1, true)
-  if tonumber(string.sub(last, 1, colon - 1)) >= tonumber(ARGV[1]) then
+  applied = tonumber(string.sub(last, 1, colon - 1))
+  if applied >= tonumber(ARGV[1]) then
     return string.sub(last, colon + 1)
   end
 end
@@ -28,6 +36,7 @@ for i = 1, #stored do
   counts[i] = string.format('%.0f', count)
 end
 local results = table.concat(counts, ',')
+if applied < tonumber(ARGV[1]) - 1 then results = '${LOST_MARK}' .. results end
 redis.call('SET', KEYS[1], ARGV[1] .. ':' .. results, 'EX', ARGV[3])
 for i = 1, #counts do
   if counts[i] ~= '0' then redis.call('SET', KEYS[i + 1], counts[i], 'EX', ARGV[2]) end

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import { MemoryStore } from '../src/memory-store.ts';
-import { StoreUnavailableError, type SessionId } from '../src/sessions.ts';
+import { StoreUnavailableError, type Session, type SessionId, type SessionStore } from '../src/sessions.ts';
 import { LossyProxy, RedisServer } from './support/redis.ts';
 import { openStore, until } from './support/shared-store.ts';
 import { countMany, countOnce, newId, storeBattery } from './support/store-battery.ts';
@@ -159,6 +159,67 @@ describe('A store that was away', () => {
   });
 });
 
+describe('A store that was restarted empty', () => {
+  it('lets nobody resume before other processes have written what they know', async (t) => {
+    const own = await RedisServer.start(t);
+    const proxy = await LossyProxy.start(t, own.port);
+    const late = openStore(t, `redis://127.0.0.1:${proxy.port}`, { timeoutSeconds: 1 });
+    const early = openStore(t, own.url, { timeoutSeconds: 1 });
+    const id = newId();
+    await countMany(late, (await late.open(id)).session, 5);
+    await countOnce(early, newId());
+    proxy.refusing = true;
+    await own.kill();
+    await own.restart();
+    await until(() => early.health.up);
+    await assert.rejects(async () => early.open(id), StoreUnavailableError);
+    assert.ok(early.errors.includes('read lost_data'));
+    proxy.refusing = false;
+    assert.equal((await opened(early, id)).count, 5);
+  });
+
+  it('is told of a session whose client came back in vain', async (t) => {
+    const own = await RedisServer.start(t);
+    const store = openStore(t, own.url, { timeoutSeconds: 0.6 });
+    await until(() => store.health.up);
+    const id = newId();
+    const { session } = await store.open(id);
+    const { session: other } = await store.open(newId());
+    await countMany(store, session, 5);
+    await own.kill();
+    // The batch that is tried again and again is of another session; this one waits for the next.
+    await assert.rejects(async () => store.add(other), StoreUnavailableError);
+    store.release(session);
+    await assert.rejects(async () => store.open(id), StoreUnavailableError);
+    await own.restart();
+    await store.flush();
+    assert.equal(own.cli('GET', keyOf(id)), '5');
+  });
+});
+
+describe('A store that nobody writes to', () => {
+  it('is found again after a restart, though the sessions held have no count to write', async (t) => {
+    const own = await RedisServer.start(t);
+    const store = openStore(t, own.url, { timeoutSeconds: 0.3 });
+    const { session } = await store.open(newId(), { fresh: true });
+    await until(() => store.health.up);
+    await own.kill();
+    await until(() => !store.health.up);
+    await own.restart();
+    await until(() => store.health.up);
+    assert.equal(await store.add(session), 1);
+  });
+
+  it('is tried until it takes writes', async (t) => {
+    const own = await RedisServer.start(t);
+    own.cli('CONFIG', 'SET', 'maxmemory', '1');
+    const store = openStore(t, own.url);
+    await until(() => store.errors.includes('read out_of_memory'));
+    own.cli('CONFIG', 'SET', 'maxmemory', '0');
+    await until(() => store.health.up);
+  });
+});
+
 describe('What a server refuses', () => {
   const cases = [
     ['out_of_memory', ['CONFIG', 'SET', 'maxmemory', '1'], ['CONFIG', 'SET', 'maxmemory', '0']],
@@ -181,6 +242,18 @@ describe('What a server refuses', () => {
       assert.equal(own.cli('GET', keyOf(session.id)), '2');
     });
 });
+
+/** Opens a session as a client does: again, as long as it is told to come back later. */
+async function opened(store: SessionStore, id: SessionId): Promise<Session> {
+  for (;;) {
+    try {
+      return (await store.open(id)).session;
+    } catch (error) {
+      assert.ok(error instanceof StoreUnavailableError, String(error));
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}
 
 /** The key of a session: found, since its bucket is the store's affair. */
 function keyOf(id: SessionId): string {

@@ -79,6 +79,8 @@ export class LossyProxy {
   lose = 0;
   /** Answers lost so far. */
   lost = 0;
+  /** New connections end at once. */
+  refusing = false;
 
   private constructor(port: number) {
     this.port = port;
@@ -91,6 +93,10 @@ export class LossyProxy {
     await once(server, 'listening');
     const proxy = new LossyProxy((server.address() as AddressInfo).port);
     server.on('connection', (client) => {
+      if (proxy.refusing) {
+        client.destroy();
+        return;
+      }
       const upstream = connect(target, '127.0.0.1');
       for (const socket of [client, upstream]) {
         sockets.add(socket);

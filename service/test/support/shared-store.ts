@@ -22,6 +22,7 @@ export function openStore(
     observer: {
       done: () => undefined,
       available: () => undefined,
+      lost: () => errors.push('read lost_data'),
       failed: (operation, reason) => errors.push(`${operation} ${reason}`),
     },
     ...options,
