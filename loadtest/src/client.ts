@@ -40,6 +40,8 @@ const SUCCESS_MS = 1000;
 const SETTLED: readonly number[] = [1000, 1001, 1002, 1003, 1007, 1008, 1009];
 /** Refusals that another attempt does not help against. */
 const FINAL_STATUSES: readonly number[] = [400, 401, 403, 404, 405, 426];
+/** Error of a 403 that a connect without the token helps against. */
+const TOKEN_REFUSED = 'resume_token';
 /** Time for a client that never finishes its handshake. */
 const PATIENT_CONNECT_TIMEOUT_MS = 60_000;
 
@@ -67,6 +69,8 @@ export class Client implements LinkOwner {
   #dropped = false;
   #lostAt: number | undefined;
   #bye: Bye | undefined;
+  /** What the last bye handed over: good until a count was told on another connection, or it was refused. */
+  #resume: string | undefined;
 
   constructor(index: number, behaviour: BehaviourName, context: ClientContext) {
     this.index = index;
@@ -160,7 +164,9 @@ export class Client implements LinkOwner {
 
   refused(answer: Answer): void {
     const { status, body } = answer;
-    const final = FINAL_STATUSES.includes(status) && this.#behaviour.measured;
+    const tokenRefused = errorName(body).trim() === TOKEN_REFUSED;
+    if (tokenRefused) this.#resume = undefined;
+    const final = FINAL_STATUSES.includes(status) && !tokenRefused && this.#behaviour.measured;
     this.#wrongEnd(`HTTP ${status}`, `refused with ${status}${errorName(body)}`);
     this.#lost(hintOfJson(body) ?? hintOfHeader(answer.headers.get('retry-after')), final);
   }
@@ -207,7 +213,7 @@ export class Client implements LinkOwner {
     tally.counters.attempts += 1;
     this.#since = onTime(this.#timer.due, now);
     this.#become('connecting');
-    const resume = this.#bye?.resume;
+    const resume = this.#resume;
     const query = `session_id=${this.sessionId}${resume === undefined ? '' : `&resume=${encodeURIComponent(resume)}`}`;
     this.#bye = undefined;
     this.#link = new Link(this, {
@@ -267,6 +273,7 @@ export class Client implements LinkOwner {
     const now = clock();
     const due = this.#dueTimes.shift();
     tally.counters.replied += 1;
+    this.#resume = undefined;
     if (due !== undefined && this.#behaviour.measured) tally.reply.record(now - due);
     const before = this.#ledger.countedUnanswered;
     this.#report(this.#ledger.replied(count, now));
@@ -284,6 +291,7 @@ export class Client implements LinkOwner {
   #saidBye(bye: Bye): void {
     const { counters } = this.#context.tally;
     this.#bye = bye;
+    this.#resume = bye.resume;
     counters.byes += 1;
     this.#checkSession(bye.sessionId, 'the bye');
     const before = this.#ledger.countedUnanswered;

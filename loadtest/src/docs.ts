@@ -65,8 +65,9 @@ Errors are ends that a client did not deserve: refused handshakes, failed connec
 
 On a bye, a 1013 or a refusal a client waits as long as it is told (\`retry_after_ms\` in the bye, the close reason or the JSON body, else
 Retry-After and up to a second more); after any other loss it backs off exponentially with full jitter. Then it resumes its session with
-\`session_id\`, and with the \`resume\` token of the bye if there was one. It gives up on 400, 401, 403, 404, 405 and 426. \`--reconnect
-immediately\` and \`--no-reconnect\` show what bad clients do.
+\`session_id\`, and with the \`resume\` token of the bye if there was one, until a count was told on the new connection or the token was refused.
+It gives up on 400, 401, 404, 405, 426, and on a 403 that is not about the token. \`--reconnect immediately\` and \`--no-reconnect\` show what bad
+clients do.
 
 ## Scenarios
 

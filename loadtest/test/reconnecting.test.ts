@@ -160,6 +160,31 @@ describe('a client whose handshake is refused', { concurrency: 4 }, () => {
     assert.ok(last.length > 0);
   });
 
+  it('keeps its resume token over a refusal, and comes back without it once the token itself was refused', async () => {
+    const refusals = [
+      { status: 503, body: { error: 'draining', retry_after_ms: 300 } },
+      { status: 403, body: { error: 'resume_token' } },
+    ].flatMap((refusal) => Array<typeof refusal>(SOCKETS).fill(refusal));
+    let draining = false;
+    const { result, server, endedAt } = await afterTheEnd(
+      (running) => {
+        draining = true;
+        running.drain();
+      },
+      { resumeToken: 'token', refuse: () => (draining ? refusals.shift() : undefined) },
+      ['--backoff-base', '0.01', '--backoff-max', '0.02'],
+    );
+    const attempts = server.handshakes.filter(({ at }) => at > endedAt);
+    for (const session of new Set(attempts.map(({ url }) => url.searchParams.get('session_id'))))
+      assert.deepEqual(
+        attempts
+          .filter(({ url }) => url.searchParams.get('session_id') === session)
+          .map(({ url }) => url.searchParams.get('resume')),
+        ['token', 'token', null],
+      );
+    assert.equal(result.sockets.leftAway, 0);
+  });
+
   it('gives up on a 403', async () => {
     const story = await refusedOnce({ status: 403 });
     assert.equal(story.result.errors.byKind['refused with 403'], SOCKETS);
