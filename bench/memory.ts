@@ -12,7 +12,7 @@ const SETTLE_MS = 1000;
 /** Memory for each idle connection. */
 export const memory: Bench = {
   name: 'memory',
-  summary: 'resident memory for each idle connection, as a ratio to the bare ws server (target: at most 1.25)',
+  summary: 'resident memory for each idle connection, as a ratio to the bare ws server (target: at most 1.15)',
   rounds: 5,
   run: measure,
 };
@@ -32,7 +32,7 @@ async function measure({ rounds, sockets }: BenchOptions): Promise<BenchResult> 
     figures: [
       figure('service, resident', 'bytes', of('service', 'rss')),
       figure('bare ws server, resident', 'bytes', of('bare', 'rss')),
-      figure('ratio, resident', '×', ratios, { atMost: 1.25 }),
+      figure('ratio, resident', '×', ratios, { atMost: 1.15 }),
       figure('service, V8 heap', 'bytes', of('service', 'heapUsed')),
       figure('bare ws server, V8 heap', 'bytes', of('bare', 'heapUsed')),
       figure('ratio of the medians, V8 heap', '×', [

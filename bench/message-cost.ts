@@ -1,6 +1,6 @@
 import type { Bench, BenchOptions, BenchResult } from './support/bench.ts';
 import { Comparison, type Measure } from './support/comparison.ts';
-import { ALL_ON, BARE, eachInTurn, OWN_CONTENDERS, WITHOUT_LINES, type Contender } from './support/contenders.ts';
+import { ALL_ON, BARE, eachInTurn, CONTENDERS, WITHOUT_LINES, type Contender } from './support/contenders.ts';
 import { FleetClient } from './support/fleet-client.ts';
 import { messageCost, utilization } from './support/loop-sample.ts';
 import { ServerProcess } from './support/server-process.ts';
@@ -38,7 +38,7 @@ export const messageCosts: Bench = {
 async function measure({ rounds }: BenchOptions): Promise<BenchResult> {
   const comparison = new Comparison(BARE);
   const faults: string[] = [];
-  await eachInTurn(OWN_CONTENDERS, rounds, async (contender, env) => {
+  await eachInTurn(CONTENDERS, rounds, async (contender, env) => {
     faults.push(...(await measureOnce(contender, env, comparison)));
   });
   return {

@@ -4,14 +4,28 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { accepting } from './accepting.ts';
 import { capacity } from './capacity.ts';
 import { drain } from './drain.ts';
+import { latency } from './latency.ts';
+import { lokiAway } from './loki-away.ts';
 import { messageCosts } from './message-cost.ts';
 import { memory } from './memory.ts';
+import { scrape } from './scrape.ts';
 import { startup } from './startup.ts';
 import { describeResult, type Bench, type BenchOptions } from './support/bench.ts';
 
-const BENCHES: readonly Bench[] = [startup, messageCosts, capacity, drain, memory];
+const BENCHES: readonly Bench[] = [
+  startup,
+  messageCosts,
+  latency,
+  accepting,
+  memory,
+  scrape,
+  drain,
+  lokiAway,
+  capacity,
+];
 /** Benchmarks that are programs of their own, with their own arguments. */
 const PROGRAMS: Readonly<Record<string, string>> = {
   'loadtest-cost': 'what the load test itself costs for each message and socket',

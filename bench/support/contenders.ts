@@ -23,7 +23,7 @@ export const WITHOUT_LINES = 'service, all on but lines';
 const NO_MESSAGE_LINES = { LOG_MESSAGE_SAMPLING: '0' };
 
 /** The bare server, and the service with its parts. Metrics can't be switched off. */
-export const OWN_CONTENDERS: readonly Contender[] = [
+export const CONTENDERS: readonly Contender[] = [
   { name: BARE, kind: 'bare', dialect: 'plain', env: {}, loki: false },
   { name: 'service, metrics', kind: 'service', dialect: 'plain', env: NO_MESSAGE_LINES, loki: false },
   { name: 'service, metrics and lines', kind: 'service', dialect: 'plain', env: {}, loki: false },

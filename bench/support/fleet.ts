@@ -33,7 +33,9 @@ export type FleetOrder =
   | { readonly do: 'keepSending'; readonly rate: number; readonly senders: number }
   /** Waits until every socket is closed by the server. */
   | { readonly do: 'awaitClosed'; readonly seconds: number }
-  | { readonly do: 'cut' };
+  | { readonly do: 'cut' }
+  /** Tells how things are, and nothing more. */
+  | { readonly do: 'report' };
 
 /** What a fleet has seen so far, or since it was last asked to send. */
 export interface FleetReport {

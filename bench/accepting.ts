@@ -1,0 +1,68 @@
+import type { Bench, BenchOptions, BenchResult } from './support/bench.ts';
+import { Comparison, type Measure } from './support/comparison.ts';
+import { ALL_ON, BARE, CONTENDERS, eachInTurn, WITHOUT_LINES, type Contender } from './support/contenders.ts';
+import { FleetClient } from './support/fleet-client.ts';
+import { utilization } from './support/loop-sample.ts';
+import { ServerProcess } from './support/server-process.ts';
+
+/** Opened and cut before, so that the code of a handshake is compiled. */
+const WARMUP_SOCKETS = 2000;
+const SOCKETS = 5000;
+/** Handshakes under way at once: enough that the server always has the next. */
+const IN_FLIGHT = 200;
+
+const ACCEPTED: Measure = {
+  name: 'connections accepted',
+  unit: '/s',
+  ratioTargets: { [ALL_ON]: { atLeast: 0.85 } },
+};
+const LOOP: Measure = { name: 'event loop active a connection', unit: 'µs' };
+const SERVER_BUSY: Measure = { name: 'server, share of time active while accepting', unit: '' };
+
+/** How fast connections are accepted. */
+export const accepting: Bench = {
+  name: 'accepting',
+  summary: 'connections accepted a second, as a ratio to the bare ws server (target: at least 0.85)',
+  rounds: 7,
+  run: measure,
+};
+
+async function measure({ rounds }: BenchOptions): Promise<BenchResult> {
+  const comparison = new Comparison(BARE);
+  const faults: string[] = [];
+  await eachInTurn(
+    CONTENDERS.filter(({ name }) => name !== WITHOUT_LINES),
+    rounds,
+    async (contender, env) => {
+      faults.push(...(await measureOnce(contender, env, comparison)));
+    },
+  );
+  return {
+    method: `${rounds} rounds, interleaved, each with a server of its own; ${SOCKETS} sockets, ${IN_FLIGHT} handshakes under way at once, after ${WARMUP_SOCKETS}`,
+    figures: comparison.figures(),
+    faults,
+  };
+}
+
+async function measureOnce(
+  { name, kind, dialect }: Contender,
+  env: Readonly<Record<string, string>>,
+  comparison: Comparison,
+): Promise<readonly string[]> {
+  const server = await ServerProcess.start(kind, { env, loopProbe: true, discardLog: true });
+  const fleet = new FleetClient();
+  try {
+    await fleet.open(server.port, WARMUP_SOCKETS, { dialect, inFlight: IN_FLIGHT });
+    await fleet.order({ do: 'cut' });
+    const from = await server.sample();
+    const { open, seconds, faults } = await fleet.open(server.port, SOCKETS, { dialect, inFlight: IN_FLIGHT });
+    const to = await server.sample();
+    comparison.add(name, ACCEPTED, open / seconds);
+    comparison.add(name, LOOP, ((to.activeMs - from.activeMs) * 1000) / open);
+    comparison.add(name, SERVER_BUSY, utilization(from, to));
+    return open === SOCKETS ? faults : [...faults, `${name} accepted ${open} of ${SOCKETS} connections`];
+  } finally {
+    await fleet.end();
+    await server.kill();
+  }
+}

@@ -1,0 +1,99 @@
+import { median, type Bench, type BenchOptions, type BenchResult, type Target } from './support/bench.ts';
+import { Comparison, type Measure } from './support/comparison.ts';
+import { ALL_ON, BARE, CONTENDERS, eachInTurn, WITHOUT_LINES, type Contender } from './support/contenders.ts';
+import { FleetClient } from './support/fleet-client.ts';
+import type { FleetReport } from './support/fleet.ts';
+import { utilization } from './support/loop-sample.ts';
+import { ServerProcess } from './support/server-process.ts';
+
+const SOCKETS = 500;
+const WARMUP_SECONDS = 1.5;
+const SECONDS = 3;
+/** Rates, as shares of what the bare server can do at most, and what is measured at each. */
+const LOADS = [0.1, 0.5, 0.8].map((share) => ({
+  share,
+  quantiles: [
+    ['p50', reply('p50', share)],
+    ['p99', reply('p99', share, share === 0.5 ? { [ALL_ON]: { atMost: 1.25 } } : {})],
+    ['p999', reply('p99.9', share)],
+  ] as const,
+  busy: { name: `server, share of time active at ${share * 100} % load`, unit: '' } satisfies Measure,
+}));
+
+/** How late a reply is at fixed rates. */
+export const latency: Bench = {
+  name: 'latency',
+  summary:
+    "p50, p99, p99.9 of the reply at 10 %, 50 % and 80 % of the bare server's best, as ratios to the bare ws server",
+  rounds: 5,
+  run: measure,
+};
+
+async function measure({ rounds }: BenchOptions): Promise<BenchResult> {
+  const best = await bestOfBare(Math.min(rounds, 3));
+  const comparison = new Comparison(BARE);
+  const faults: string[] = [];
+  await eachInTurn(
+    CONTENDERS.filter(({ name }) => name !== WITHOUT_LINES),
+    rounds,
+    async (contender, env) => {
+      faults.push(...(await measureOnce(contender, env, best, comparison)));
+    },
+  );
+  return {
+    method: `${rounds} rounds, interleaved, each with a server of its own; ${SOCKETS} sockets, shares of ${Math.round(best)} messages/s, each for ${SECONDS} s; from when a message was due to its reply`,
+    figures: comparison.figures(),
+    faults,
+  };
+}
+
+/** Messages a second that the bare server answers as fast as it goes: the median of some tries. */
+async function bestOfBare(tries: number): Promise<number> {
+  const rates: number[] = [];
+  for (let attempt = 0; attempt < tries; attempt += 1) {
+    const server = await ServerProcess.start('bare', { discardLog: true });
+    const fleet = new FleetClient();
+    const warm = await warmUp(fleet, server.port, 'plain');
+    const { answered, seconds } = await fleet.order({ do: 'saturate', senders: SOCKETS, seconds: SECONDS });
+    rates.push((answered - warm.answered) / seconds);
+    await fleet.end();
+    await server.kill();
+  }
+  return median(rates);
+}
+
+async function measureOnce(
+  { name, kind, dialect }: Contender,
+  env: Readonly<Record<string, string>>,
+  best: number,
+  comparison: Comparison,
+): Promise<readonly string[]> {
+  const server = await ServerProcess.start(kind, { env, loopProbe: true, discardLog: true });
+  const fleet = new FleetClient();
+  try {
+    await warmUp(fleet, server.port, dialect);
+    const faults: string[] = [];
+    for (const { share, quantiles, busy } of LOADS) {
+      const rate = Math.round(best * share);
+      const from = await server.sample();
+      const report = await fleet.order({ do: 'send', rate, senders: SOCKETS, seconds: SECONDS, exact: true });
+      const to = await server.sample();
+      for (const [quantile, measured] of quantiles) comparison.add(name, measured, report.latencyMs[quantile]);
+      comparison.add(name, busy, utilization(from, to));
+      faults.push(...report.faults);
+    }
+    return faults;
+  } finally {
+    await fleet.end();
+    await server.kill();
+  }
+}
+
+async function warmUp(fleet: FleetClient, port: number, dialect: Contender['dialect']): Promise<FleetReport> {
+  await fleet.open(port, SOCKETS, { dialect });
+  return fleet.order({ do: 'saturate', senders: SOCKETS, seconds: WARMUP_SECONDS });
+}
+
+function reply(quantile: string, share: number, ratioTargets: Readonly<Record<string, Target>> = {}): Measure {
+  return { name: `${quantile} of the reply at ${share * 100} % load`, unit: 'ms', ratioTargets };
+}
