@@ -188,6 +188,20 @@ export function alertmanagerConfig(routing: Routing): string {
   });
 }
 
+/** When each receiver is told. */
+export function timingsOf({ fallback, timings, routes }: Routing): readonly ReceiverTimings[] {
+  const { groupWait, repeatInterval } = timings;
+  return [
+    ...routes.map(({ receiver, timings: own }) => ({ receiver, ...own })),
+    { receiver: fallback, groupWait, repeatInterval },
+  ];
+}
+
+/** The waits of one receiver. */
+export interface ReceiverTimings extends Pick<Timings, 'groupWait' | 'repeatInterval'> {
+  readonly receiver: ReceiverName;
+}
+
 function severity(value: string): Matcher {
   return { label: 'severity', operator: '=', value };
 }

@@ -1,3 +1,4 @@
+import { ROUTING, timingsOf } from './alertmanager.ts';
 import { ALERTS } from './alerts.ts';
 import { GRAFANA_URL, JOB, RUNBOOK_URL } from './config.ts';
 import type { Alert, Tier } from './rule.ts';
@@ -86,6 +87,27 @@ export function valuesFragment(): string {
     ]),
     'alerts:',
     ...indent([...SLOS.flatMap(sloAlertBlock), ...ALERTS.flatMap(alertBlock)]),
+    '',
+  ].join('\n');
+}
+
+/** The chart's values under `alertRouting`, in the same form: when notifications are sent. */
+export function routingFragment(): string {
+  const receivers = timingsOf(ROUTING).flatMap(({ receiver, groupWait, repeatInterval }) => [
+    `${receiver}:`,
+    ...indent([
+      ...key('groupWait', groupWait, 'How long the first alert of a release waits for the others.', DURATION),
+      ...key('repeatInterval', repeatInterval, 'Time after which it is told again of what still fires.', DURATION),
+    ]),
+  ]);
+  return [
+    ...key(
+      'groupInterval',
+      ROUTING.timings.groupInterval,
+      'Least time between two notifications of one release, the end of an alert included.',
+      DURATION,
+    ),
+    ...receivers,
     '',
   ].join('\n');
 }

@@ -4,7 +4,7 @@
  *
  *  - Chart.yaml's versions, from package.json
  *  - values.yaml's `config` block and files/options.yaml, from the service's options
- *  - values.yaml's `alerts` block and files/alertmanager*, from the definitions in alerts/ (which writes files/alerts.yaml itself)
+ *  - values.yaml's `alerts` and `routing` blocks and files/alertmanager*, from the definitions in alerts/ (which writes files/alerts.yaml itself)
  *  - values.schema.json, from values.yaml
  *  - files/dashboards/, from dashboards/*.json
  *
@@ -17,7 +17,7 @@ import {
   plainAlertmanager,
   ROUTING,
 } from '../../alerts/src/alertmanager.ts';
-import { valuesFragment } from '../../alerts/src/values.ts';
+import { routingFragment, valuesFragment } from '../../alerts/src/values.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 import { configBlock, optionsFile } from './config-block.ts';
 import { valuesSchema } from './schema.ts';
@@ -32,11 +32,12 @@ const root = new URL('../../', import.meta.url);
 
 /** Contents that generated files should have, by path from the project's root; `undefined` should not be there. */
 export function generatedFiles(): ReadonlyMap<string, string | undefined> {
-  const values = replaceBlock(
-    replaceBlock(read('chart/values.yaml'), 'config', configBlock()),
-    'alerts',
-    valuesFragment().replaceAll(/^(?=.)/gm, '  '),
-  );
+  const indented = (text: string): string => text.replaceAll(/^(?=.)/gm, '  ');
+  const values = Object.entries({
+    config: configBlock(),
+    alerts: indented(valuesFragment()),
+    routing: indented(routingFragment()),
+  }).reduce((text, [name, block]) => replaceBlock(text, name, block), read('chart/values.yaml'));
   return new Map([
     ['chart/Chart.yaml', withVersion(read('chart/Chart.yaml'), packageJson.version)],
     ['chart/values.yaml', values],

@@ -8,6 +8,17 @@ notification. The texts hold templates of Alertmanager's own, so they are read a
 keys: {{ ternary .Values.alertReceivers.keys list (ne .Values.alertReceivers.secretName "") | toJson }}
 {{- end -}}
 
+{{/* Sets the waits of a list of routes, by their receivers: a dict with root, routes, and the names of the three fields. */}}
+{{- define "wmc.setTimings" -}}
+{{- $timings := .root.Values.alertRouting -}}
+{{- range $route := .routes -}}
+{{- $own := get $timings $route.receiver -}}
+{{- $_ := set $route $.groupInterval $timings.groupInterval -}}
+{{- $_ := set $route $.groupWait $own.groupWait -}}
+{{- $_ := set $route $.repeatInterval $own.repeatInterval -}}
+{{- end -}}
+{{- end -}}
+
 {{/* alertmanager.yml of the stack's Alertmanager. */}}
 {{- define "wmc.stack.alertmanager.config" -}}
 {{- $keys := (include "wmc.receiverKeys" . | fromYaml).keys -}}
@@ -22,10 +33,15 @@ keys: {{ ternary .Values.alertReceivers.keys list (ne .Values.alertReceivers.sec
 {{- if $kept }}{{ $_ := set $receiver $list $kept }}{{ else }}{{ $_ := unset $receiver $list }}{{ end -}}
 {{- end -}}
 {{- end -}}
+{{- $ours := first $config.route.routes -}}
+{{- include "wmc.setTimings" (dict "root" $ "routes" (prepend $ours.routes $ours) "groupInterval" "group_interval" "groupWait" "group_wait" "repeatInterval" "repeat_interval") -}}
 {{- toYaml $config -}}
 {{- end -}}
 
-{{/* Spec of the AlertmanagerConfig. */}}
+{{/*
+Spec of the AlertmanagerConfig. The operator asks every AlertmanagerConfig of a namespace for each of its alerts, so the route
+takes those of this release alone: another release there has its own.
+*/}}
 {{- define "wmc.alertmanagerConfig.spec" -}}
 {{- $keys := (include "wmc.receiverKeys" . | fromYaml).keys -}}
 {{- $spec := (.Files.Get "files/alertmanagerconfig.yaml" | fromYaml).spec -}}
@@ -40,5 +56,7 @@ keys: {{ ternary .Values.alertReceivers.keys list (ne .Values.alertReceivers.sec
 {{- if $kept }}{{ $_ := set $receiver $list $kept }}{{ else }}{{ $_ := unset $receiver $list }}{{ end -}}
 {{- end -}}
 {{- end -}}
+{{- $_ := set $spec.route "matchers" (append $spec.route.matchers (dict "name" "release" "matchType" "=" "value" .Release.Name)) -}}
+{{- include "wmc.setTimings" (dict "root" $ "routes" (prepend $spec.route.routes $spec.route) "groupInterval" "groupInterval" "groupWait" "groupWait" "repeatInterval" "repeatInterval") -}}
 {{- toYaml $spec -}}
 {{- end -}}
