@@ -1,4 +1,7 @@
-/** Runs one benchmark: `npm run bench -- NAME [--rounds N] [--sockets N] [--json FILE]`. Without a name it lists them. */
+/**
+ * Runs one benchmark: `npm run bench -- NAME [--rounds N] [--sockets N] [--json FILE]`. Without a name it runs the overview; `--list`
+ * tells the names.
+ */
 import { spawnSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -13,6 +16,7 @@ import { messageCosts } from './message-cost.ts';
 import { memory } from './memory.ts';
 import { scrape } from './scrape.ts';
 import { startup } from './startup.ts';
+import { store } from './store.ts';
 import { describeResult, type Bench, type BenchOptions } from './support/bench.ts';
 
 const BENCHES: readonly Bench[] = [
@@ -25,18 +29,23 @@ const BENCHES: readonly Bench[] = [
   drain,
   lokiAway,
   capacity,
+  store,
 ];
 /** Benchmarks that are programs of their own, with their own arguments. */
 const PROGRAMS: Readonly<Record<string, string>> = {
+  overview: 'what runs without a name: all that the targets are about, as one table, JSON and page',
   'loadtest-cost': 'what the load test itself costs for each message and socket',
   'loadtest-latency': 'whether the load test measures latency right',
 };
+/** What the overview takes; anything else is a name that is not there, or a cry for help. */
+const OVERVIEW_FLAG = /^--(quick|reuse|json|html)\b/;
 const DEFAULT_SOCKETS = 10_000;
 
 const [name, ...rest] = process.argv.slice(2);
 const bench = BENCHES.find((each) => each.name === name);
 if (bench !== undefined) await run(bench, rest);
 else if (name !== undefined && name in PROGRAMS) runProgram(name, rest);
+else if (name === undefined || OVERVIEW_FLAG.test(name)) runProgram('overview', process.argv.slice(2));
 else help(name);
 
 async function run(chosen: Bench, args: string[]): Promise<void> {
@@ -68,12 +77,16 @@ function runProgram(program: string, args: readonly string[]): void {
   process.exitCode = spawnSync(process.execPath, [path, ...args], { stdio: 'inherit' }).status ?? 1;
 }
 
-function help(asked: string | undefined): void {
+function help(asked: string): void {
   const all = [...BENCHES.map((each) => [each.name, each.summary] as const), ...Object.entries(PROGRAMS)];
   const width = Math.max(...all.map(([each]) => each.length));
   const list = all.map(([each, summary]) => `  ${each.padEnd(width)}  ${summary}`).join('\n');
-  const text = `npm run bench -- NAME [--rounds N] [--sockets N] [--json FILE]\n\n${list}\n`;
-  const unknown = asked !== undefined && asked !== '--help';
+  const usage = [
+    'npm run bench [-- --quick] [--reuse] [--json FILE] [--html FILE]     the overview',
+    'npm run bench -- NAME [--rounds N] [--sockets N] [--json FILE]       one benchmark',
+  ];
+  const text = `${usage.join('\n')}\n\n${list}\n`;
+  const unknown = asked !== '--help' && asked !== '--list';
   if (unknown) console.error(`bench: there is no benchmark ${JSON.stringify(asked)}\n`);
   console.log(text);
   process.exitCode = unknown ? 2 : 0;
