@@ -1,9 +1,10 @@
+import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import type { BoundedWarnings } from './bounded-warnings.ts';
 import type { Config } from './config.ts';
 import { connectionFields, roundMs, type Logger } from './logger.ts';
 import { CODE_LABELS, type ErrorType, type Initiator, type MessageRejection, type Metrics } from './metrics.ts';
-import { bye, CLOSE_CODES, countReply, type CloseReason } from './protocol.ts';
+import { bye, CLOSE_CODES, countReply, countReplyFrame, FRAME_HEAD_BYTES, type CloseReason } from './protocol.ts';
 import type { ResumeTokens } from './resume-token.ts';
 import { StoreUnavailableError, type Session, type SessionStore } from './sessions.ts';
 
@@ -38,6 +39,8 @@ export class Connection {
   /** When its maximum age is reached, on the same clock; set by Connections. */
   endsAt = Infinity;
   readonly #socket: WebSocket;
+  /** What replies are written to, past `ws`; none where frames are compressed, since `ws` then has a queue of its own. */
+  readonly #stream: Duplex | undefined;
   readonly #context: ConnectionContext;
   /** Answered something since the last ping. */
   #alive = true;
@@ -54,10 +57,12 @@ export class Connection {
   /** Fields of its log lines that stay the same; made with the first line. */
   #logFields: string | undefined;
 
-  constructor(socket: WebSocket, session: Session, client: Client, context: ConnectionContext) {
+  /** @param stream the connection below `socket` */
+  constructor(socket: WebSocket, stream: Duplex, session: Session, client: Client, context: ConnectionContext) {
     this.session = session;
     this.client = client;
     this.#socket = socket;
+    this.#stream = socket.extensions === '' ? stream : undefined;
     this.#context = context;
     this.#tokens = context.config.messageBurst;
     // One function for all connections instead of closures for each: four closures a socket are memory at 10,000 of them.
@@ -184,7 +189,7 @@ export class Connection {
     metrics.tally.messages += 1;
     metrics.tally.receivedBytes += data.length;
     // The client may have gone while the store was asked: the message is counted all the same.
-    if (this.#connected) this.#send(countReply(count));
+    if (this.#connected) this.#reply(count);
     const durationMs = performance.now() - startedAt;
     metrics.messageDuration.observe(durationMs / 1000);
     this.#logMessage(count, data, durationMs);
@@ -240,6 +245,20 @@ export class Connection {
     });
     store.release(this.session);
     onClosed(this);
+  }
+
+  /**
+   * A reply is one short write, where `ws` would make a frame's head and its payload two buffers and one gathered write: a tenth
+   * of all that a message costs. `ws` writes to the stream at once and in order, as this does, as long as it compresses nothing.
+   */
+  #reply(count: number): void {
+    if (this.#stream === undefined) {
+      this.#send(countReply(count));
+      return;
+    }
+    const frame = countReplyFrame(count);
+    this.#context.metrics.tally.sentBytes += frame.length - FRAME_HEAD_BYTES;
+    this.#stream.write(frame, 'latin1');
   }
 
   #send(text: string): void {

@@ -196,15 +196,15 @@ export class Handshakes {
     request.requestId = client.requestId;
     const before = connections.size;
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
-      this.#open(webSocket, { session, resumed }, client);
+      this.#open(webSocket, socket, { session, resumed }, client);
     });
     // If there is no more connection now, `ws` found something wrong and answered it, or the client is gone already.
     if (connections.size === before) store.release(session);
   }
 
-  #open(socket: WebSocket, { session, resumed }: OpenedSession, client: Client): void {
+  #open(socket: WebSocket, stream: Duplex, { session, resumed }: OpenedSession, client: Client): void {
     const { metrics, logger, connections } = this.#context;
-    const connection = new Connection(socket, session, client, this.#connectionContext);
+    const connection = new Connection(socket, stream, session, client, this.#connectionContext);
     connections.add(connection);
     this.#limiter.opened(client.address);
     metrics.connectionsOpened.inc();
