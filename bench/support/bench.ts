@@ -80,9 +80,11 @@ export function describeResult(name: string, { figures, faults, method }: BenchR
   const width = Math.max(...figures.map((each) => each.name.length));
   const lines = figures.map(({ name: label, unit, value, spread, target, met }) => {
     const range =
-      spread === undefined || spread[0] === spread[1] ? '' : `  [${short(spread[0])} to ${short(spread[1])}]`;
+      spread === undefined || spread[0] === spread[1]
+        ? ''
+        : `  [${shortNumber(spread[0])} to ${shortNumber(spread[1])}]`;
     const verdict = target === undefined ? '' : `  target ${target}: ${met === true ? 'met' : 'MISSED'}`;
-    return `  ${label.padEnd(width)}  ${short(value).padStart(9)} ${unit}${range}${verdict}`;
+    return `  ${label.padEnd(width)}  ${shortNumber(value).padStart(9)} ${unit}${range}${verdict}`;
   });
   const wrong = faults.length === 0 ? ['  nothing went wrong'] : faults.map((fault) => `  FAULT: ${fault}`);
   return [`${name}: ${method}`, ...lines, ...wrong].join('\n');
@@ -101,7 +103,7 @@ function meets(value: number, target: Target): boolean {
 }
 
 /** Four digits at least, and no zeros that say nothing. */
-function short(value: number): string {
+export function shortNumber(value: number): string {
   return value.toLocaleString('en', {
     maximumSignificantDigits: 4,
     maximumFractionDigits: 0,

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { escapeHtml, htmlPage, list, row, section } from './html.ts';
 import type { Result } from './result.ts';
 import { time, whole } from './summary.ts';
 import type { Quantiles } from './timeline.ts';
@@ -8,28 +8,16 @@ import { rangeText } from './verdict.ts';
 /** The report: one HTML page with plots and verdict, which loads nothing from anywhere; its Content-Security-Policy forbids it to. */
 export function renderReport(result: Result): string {
   const title = `Load test ${result.settings['scenario'] ?? ''} of ${result.settings['host'] ?? ''}`;
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
-<title>${escapeHtml(title)}</title>
-<style>${readUplot('uPlot.min.css')}
-${readPage('report.css')}</style>
-</head>
-<body>
-${head(result, title)}
+  return htmlPage({
+    title,
+    body: `${head(result, title)}
 ${tiles(result)}
 <h2>Over time</h2>
 <div class="plots" id="plots"></div>
-${tables(result)}
-<script type="application/json" id="result">${embeddedJson(result)}</script>
-<script>${readUplot('uPlot.iife.min.js')}</script>
-<script>${readPage('report.js')}</script>
-</body>
-</html>
-`;
+${tables(result)}`,
+    data: result,
+    script: readFileSync(new URL('../page/report.js', import.meta.url), 'utf8'),
+  });
 }
 
 function head({ verdict, startedAt, durationSeconds, version }: Result, title: string): string {
@@ -104,13 +92,6 @@ function tables(result: Result): string {
   ].join('\n');
 }
 
-/** A table with its heading; nothing if it has no rows. */
-function section(title: string, headings: readonly string[], rows: readonly string[]): string {
-  if (rows.length === 0) return '';
-  const cells = headings.map((heading) => `<th>${escapeHtml(heading)}</th>`).join('');
-  return `<h2>${escapeHtml(title)}</h2>\n<div class="tables"><table><thead><tr>${cells}</tr></thead><tbody>\n${rows.join('\n')}\n</tbody></table></div>`;
-}
-
 function quantileRow(name: string, quantiles: Quantiles): string {
   return row([name, ...[quantiles.p50, quantiles.p90, quantiles.p99, quantiles['p99.9'], quantiles.max].map(time)]);
 }
@@ -119,30 +100,4 @@ function sums(byKey: Readonly<Record<string, number>>): string[] {
   return Object.entries(byKey)
     .toSorted(([, a], [, b]) => b - a)
     .map(([key, count]) => row([key, whole(count)]));
-}
-
-function row(cells: readonly string[], bad = false): string {
-  return `<tr${bad ? ' class="bad"' : ''}>${cells.map((cell) => `<td>${escapeHtml(cell)}</td>`).join('')}</tr>`;
-}
-
-function list(name: string, sentences: readonly string[]): string {
-  if (sentences.length === 0) return '';
-  return `<ul class="${name}">${sentences.map((sentence) => `<li>${escapeHtml(sentence)}</li>`).join('')}</ul>`;
-}
-
-/** JSON that can't end its script element. */
-function embeddedJson(value: unknown): string {
-  return JSON.stringify(value).replaceAll('<', '\\u003c');
-}
-
-function escapeHtml(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
-}
-
-function readPage(name: string): string {
-  return readFileSync(new URL(`../page/${name}`, import.meta.url), 'utf8');
-}
-
-function readUplot(name: string): string {
-  return readFileSync(fileURLToPath(import.meta.resolve(`uplot/dist/${name}`)), 'utf8');
 }
