@@ -8,6 +8,8 @@
 const MAX_BACKOFF_MS = 10_000;
 const READINESS_EVERY_MS = 2000;
 const EVENTS_SHOWN = 200;
+/** Connects with a token that may fail though the service is ready, before it is given up. */
+const MAX_RESUME_DOUBTS = 3;
 
 /** @type {WebSocket | undefined} */
 let socket;
@@ -19,8 +21,10 @@ let failures = 0;
 let session = newSessionId();
 /** @type {number | undefined} */
 let retryAfterMs;
-/** What the last bye handed over, for one connect: a refused one can't be told from a failed one, so it is not tried twice. @type {string | undefined} */
+/** What the last bye handed over: good until a count was told on another connection. @type {string | undefined} */
 let resume;
+/** Connects with it that failed though the service was ready: a page can't see whether it was refused. */
+let resumeDoubts = 0;
 
 element('connect').addEventListener('click', () => {
   wanted = true;
@@ -59,9 +63,10 @@ function connect() {
   const address = new URL('ws/chat/', location.href);
   address.protocol = location.protocol === 'https:' ? 'wss:' : 'ws:';
   address.search = new URLSearchParams({ session_id: session, ...(resume !== undefined && { resume }) }).toString();
-  resume = undefined;
+  let opened = false;
   socket = new WebSocket(address);
   socket.addEventListener('open', () => {
+    opened = true;
     failures = 0;
     show('state', 'open');
     note('open', address.href);
@@ -72,6 +77,7 @@ function connect() {
   socket.addEventListener('close', (event) => {
     socket = undefined;
     note('close', `${event.code} ${event.reason}`);
+    if (!opened && resume !== undefined) void doubtResume();
     if (wanted) comeBack(event.reason);
     else show('state', `closed (${event.code})`);
   });
@@ -81,6 +87,7 @@ function connect() {
 function receive(data) {
   const message = JSON.parse(data);
   if ('count' in message) {
+    resume = undefined;
     show('count', String(message.count));
     note('count', data);
   } else if ('ts' in message) {
@@ -90,6 +97,7 @@ function receive(data) {
     session = message.session_id;
     retryAfterMs = message.retry_after_ms;
     resume = message.resume;
+    resumeDoubts = 0;
     note('bye', data);
   }
 }
@@ -106,17 +114,29 @@ function comeBack(reason) {
   reconnect = setTimeout(connect, delay);
 }
 
+async function doubtResume() {
+  const report = await readiness().catch(() => undefined);
+  if (report?.ready !== true) return;
+  resumeDoubts += 1;
+  if (resumeDoubts >= MAX_RESUME_DOUBTS) resume = undefined;
+}
+
 async function watchReadiness() {
   for (;;) {
     try {
-      const answer = await fetch('readyz/', { cache: 'no-store' });
-      const report = await answer.json();
-      show('readiness', `${report.status} (${answer.status})`);
+      const { status, httpStatus } = await readiness();
+      show('readiness', `${status} (${httpStatus})`);
     } catch {
       show('readiness', 'no answer');
     }
     await new Promise((resolve) => setTimeout(resolve, READINESS_EVERY_MS));
   }
+}
+
+/** @returns {Promise<{ status: string, ready: boolean, httpStatus: number }>} */
+async function readiness() {
+  const answer = await fetch('readyz/', { cache: 'no-store' });
+  return { ...(await answer.json()), httpStatus: answer.status };
 }
 
 /** `crypto.randomUUID` is there in secure contexts alone; this page is also used over plain HTTP. @returns {string} */

@@ -78,6 +78,31 @@ describe('The console page', { skip: executablePath === undefined && 'chromium i
     assert.equal(resumed['session_id'], session);
   });
 
+  it('keeps its token while nobody answers, and gives it up when the service takes it no more', async (t) => {
+    const key = 'a key that is long enough for a test';
+    const first = await ServiceProcess.start(t, { RESUME_TOKEN_KEY: key, RETRY_AFTER_MAX_SECONDS: '0.1' });
+    const { page } = await open(browser, first.origin);
+    await shows(page, '#state', /^open$/);
+    await page.click('text=Send');
+    await shows(page, '#count', /^1$/);
+    first.signal('SIGTERM');
+    await first.exited;
+    await page.locator('li[data-kind=close]').filter({ hasText: '1006' }).first().waitFor();
+    const second = await ServiceProcess.start(t, { PORT: String(first.port), RESUME_TOKEN_KEY: key });
+    await shows(page, '#state', /^open$/);
+    await page.click('text=Send');
+    await shows(page, '#count', /^2$/);
+    second.signal('SIGTERM');
+    await second.exited;
+    await ServiceProcess.start(t, { PORT: String(first.port), RESUME_TOKEN_KEY: `not ${key}` });
+    await page
+      .locator('#state')
+      .filter({ hasText: /^open$/ })
+      .waitFor({ timeout: 60_000 });
+    await page.click('text=Send');
+    await shows(page, '#count', /^1$/);
+  });
+
   it('goes on with the count after a maximum age, on the same process', async (t) => {
     const { origin } = await startApp(t, { MAX_CONNECTION_AGE_SECONDS: '1.5', RETRY_AFTER_MAX_SECONDS: '0.2' });
     const { page } = await open(browser, origin);
