@@ -92,7 +92,7 @@ answer tells which, as does every bye.
 | any text message in | is counted; the reply is \`{"count": n}\`, n being the count of the session, one reply a message, in order |
 | \`{"ts": "2024-01-15T10:30:00.123Z"}\` | heartbeat, every HEARTBEAT_INTERVAL_SECONDS, with a ping besides |
 | \`{"bye":true,"total":n,"session_id":"...","retry_after_ms":t}\` | the service is about to close with 1001: wait t milliseconds, connect again with this \`session_id\`. What was sent and not answered by now is not counted |
-| \`"resume":"..."\` in the bye | where RESUME_TOKEN_KEY is set: a signed token. Pass it as \`&resume=<token>\` beside \`session_id\`, once, and any instance goes on from this total. A token that is not taken is refused with 403 \`resume_token\`: connect again without it ([sessions](sessions.md)) |
+| \`"resume":"..."\` in the bye | where RESUME_TOKEN_KEY is set: a signed token. Pass it as \`&resume=<token>\` beside \`session_id\` until a count was told on the new connection, and any instance goes on from this total. A token that is not taken is refused with 403 \`resume_token\`: connect again without it ([sessions](sessions.md)) |
 
 Two connections may hold one session at once: both count into it, and no count is lost or doubled.
 
