@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Loki, NO_LOKI } from '../service/test/support/loki.ts';
 import { figure, type Bench, type BenchOptions, type BenchResult } from './support/bench.ts';
+import { RATE } from './support/contenders.ts';
 import { FleetClient } from './support/fleet-client.ts';
 import { ServerProcess } from './support/server-process.ts';
 
@@ -91,7 +92,7 @@ interface Phase {
 }
 
 async function measureOnce(loki: Loki): Promise<Round> {
-  const env = { LOKI_ENABLED: 'true', LOKI_URL: loki.url };
+  const env = { ...RATE, LOKI_ENABLED: 'true', LOKI_URL: loki.url };
   const server = await ServerProcess.start('service', { env, discardLog: true });
   const fleet = new FleetClient();
   try {

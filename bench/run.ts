@@ -34,6 +34,8 @@ const BENCHES: readonly Bench[] = [
 /** Benchmarks that are programs of their own, with their own arguments. */
 const PROGRAMS: Readonly<Record<string, string>> = {
   overview: 'what runs without a name: all that the targets are about, as one table, JSON and page',
+  'fleet-simulation':
+    'rollouts of 10 to 10,000 pods with 10,000 sockets each, played through; --check makes a small one for real',
   'loadtest-cost': 'what the load test itself costs for each message and socket',
   'loadtest-latency': 'whether the load test measures latency right',
 };

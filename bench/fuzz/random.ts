@@ -24,9 +24,14 @@ export class Random {
     for (let round = 0; round < 12; round += 1) this.#next();
   }
 
+  /** A number from 0 to below 1. */
+  unit(): number {
+    return this.#next() / 4_294_967_296;
+  }
+
   /** A whole number from 0 to below `bound`. */
   below(bound: number): number {
-    return Math.floor((this.#next() / 4_294_967_296) * bound);
+    return Math.floor(this.unit() * bound);
   }
 
   /** A whole number between two, both included. */

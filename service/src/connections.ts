@@ -1,6 +1,7 @@
 import type { Config } from './config.ts';
 import type { Connection } from './connection.ts';
 import { heartbeat } from './protocol.ts';
+import { retryAfterMs } from './retry-after.ts';
 
 /** Connections a heartbeat turn serves before it lets the loop go on: about a millisecond's work. */
 const SLICE = 50;
@@ -75,8 +76,7 @@ export class Connections {
 
   /** A delay for a client to wait before it comes back, its own, in milliseconds. */
   retryAfterMs(): number {
-    const { retryAfterMinSeconds: min, retryAfterMaxSeconds: max } = this.#config;
-    return Math.round((min + Math.random() * (max - min)) * 1000);
+    return retryAfterMs(this.#config);
   }
 
   #every(ms: number, work: () => void): void {

@@ -75,9 +75,17 @@ export async function drain(context: DrainContext, reason: string): Promise<Drai
   return { clean: unfinished === '', unfinished };
 }
 
+/** Over how long so many closes are spread, in milliseconds. */
+export function closingWindowMs(
+  { drainSpreadSeconds }: Pick<Config, 'drainSpreadSeconds'>,
+  connections: number,
+): number {
+  return Math.min(drainSpreadSeconds, connections / LEAST_CLOSES_PER_SECOND) * 1000;
+}
+
 async function sayByes({ config, connections, logger }: DrainContext, deadline: AbortSignal): Promise<void> {
   const queue = connections.shuffled();
-  const windowMs = Math.min(config.drainSpreadSeconds, queue.length / LEAST_CLOSES_PER_SECOND) * 1000;
+  const windowMs = closingWindowMs(config, queue.length);
   logger.info('Closing connections', {
     event: 'drain_closing',
     connections: queue.length,
