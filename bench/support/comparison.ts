@@ -20,8 +20,9 @@ export class Comparison {
     this.#baseline = baseline;
   }
 
-  /** Notes what a contender had in this round. Each contender has one value a round. */
+  /** Notes what a contender had in this round: one value a round, or NaN for what it never tells. */
   add(contender: string, measure: Measure, value: number): void {
+    if (Number.isNaN(value)) return;
     const byContender = this.#values.get(measure) ?? new Map<string, number[]>();
     this.#values.set(measure, byContender);
     const values = byContender.get(contender) ?? [];

@@ -24,13 +24,15 @@ export const WITHOUT_LINES = 'service, all on but lines';
 export const RATE = { MESSAGE_RATE: '100000', MESSAGE_BURST: '100000' };
 const NO_MESSAGE_LINES = { ...RATE, LOG_MESSAGE_SAMPLING: '0' };
 
-/** The bare server, and the service with its parts. Metrics can't be switched off. */
+/** The bare server, the service with its parts (metrics can't be switched off), and others of its trade. */
 export const CONTENDERS: readonly Contender[] = [
   { name: BARE, kind: 'bare', dialect: 'plain', env: {}, loki: false },
   { name: 'service, metrics', kind: 'service', dialect: 'plain', env: NO_MESSAGE_LINES, loki: false },
   { name: 'service, metrics and lines', kind: 'service', dialect: 'plain', env: RATE, loki: false },
   { name: WITHOUT_LINES, kind: 'service', dialect: 'plain', env: NO_MESSAGE_LINES, loki: true },
   { name: ALL_ON, kind: 'service', dialect: 'plain', env: RATE, loki: true },
+  { name: 'Socket.IO', kind: 'socket.io', dialect: 'socket.io', env: {}, loki: false },
+  { name: 'Channels on uvicorn', kind: 'channels', dialect: 'plain', env: {}, loki: false },
 ];
 
 /**

@@ -24,6 +24,16 @@ const TEXT = 'a message of a client of the fleet';
 export const DIALECTS = {
   /** The service, the bare `ws` server, and what speaks as they do. */
   plain: { path: '/ws/chat/', message: TEXT, countHead: '{"count": ', others: ['{"ts"'] },
+  /** Socket.IO 4 over Engine.IO 4: 0 opens, 2 and 3 keep alive, 40 connects, 42 is an event. */
+  'socket.io': {
+    path: '/socket.io/?EIO=4&transport=websocket',
+    greeting: '40',
+    welcome: '40{',
+    message: `42["message","${TEXT}"]`,
+    countHead: '42["count",{"count":',
+    others: ['0{'],
+    keepAlive: { ask: '2', answer: '3' },
+  },
 } as const satisfies Record<string, Dialect>;
 
 /** A key of {@link DIALECTS}. */

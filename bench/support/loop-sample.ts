@@ -17,6 +17,19 @@ export interface LoopSample {
   readonly residentBytes: number;
 }
 
+/** What a process without a probe does not tell. */
+export const UNTOLD: LoopSample = {
+  atMs: NaN,
+  activeMs: NaN,
+  idleMs: NaN,
+  cpuMicros: NaN,
+  loopCpuMicros: NaN,
+  allocatedBytes: NaN,
+  collections: NaN,
+  collectingMs: NaN,
+  residentBytes: NaN,
+};
+
 /** What a process did for each of some messages. */
 export interface MessageCost {
   /** Microseconds that the event loop was active. */

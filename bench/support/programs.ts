@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, globSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -32,6 +32,29 @@ export function serviceSource(): string {
 /** Path of the bare `ws` server, as JavaScript: it is measured against the built service. */
 export function bareProgram(): string {
   return asJavaScript('bare-server.ts');
+}
+
+/** Path of the Socket.IO server, as JavaScript. */
+export function socketIoProgram(): string {
+  return asJavaScript('socket-io-server.ts');
+}
+
+/** Python with Django Channels and uvicorn, in a folder of its own; installed the first time. */
+export function channelsPython(): string {
+  const folder = `${ROOT}.cache/channels`;
+  const python = `${folder}/bin/python`;
+  if (spawnSync(python, ['-c', 'import channels, uvicorn, uvloop']).status === 0) return python;
+  execFileSync('python3', ['-m', 'venv', '--clear', folder], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const packages = ['channels==4.3.2', 'django==5.2.19', 'uvicorn[standard]==0.54.0'];
+  execFileSync(python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...packages], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  return python;
+}
+
+/** Path of the Channels server. */
+export function channelsProgram(): string {
+  return fileURLToPath(new URL('channels_server.py', import.meta.url));
 }
 
 /** Path of the module that tells a server's memory, as JavaScript. */

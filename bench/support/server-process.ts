@@ -6,12 +6,21 @@ import { StringDecoder } from 'node:string_decoder';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inbox } from '../../service/test/support/inbox.ts';
 import { Scrape } from '../../service/test/support/scrape.ts';
-import type { LoopSample } from './loop-sample.ts';
+import { UNTOLD, type LoopSample } from './loop-sample.ts';
 import type { MemoryUse } from './memory-probe.ts';
-import { bareProgram, loopProbe, memoryProbe, serviceProgram, serviceSource } from './programs.ts';
+import {
+  bareProgram,
+  loopProbe,
+  memoryProbe,
+  serviceProgram,
+  serviceSource,
+  channelsProgram,
+  channelsPython,
+  socketIoProgram,
+} from './programs.ts';
 
-/** Which server: the service as it is shipped, the same from its sources, or the bare `ws` server. */
-export type ServerKind = 'service' | 'source' | 'bare';
+/** Which server: the service as it is shipped, the same from its sources, the bare `ws` server, or another of its trade. */
+export type ServerKind = 'service' | 'source' | 'bare' | 'socket.io' | 'channels';
 
 /** How a server is started. */
 export interface ServerOptions {
@@ -29,15 +38,20 @@ export interface ServerOptions {
 /** A line of the process' own log, as opposed to its connections'. */
 type ProcessLine = Readonly<Record<string, unknown>> & { readonly event: string };
 
-const PROGRAMS: Readonly<Record<ServerKind, () => string>> = {
-  service: serviceProgram,
-  source: serviceSource,
-  bare: bareProgram,
+/** What is run, and by what. Node.js' programs can be probed. */
+const PROGRAMS: Readonly<Record<ServerKind, { readonly program: () => string; readonly by?: () => string }>> = {
+  service: { program: serviceProgram },
+  source: { program: serviceSource },
+  bare: { program: bareProgram },
+  'socket.io': { program: socketIoProgram },
+  channels: { program: channelsProgram, by: channelsPython },
 };
 /** How long a server may take to start or to answer. */
 const PATIENCE_MS = 20_000;
 /** How long a probe may take: to collect all garbage several times, beside three others that do the same. */
 const PROBE_PATIENCE_MS = 60_000;
+/** Clock ticks of proc(5): 100 on every Linux in use. */
+const TICKS_PER_SECOND = 100;
 /** Of the machines this runs on, x86-64 and arm64 with their usual kernels. */
 const PAGE_BYTES = 4096;
 
@@ -47,21 +61,28 @@ export class ServerProcess {
   /** When it was spawned, on `performance.now`'s clock. */
   readonly spawnedAt: number;
   readonly exited: Promise<{ readonly status: number | null; readonly signal: string | null }>;
+  /** Whether a probe is in it; it never is in what Node.js does not run. */
+  readonly probed: boolean;
   port = 0;
   stderr = '';
   readonly #lines = new Inbox<ProcessLine>();
 
   private constructor(kind: ServerKind, { env = {}, onLine, ...options }: ServerOptions) {
-    const probes = [
-      ...(options.memoryProbe === true ? ['--expose-gc', '--import', memoryProbe()] : []),
-      ...(options.loopProbe === true ? ['--import', loopProbe()] : []),
-    ];
-    const args = [...probes, PROGRAMS[kind]()];
+    const { program, by } = PROGRAMS[kind];
+    this.probed = by === undefined && (options.memoryProbe === true || options.loopProbe === true);
+    const probes = !this.probed
+      ? []
+      : [
+          ...(options.memoryProbe === true ? ['--expose-gc', '--import', memoryProbe()] : []),
+          ...(options.loopProbe === true ? ['--import', loopProbe()] : []),
+        ];
+    const command = by?.() ?? process.execPath;
+    const args = [...probes, program()];
     // What builds the program above is no part of its start.
     this.spawnedAt = performance.now();
-    this.child = spawn(process.execPath, args, {
+    this.child = spawn(command, args, {
       env: { PATH: process.env['PATH'], NODE_ENV: 'production', PORT: '0', ADMIN_PORT: '0', HOST: '127.0.0.1', ...env },
-      stdio: ['ignore', 'pipe', 'pipe', ...(probes.length > 0 ? (['ipc'] as const) : [])],
+      stdio: ['ignore', 'pipe', 'pipe', ...(this.probed ? (['ipc'] as const) : [])],
     });
     this.child.stderr?.on('data', (chunk: Buffer) => (this.stderr += chunk.toString()));
     this.#readLog(onLine);
@@ -122,9 +143,18 @@ export class ServerProcess {
     return this.#ask<MemoryUse>('measure');
   }
 
-  /** What it has done so far; only with the loop probe. */
-  sample(): Promise<LoopSample> {
-    return this.#ask<LoopSample>('sample');
+  /** What it has done so far: with the loop probe all of it, else CPU time and memory as the kernel tells them. */
+  async sample(): Promise<LoopSample> {
+    if (this.probed) return this.#ask<LoopSample>('sample');
+    const { cpuMicros, residentBytes } = this;
+    return { ...UNTOLD, atMs: performance.now(), cpuMicros, residentBytes };
+  }
+
+  /** CPU time of all threads so far, in microseconds, to ten milliseconds (proc(5)). */
+  get cpuMicros(): number {
+    const stat = readFileSync(`/proc/${this.pid}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return ((Number(fields[11]) + Number(fields[12])) * 1e6) / TICKS_PER_SECOND;
   }
 
   /** Ends it at once. */
