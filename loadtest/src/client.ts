@@ -68,6 +68,8 @@ export class Client implements LinkOwner {
   /** It ended its connection itself, on purpose. */
   #dropped = false;
   #lostAt: number | undefined;
+  /** When it lost the connection on which it was told its last count. */
+  #silentSince: number | undefined;
   #bye: Bye | undefined;
   /** What the last bye handed over: good until a count was told on another connection, or it was refused. */
   #resume: string | undefined;
@@ -274,6 +276,10 @@ export class Client implements LinkOwner {
     const due = this.#dueTimes.shift();
     tally.counters.replied += 1;
     this.#resume = undefined;
+    if (this.#silentSince !== undefined) {
+      tally.silence.record(now - this.#silentSince);
+      this.#silentSince = undefined;
+    }
     if (due !== undefined && this.#behaviour.measured) tally.reply.record(now - due);
     const before = this.#ledger.countedUnanswered;
     this.#report(this.#ledger.replied(count, now));
@@ -327,7 +333,10 @@ export class Client implements LinkOwner {
     this.#dropped = false;
     if (this.#readTimer !== undefined) wheel.clear(this.#readTimer);
     if (wasOpen && now - this.#since >= SUCCESS_MS) this.#attempt = 0;
-    if (wasOpen) this.#lostAt = now;
+    if (wasOpen) {
+      this.#lostAt = now;
+      this.#silentSince ??= now;
+    }
     if (final || this.#finishing || plan.reconnect === 'never') {
       wheel.clear(this.#timer);
       this.#become('ended');

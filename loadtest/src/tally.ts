@@ -46,6 +46,7 @@ export interface TallyReport {
   readonly reply: HistogramDelta;
   readonly connect: HistogramDelta;
   readonly away: HistogramDelta;
+  readonly silence: HistogramDelta;
   readonly loopDelay: HistogramDelta;
 }
 
@@ -65,6 +66,8 @@ export class Tally {
   readonly connect = new Histogram();
   /** Time from the loss of a connection to the session's next one. */
   readonly away = new Histogram();
+  /** Time from the loss of a connection to the next count that the session was told: connections that were of no use are in it. */
+  readonly silence = new Histogram();
   /** How late the event loop of the process itself was. */
   readonly loopDelay = new Histogram();
   readonly #errorsByKind = new Map<string, number>();
@@ -104,6 +107,7 @@ export class Tally {
       reply: this.reply.take(),
       connect: this.connect.take(),
       away: this.away.take(),
+      silence: this.silence.take(),
       loopDelay: this.loopDelay.take(),
     };
   }

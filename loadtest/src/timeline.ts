@@ -26,8 +26,8 @@ export interface Sample {
   readonly errorsPerSecond: number;
   readonly reply: Quantiles;
   readonly connect: Quantiles;
-  /** From the loss of a connection to the next one, of those that came back in it. */
-  readonly absence: Quantiles;
+  /** From the loss of a connection to the session's next count, of those told one in it. */
+  readonly silence: Quantiles;
   /** Latest that an event loop of the load test was, in milliseconds. */
   readonly loopDelayMs: number;
   /** Share of the time in which the busiest process of the load test was busy. */
@@ -71,7 +71,7 @@ export class Timeline {
   readonly #piece = {
     reply: new Histogram(),
     connect: new Histogram(),
-    absence: new Histogram(),
+    silence: new Histogram(),
     loopDelayMs: 0,
     busy: 0,
   };
@@ -131,7 +131,7 @@ export class Timeline {
     this.violations.push(...report.violations);
     this.#piece.reply.add(report.reply);
     this.#piece.connect.add(report.connect);
-    this.#piece.absence.add(report.away);
+    this.#piece.silence.add(report.silence);
     this.#piece.loopDelayMs = Math.max(this.#piece.loopDelayMs, maxMs(report.loopDelay));
     this.#piece.busy = Math.max(this.#piece.busy, report.busy);
   }
@@ -151,7 +151,7 @@ export class Timeline {
       errorsPerSecond: rate('errors'),
       reply: quantiles(this.#piece.reply),
       connect: quantiles(this.#piece.connect),
-      absence: quantiles(this.#piece.absence),
+      silence: quantiles(this.#piece.silence),
       loopDelayMs: this.#piece.loopDelayMs,
       busy: this.#piece.busy,
     };
@@ -160,7 +160,7 @@ export class Timeline {
     this.#pieceBegan = second;
     this.#piece.reply.reset();
     this.#piece.connect.reset();
-    this.#piece.absence.reset();
+    this.#piece.silence.reset();
     this.#piece.loopDelayMs = 0;
     this.#piece.busy = 0;
     return sample;
