@@ -69,6 +69,8 @@ class ServiceLogger implements Logger {
   readonly #winston: WinstonLogger;
   readonly #sink: LineSink;
   readonly #name: string;
+  /** The levels that are written: winston finds out anew for each line, and formats those that no one wants. */
+  readonly #enabled: ReadonlySet<LogLevel>;
   readonly #infoEnabled: boolean;
   readonly #messageHead: string;
 
@@ -76,7 +78,8 @@ class ServiceLogger implements Logger {
     this.#winston = winston;
     this.#sink = sink;
     this.#name = name;
-    this.#infoEnabled = this.enabled('INFO');
+    this.#enabled = new Set(LOG_LEVELS.filter((level) => winston.isLevelEnabled(level)));
+    this.#infoEnabled = this.#enabled.has('INFO');
     this.#messageHead = `","level":"INFO","logger":${JSON.stringify(name)},"message":"WebSocket message received","event":"websocket_message_received",`;
   }
 
@@ -97,7 +100,7 @@ class ServiceLogger implements Logger {
   };
 
   enabled(level: LogLevel): boolean {
-    return this.#winston.isLevelEnabled(level);
+    return this.#enabled.has(level);
   }
 
   named(logger: string): Logger {
@@ -112,7 +115,7 @@ class ServiceLogger implements Logger {
   }
 
   #log(level: LogLevel, message: string, fields: LogFields): void {
-    this.#winston.log({ ...fields, level, logger: this.#name, message });
+    if (this.#enabled.has(level)) this.#winston.log({ ...fields, level, logger: this.#name, message });
   }
 }
 
