@@ -6,7 +6,7 @@ import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 const PROGRAM = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
-const WAIT_MS = 15_000;
+const WAIT_MS = 60_000;
 /** Time between two looks at what is not the monitor's own. */
 const LOOK_MS = 50;
 
