@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { describeBreaks, quantile, seconds, summarise, type BreakSummary } from '../support/breaks.ts';
-import { kubectl, run } from '../support/commands.ts';
+import { drainNode } from '../support/drain-node.ts';
 import { figure, progress } from '../support/figures.ts';
 import { Fleet } from '../support/fleet.ts';
 import { HOG_MESSAGE_BYTES, hogMemory } from '../support/memory-hog.ts';
@@ -49,28 +49,12 @@ describe(`${PODS} pods with ${CLIENTS} clients`, () => {
   });
 
   test('kubectl drain: one pod at a time, as the PodDisruptionBudget says, each with byes and 1001', async () => {
-    const nodes = (await kubectl('get', 'nodes', '--output=jsonpath={.items[*].metadata.name}')).split(' ');
-    assert.equal(nodes.length, 1, 'with more nodes, name the one to drain');
-    const [node = ''] = nodes;
     const before = await release.podNames();
     const began = performance.now();
-    const selector = `--pod-selector=app.kubernetes.io/instance=${release.name},app.kubernetes.io/component=service`;
-    const drain = run('kubectl', ['drain', node, selector, '--namespace', release.namespace, '--timeout=180s'], {
-      timeoutSeconds: 200,
-    });
-    try {
-      await until('the first pod being evicted', 30, async () =>
-        (await release.podNames()).some((pod) => !before.includes(pod)),
-      );
-      const evicted = (await release.pods()).filter(({ metadata }) => metadata.deletionTimestamp !== undefined);
+    await drainNode(release, (evicted) => {
       progress(`${evicted.length} of ${PODS} pods are going`);
       assert.equal(evicted.length, 1);
-    } finally {
-      // The one node must take the replacements, which the budget waits for.
-      await kubectl('uncordon', node);
-    }
-    const { status, stdout, stderr } = await drain;
-    assert.equal(status, 0, `${stderr}${stdout}`);
+    });
     await release.untilGone(before);
     await release.ready();
     figure('kubectl drain: every pod moved', `${secondsSince(began)} s`);

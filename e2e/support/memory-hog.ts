@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 
 /** Bytes of the message that is announced: what the service takes at most (MAX_MESSAGE_BYTES has that as its upper bound). */
 export const HOG_MESSAGE_BYTES = 104_857_600;
@@ -11,11 +11,19 @@ const CHUNK = Buffer.alloc(65_536, 'x');
  * @param address `host:port`
  */
 export async function hogMemory(address: string): Promise<void> {
+  const socket = holdMemory(address, HOG_MESSAGE_BYTES - 1);
+  await new Promise<void>((resolve) => socket.on('close', resolve));
+}
+
+/**
+ * A client that sends a part of such a message, and then waits: the service holds it until the socket is destroyed, or a
+ * heartbeat finds that the client can answer no ping.
+ * @param bytes how much of it is sent
+ */
+export function holdMemory(address: string, bytes: number): Socket {
   const { hostname, port } = new URL(`http://${address}`);
   const socket = connect(Number(port), hostname);
-  const gone = new Promise<void>((resolve) => {
-    socket.on('error', () => undefined).on('close', resolve);
-  });
+  socket.on('error', () => undefined);
   socket.write(
     [
       'GET /ws/chat/ HTTP/1.1',
@@ -28,7 +36,7 @@ export async function hogMemory(address: string): Promise<void> {
     ].join('\r\n'),
   );
   socket.write(frameHeader(HOG_MESSAGE_BYTES));
-  let left = HOG_MESSAGE_BYTES - 1;
+  let left = bytes;
   const pump = (): void => {
     while (left > 0 && !socket.destroyed) {
       const chunk = CHUNK.subarray(0, Math.min(left, CHUNK.length));
@@ -38,7 +46,7 @@ export async function hogMemory(address: string): Promise<void> {
   };
   socket.on('drain', pump).resume();
   pump();
-  await gone;
+  return socket;
 }
 
 /** Header of a masked text frame with a length of 64 bits and a mask of zeros (RFC 6455, section 5.2). */

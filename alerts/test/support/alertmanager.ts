@@ -22,7 +22,14 @@ export interface Notification {
   readonly receiver: string;
   readonly status: 'firing' | 'resolved';
   readonly groupLabels: Readonly<Record<string, string>>;
-  readonly alerts: readonly { readonly status: string; readonly labels: Readonly<Record<string, string>> }[];
+  readonly alerts: readonly NotifiedAlert[];
+}
+
+/** One alert of a notification. */
+export interface NotifiedAlert {
+  readonly status: 'firing' | 'resolved';
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
 }
 
 /** An Alertmanager with the committed routes, their waits shortened, whose webhooks end in this process. */

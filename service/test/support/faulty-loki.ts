@@ -40,21 +40,34 @@ export class FaultyLoki {
   /** Pushes with lines, whatever became of them, for those who wait for one. */
   readonly pushes = new Inbox<Push>();
   readonly #server: Server;
+  readonly #host: string;
   #port = 0;
 
-  private constructor(tls?: { key: string; cert: string }) {
+  private constructor(host: string, tls?: { key: string; cert: string }) {
+    this.#host = host;
     const handle = (request: IncomingMessage, response: ServerResponse): void => {
       void this.#handle(request, response);
     };
     this.#server = tls === undefined ? createServer(handle) : createSecureServer(tls, handle);
   }
 
-  /** Starts one, which ends with the test. */
-  static async start(t: Pick<TestContext, 'after'>, tls?: { key: string; cert: string }): Promise<FaultyLoki> {
-    const loki = new FaultyLoki(tls);
+  /**
+   * Starts one, which ends with the test.
+   * @param host address that it listens on
+   */
+  static async start(
+    t: Pick<TestContext, 'after'>,
+    tls?: { key: string; cert: string },
+    host = '127.0.0.1',
+  ): Promise<FaultyLoki> {
+    const loki = new FaultyLoki(host, tls);
     await loki.up();
     t.after(() => loki.down());
     return loki;
+  }
+
+  get port(): number {
+    return this.#port;
   }
 
   get url(): string {
@@ -67,7 +80,7 @@ export class FaultyLoki {
 
   /** Listens, on the port that it had before. */
   async up(): Promise<void> {
-    this.#server.listen(this.#port, '127.0.0.1');
+    this.#server.listen(this.#port, this.#host);
     await once(this.#server, 'listening');
     this.#port = (this.#server.address() as AddressInfo).port;
   }

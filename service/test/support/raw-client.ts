@@ -11,8 +11,8 @@ export class RawClient {
   #received = Buffer.alloc(0);
   readonly ended: Promise<void>;
 
-  constructor(port: number) {
-    this.socket = connect(port, '127.0.0.1');
+  constructor(port: number, host = '127.0.0.1') {
+    this.socket = connect(port, host);
     this.socket.on('error', () => undefined);
     this.socket.on('data', (chunk) => {
       this.#received = Buffer.concat([this.#received, chunk]);
@@ -25,8 +25,8 @@ export class RawClient {
   }
 
   /** Connects and does the handshake. */
-  static async open(port: number, path = '/ws/chat/'): Promise<RawClient> {
-    const client = new RawClient(port);
+  static async open(port: number, path = '/ws/chat/', host = '127.0.0.1'): Promise<RawClient> {
+    const client = new RawClient(port, host);
     client.socket.write(handshake({ path }));
     await client.until((text) => text.includes('\r\n\r\n'));
     const head = client.take(client.text.indexOf('\r\n\r\n') + 4);

@@ -1,0 +1,82 @@
+import { randomUUID } from 'node:crypto';
+import { WebSocket } from 'ws';
+import { OPCODE, RawClient } from '../../service/test/support/raw-client.ts';
+import { FleetClient } from '../support/fleet-client.ts';
+import { until } from '../support/wait.ts';
+
+/** Clients of this process that behave well: they send, and come back with their session whenever they are closed or refused. */
+export class Clients {
+  #open = 0;
+  readonly #clients: readonly FleetClient[];
+
+  /** Begins to connect. */
+  constructor(url: string, count: number, messagesPerSecond = 1) {
+    const listener = {
+      opened: () => (this.#open += 1),
+      closed: () => (this.#open -= 1),
+      lost: () => undefined,
+      // Refusals are what some faults are made of.
+      fault: () => undefined,
+    };
+    this.#clients = Array.from({ length: count }, () => new FleetClient(url, messagesPerSecond, listener));
+  }
+
+  /** Connects, and waits until all are. */
+  static async open(url: string, count: number, messagesPerSecond?: number): Promise<Clients> {
+    const clients = new Clients(url, count, messagesPerSecond);
+    await until(`${count} clients being connected`, 60, () => clients.#open === count);
+    return clients;
+  }
+
+  /** Closes with 1000, and waits until all are closed. */
+  async close(): Promise<void> {
+    for (const client of this.#clients) client.stop();
+    await until('clients being closed', 30, () => this.#open === 0);
+  }
+}
+
+/** Clients that connect and go, one after the other. @returns ends it */
+export function storm(url: string, handshakesPerSecond: number): () => void {
+  const timer = setInterval(() => {
+    const socket = new WebSocket(`${url}?session_id=${randomUUID()}`);
+    socket.on('open', () => {
+      socket.close(1000);
+    });
+    socket.on('error', () => undefined);
+  }, 1000 / handshakesPerSecond);
+  return () => {
+    clearInterval(timer);
+  };
+}
+
+/** Clients that sleep: their sockets are open, and they read nothing, a close frame neither. @returns ends them */
+export async function sleepers(url: string, count: number): Promise<() => void> {
+  const sockets = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const socket = new WebSocket(url);
+      await new Promise((resolve, reject) => socket.on('open', resolve).on('error', reject));
+      socket.on('error', () => undefined).pause();
+      return socket;
+    }),
+  );
+  return () => {
+    for (const socket of sockets) socket.terminate();
+  };
+}
+
+/** Clients that take their time to answer the close frame that follows the bye. */
+export async function lateClosers(url: string, count: number, lateSeconds: number): Promise<void> {
+  const { hostname, port, pathname } = new URL(url);
+  const clients = await Promise.all(
+    Array.from({ length: count }, () => RawClient.open(Number(port), pathname, hostname)),
+  );
+  for (const client of clients)
+    void client
+      .until((text) => text.includes('"bye":true'))
+      .then(() => {
+        setTimeout(() => {
+          client.send(OPCODE.close, Buffer.from([0x03, 0xe9]));
+        }, lateSeconds * 1000);
+      })
+      .catch(() => undefined);
+}

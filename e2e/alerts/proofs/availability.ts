@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { freeze } from '../../support/freeze.ts';
+import { Tunnel } from '../../support/tunnel.ts';
+import { until } from '../../support/wait.ts';
+import type { Bed } from '../bed.ts';
+import { Clients } from '../clients.ts';
+import { ruleOf, type Proof } from '../proof.ts';
+
+/** So that a frozen process stays, and is not restarted. */
+const PATIENT_PROBES = { livenessProbe: { failureThreshold: 60 } };
+
+const serviceDown: Proof = {
+  alert: 'WebsocketServiceDown',
+  severity: 'critical',
+  fault: 'the only pod is frozen',
+  says: /^No instance of \S+\/service-down that Prometheus can reach has been ready for 10s: clients can not connect\.$/,
+  rules: { alerts: { WebsocketServiceDown: { for: '10s' }, WebsocketInstanceUnreachable: { for: '10s' } } },
+  values: PATIENT_PROBES,
+  inject: async (bed) => freeze(await bed.process()),
+  whileFiring: async (bed) => {
+    const suppressed = await until('the frozen instance being silenced by the page', 30, async () => {
+      const held = await bed.alertmanager.alerts(bed.release.namespace, bed.release.name);
+      return held.find(({ labels }) => labels['alertname'] === 'WebsocketInstanceUnreachable');
+    });
+    assert.equal(suppressed.status.state, 'suppressed');
+  },
+};
+
+const instanceUnreachable: Proof = {
+  alert: 'WebsocketInstanceUnreachable',
+  severity: 'warning',
+  fault: 'one of two pods is frozen',
+  says: /^\S+ of \S+\/instance-unreachable has not answered Prometheus for 10s/,
+  pods: 2,
+  rules: ruleOf('WebsocketInstanceUnreachable', { for: '10s' }),
+  values: PATIENT_PROBES,
+  inject: async (bed) => freeze(await bed.process()),
+};
+
+const instanceNotReady: Proof = {
+  alert: 'WebsocketInstanceNotReady',
+  severity: 'warning',
+  fault: 'one of two pods is fuller than it may be to be ready',
+  says: /^\S+ of \S+\/instance-not-ready has answered scrapes but not been ready for 10s/,
+  pods: 2,
+  rules: ruleOf('WebsocketInstanceNotReady', { for: '10s' }),
+  config: { maxConnections: 20, readinessConnectionsRatio: 0.5 },
+  inject: async (bed) => {
+    const tunnel = await Tunnel.open(bed.release, await bed.pod());
+    const clients = await Clients.open(tunnel.url, 12);
+    return async () => {
+      await clients.close();
+      await tunnel.close();
+    };
+  },
+};
+
+const restarting: Proof = {
+  alert: 'WebsocketRestarting',
+  severity: 'warning',
+  fault: 'the process is killed twice',
+  says: /^\S+ of \S+\/restarting restarted 2 times within 90s; each restart cuts its connections\.$/,
+  rules: ruleOf('WebsocketRestarting', { window: '90s' }),
+  inject: async (bed) => {
+    for (const restarts of [1, 2]) await killAndSeeRestarted(bed, restarts);
+    return () => undefined;
+  },
+};
+
+const rolloutStuck: Proof = {
+  alert: 'WebsocketRolloutStuck',
+  severity: 'warning',
+  fault: 'a rollout of an image that is not there',
+  says: /^\S+\/rollout-stuck has for 10s had two versions side by side, or a new instance that never came up/,
+  rules: ruleOf('WebsocketRolloutStuck', { for: '10s' }),
+  // The new pod does not answer scrapes either.
+  besides: ['WebsocketInstanceUnreachable'],
+  inject: async ({ release }) => {
+    const deployment = `deployment/${release.fullName}`;
+    await release.kubectl('set', 'image', deployment, '*=ghcr.io/x/websocket-message-counter:broken');
+    return async () => {
+      await release.kubectl('rollout', 'undo', deployment);
+    };
+  },
+};
+
+/** Alerts about instances that are away, not ready, or come and go. */
+export const AVAILABILITY_PROOFS: readonly Proof[] = [
+  serviceDown,
+  instanceUnreachable,
+  instanceNotReady,
+  restarting,
+  rolloutStuck,
+];
+
+/** Kills the process, and waits until Prometheus has seen the new one: a start between two scrapes would not be counted. */
+async function killAndSeeRestarted(bed: Bed, restarts: number): Promise<void> {
+  process.kill(await bed.process(), 'SIGKILL');
+  const labels = `namespace="${bed.release.namespace}", release="${bed.release.name}"`;
+  await until(`restart ${restarts} being scraped`, 60, async () => {
+    const seen = await bed.prometheus.value(`changes(process_start_time_seconds{${labels}}[5m])`);
+    return (seen ?? 0) >= restarts;
+  });
+}

@@ -1,0 +1,59 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Bed } from '../bed.ts';
+import { Clients, storm } from '../clients.ts';
+import { ruleOf, type Proof } from '../proof.ts';
+
+/** The first bound of the histogram above the threshold of the proof. Seconds. */
+const LONG_SECONDS = 7;
+
+const reconnectStorm: Proof = {
+  alert: 'WebsocketReconnectStorm',
+  severity: 'warning',
+  fault: 'with 2 clients connected, 25 a second come and go',
+  says: /^Within 20s \S+\/reconnect-storm saw [\d.]+ handshakes for each open connection \(threshold 3\)/,
+  rules: ruleOf('WebsocketReconnectStorm', { for: '10s', window: '20s' }),
+  prepare: async (bed) => {
+    const clients = await Clients.open(bed.url, 2);
+    bed.after(() => clients.close());
+  },
+  inject: async (bed) => storm(bed.url, 25),
+};
+
+const sessionsUnusuallyLong: Proof = {
+  alert: 'WebsocketSessionsUnusuallyLong',
+  severity: 'info',
+  fault: `30 clients stay for ${LONG_SECONDS} s, where 5 s are long`,
+  says: /^Of the connections to \S+\/sessions-unusually-long that closed within 30s, one in twenty had been open for 1\d(\.\d+)?s or longer/,
+  rules: ruleOf('WebsocketSessionsUnusuallyLong', { for: '5s', window: '30s', threshold: 5 }),
+  inject: async (bed) => {
+    const clients = await Clients.open(bed.url, 30);
+    await delay(LONG_SECONDS * 1000);
+    await clients.close();
+    return () => undefined;
+  },
+};
+
+/** Alerts about how clients behave. */
+export const CLIENT_PROOFS: readonly Proof[] = [connectionsTooFew(), reconnectStorm, sessionsUnusuallyLong];
+
+function connectionsTooFew(): Proof {
+  let clients: Clients;
+  const connect = async ({ url }: Bed): Promise<void> => {
+    clients = await Clients.open(url, 20, 0.2);
+  };
+  return {
+    alert: 'WebsocketConnectionsTooFew',
+    severity: 'warning',
+    fault: 'all of 20 clients go, where 10 are the least',
+    says: /^\S+\/connections-too-few has had \d+ open connections for 10s, fewer than 10/,
+    rules: ruleOf('WebsocketConnectionsTooFew', { enabled: true, for: '10s', threshold: 10 }),
+    prepare: async (bed) => {
+      await connect(bed);
+      bed.after(() => clients.close());
+    },
+    inject: async (bed) => {
+      await clients.close();
+      return () => connect(bed);
+    },
+  };
+}

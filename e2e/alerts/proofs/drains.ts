@@ -1,0 +1,38 @@
+import type { Bed } from '../bed.ts';
+import { lateClosers, sleepers } from '../clients.ts';
+import { ruleOf, type Proof } from '../proof.ts';
+
+const drainSlow: Proof = {
+  alert: 'WebsocketDrainSlow',
+  severity: 'warning',
+  fault: 'a pod is deleted whose 10 clients answer the close frame after 8.8 s',
+  says: /^Closing the connections of \S+ of \S+\/drain-slow took (8[89]|9\d)(\.\d+)?% of the time that a drain may take \(threshold 80 %\)/,
+  rules: ruleOf('WebsocketDrainSlow', { window: '30s' }),
+  config: { drainSpreadSeconds: 0, closeTimeoutSeconds: 9.5, drainTimeoutSeconds: 10 },
+  inject: async (bed) => {
+    await lateClosers(bed.url, 10, 8.8);
+    await deletePod(bed);
+    return () => undefined;
+  },
+};
+
+const drainCutClients: Proof = {
+  alert: 'WebsocketDrainCutClients',
+  severity: 'warning',
+  fault: 'a pod is deleted whose 10 clients sleep',
+  says: /^Drains of \S+\/drain-cut-clients within 30s cut 100% of their connections \(threshold 5 %\)/,
+  rules: ruleOf('WebsocketDrainCutClients', { window: '30s' }),
+  inject: async (bed) => {
+    const wake = await sleepers(bed.url, 10);
+    await deletePod(bed);
+    return wake;
+  },
+};
+
+/** Alerts about drains. */
+export const DRAIN_PROOFS: readonly Proof[] = [drainSlow, drainCutClients];
+
+/** Returns when the pod is gone. */
+async function deletePod(bed: Bed): Promise<void> {
+  await bed.release.kubectl('delete', 'pod', await bed.pod());
+}

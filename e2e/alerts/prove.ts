@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict';
+import { setTimeout as delay } from 'node:timers/promises';
+import { ALERTS } from '../../alerts/src/alerts.ts';
+import type { ReceiverName } from '../../alerts/src/alertmanager.ts';
+import { RUNBOOK_URL } from '../../alerts/src/config.ts';
+import type { Severity } from '../../alerts/src/rule.ts';
+import { SLOS } from '../../alerts/src/slos.ts';
+import type { NotifiedAlert } from '../../alerts/test/support/alertmanager.ts';
+import { progress } from '../support/figures.ts';
+import { until } from '../support/wait.ts';
+import { NOTIFIED_SECONDS, type Bed } from './bed.ts';
+import type { Proof } from './proof.ts';
+import type { Told, WebhookReceiver } from './webhook-receiver.ts';
+
+/** Longest wait for the notification that an alert fires, and for the one that it has ended. Seconds. */
+const TOLD_SECONDS = { firing: 180, resolved: 240 } as const;
+
+/** Who is told, by severity: the routes in alerts/src/alertmanager.ts. */
+const RECEIVER_OF: Readonly<Record<Severity, ReceiverName>> = { critical: 'page', warning: 'ticket', info: 'info' };
+
+/** What a proof showed: seconds from the fault, or from its end, to the notification at the receiver. */
+export interface Proven {
+  readonly secondsToFire: number;
+  readonly secondsToClear: number;
+}
+
+/**
+ * Makes the fault, waits for the notification, ends the fault, and waits for the end to be told.
+ * @throws {Error} if either does not come, says the wrong thing, or if alerts are told of that the fault does not explain
+ */
+export async function prove(proof: Proof, bed: Bed, webhooks: WebhookReceiver): Promise<Proven> {
+  const { name } = bed.release;
+  assert.deepEqual(names(webhooks.told(name)), [], 'nobody was told of anything before the fault');
+  try {
+    const secondsToFire = await makeItFire(proof, bed, webhooks);
+    const endAt = performance.now();
+    await bed.endFault();
+    const { received } = await untilTold(proof, name, 'resolved', webhooks);
+    expectNothingElse(webhooks.told(name), proof);
+    return { secondsToFire, secondsToClear: between(endAt, received.at) };
+  } finally {
+    await bed.endFault();
+    webhooks.forget(name);
+  }
+}
+
+async function makeItFire(proof: Proof, bed: Bed, webhooks: WebhookReceiver): Promise<number> {
+  const { name } = bed.release;
+  progress(`${name}: ${proof.fault}`);
+  const faultAt = performance.now();
+  await bed.beginFault(proof);
+  const { alert, received } = await untilTold(proof, name, 'firing', webhooks);
+  const seconds = between(faultAt, received.at);
+  progress(`${name}: told after ${seconds} s: ${alert.annotations['description'] ?? ''}`);
+  // What the same fault brings about beside it would be told of by then.
+  await delay(NOTIFIED_SECONDS * 1000);
+  await proof.whileFiring?.(bed);
+  return seconds;
+}
+
+/** Waits for a notification, and looks whether it is right. */
+async function untilTold(
+  proof: Proof,
+  release: string,
+  status: NotifiedAlert['status'],
+  webhooks: WebhookReceiver,
+): Promise<Told> {
+  const told = await until(`${proof.alert} being told of as ${status}`, TOLD_SECONDS[status], () =>
+    webhooks.told(release).find(({ alert }) => isOf(alert, proof) && alert.status === status),
+  );
+  expectRight(told, proof);
+  return told;
+}
+
+/** The notification came to the receiver of its severity, and says what is wrong, how to mend it, and where to look. */
+function expectRight({ alert, received }: Told, { alert: name, severity, says }: Proof): void {
+  const { summary, description = '', runbook_url: runbook, dashboard_url: dashboard = '' } = alert.annotations;
+  assert.equal(received.receiver, RECEIVER_OF[severity]);
+  assert.equal(received.notification.receiver.split('/').at(-1), RECEIVER_OF[severity]);
+  assert.equal(received.notification.groupLabels['release'], received.release);
+  assert.equal(summary, summaryOf(name));
+  assert.match(description, says);
+  assert.doesNotMatch(description, /<no value>|<nil>|NaN|Inf|\{\{|%!/);
+  assert.equal(runbook, `${RUNBOOK_URL}/${name}.md`);
+  const { searchParams } = new URL(dashboard);
+  assert.equal(searchParams.get('var-release'), received.release);
+  assert.equal(searchParams.get('var-namespace'), alert.labels['namespace']);
+}
+
+function expectNothingElse(told: readonly Told[], proof: Proof): void {
+  const { besides = [] } = proof;
+  const others = told.filter(
+    ({ alert: other }) => !isOf(other, proof) && !besides.includes(other.labels['alertname'] ?? ''),
+  );
+  assert.deepEqual(names(others), [], `only ${[proof.alert, ...besides].join(', ')} may be told of`);
+}
+
+function names(told: readonly Told[]): string[] {
+  return [
+    ...new Set(told.map(({ alert: { labels } }) => `${labels['alertname'] ?? ''} (${labels['severity'] ?? ''})`)),
+  ];
+}
+
+function isOf({ labels }: NotifiedAlert, { alert, severity }: Proof): boolean {
+  return labels['alertname'] === alert && labels['severity'] === severity;
+}
+
+function summaryOf(name: string): string | undefined {
+  return ALERTS.find((each) => each.name === name)?.summary ?? SLOS.find(({ alert }) => alert === name)?.summary;
+}
+
+function between(from: number, to: number): number {
+  return Math.round((to - from) / 100) / 10;
+}

@@ -1,0 +1,134 @@
+#!/usr/bin/env node
+/**
+ * `npm run e2e:alerts`: proves every alert on the cluster that KUBECONFIG names, the way a page takes: a fault, the Prometheus
+ * and the Alertmanager of the operator, a webhook; then the end of the fault, and the end being told. A run without a fault
+ * follows, in which nobody may be told of anything. It closes with a table, and keeps it in .cache/e2e/alerts.json.
+ *
+ *   npm run e2e:alerts -- WebsocketDrainSlow WebsocketRestarting   the named alerts alone
+ *   npm run e2e:alerts -- healthy --minutes 20                     the run without a fault alone
+ *
+ * Exit status: 0 if everything is proven, 1 if not, 2 if there is no cluster to run on or an argument is wrong.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { CACHE } from '../../scripts/chart/tools.ts';
+import { missingPart } from '../support/cluster.ts';
+import { progress } from '../support/figures.ts';
+import { Namespace } from '../support/namespace.ts';
+import { secondsSince } from '../support/wait.ts';
+import { Bed, hostAddress } from './bed.ts';
+import { runHealthy } from './healthy.ts';
+import { inLanes } from './lanes.ts';
+import type { Proof } from './proof.ts';
+import { PROOFS } from './proofs.ts';
+import { prove } from './prove.ts';
+import { healthyLines, isWell, proofTable, results, type Verdict } from './report.ts';
+import { WebhookReceiver } from './webhook-receiver.ts';
+
+/** How many releases are installed, and how many faults are made, at a time: what two cores carry. */
+const INSTALLATIONS = 3;
+const FAULTS = 7;
+const HEALTHY = 'healthy';
+const RESULTS = join(CACHE, 'e2e');
+
+const startedAt = performance.now();
+const { proofs, minutes } = wanted();
+const missing = await missingPart();
+if (missing !== undefined) refuse(missing);
+const host = await hostAddress();
+const webhooks = await WebhookReceiver.start();
+// A name of its own: Alertmanager remembers for a while what it told of another run.
+const namespace = await Namespace.create(`alerts-${Date.now().toString(36)}`);
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => {
+    void namespace.delete().finally(() => process.exit(130));
+  });
+try {
+  const verdicts = proofs.length === 0 ? [] : await proveAll();
+  const healthy = minutes === undefined ? undefined : await runHealthy(minutes, namespace, webhooks, host);
+  const found = results(verdicts, healthy, secondsSince(startedAt));
+  mkdirSync(RESULTS, { recursive: true });
+  writeFileSync(join(RESULTS, 'alerts.json'), `${JSON.stringify(found, undefined, 2)}\n`);
+  for (const { proof, problem } of verdicts) if (problem !== undefined) console.log(`\n${proof.alert}: ${problem}`);
+  if (verdicts.length > 0) console.log(`\n${proofTable(found)}\n\nalerts proven: ${found.proven} / ${found.all}`);
+  if (healthy !== undefined) console.log(`\n${healthyLines(healthy)}`);
+  console.log(`\n${isWell(found) ? 'OK' : 'NOT OK'} in ${Math.round(found.seconds)} s`);
+  process.exitCode = isWell(found) ? 0 : 1;
+} finally {
+  await namespace.delete();
+  await webhooks.close();
+}
+
+/** What the arguments ask for. Ends the process where one is wrong. */
+function wanted(): { readonly proofs: readonly Proof[]; readonly minutes: number | undefined } {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { minutes: { type: 'string', default: '20' } },
+  });
+  const unknown = positionals.filter((name) => name !== HEALTHY && !PROOFS.some(({ alert }) => alert === name));
+  if (unknown.length > 0)
+    refuse(
+      `there is no alert ${unknown.join(', ')}; there are ${PROOFS.map(({ alert }) => alert).join(', ')}, and ${HEALTHY}`,
+    );
+  const all = positionals.length === 0;
+  const asked = Number(values.minutes);
+  if (!(asked > 0)) refuse(`--minutes ${values.minutes} is no number of minutes`);
+  return {
+    proofs: PROOFS.filter(({ alert }) => all || positionals.includes(alert)),
+    minutes: all || positionals.includes(HEALTHY) ? asked : undefined,
+  };
+}
+
+function refuse(problem: string): never {
+  console.error(`e2e:alerts: ${problem}`);
+  process.exit(2);
+}
+
+/** Installs every release, waits until all are watched, and makes the faults. What fails in one proof does not end the others. */
+async function proveAll(): Promise<readonly Verdict[]> {
+  const alerts = [...Map.groupBy(proofs, ({ alert }) => alert).values()];
+  const made = await inLanes(INSTALLATIONS, alerts, ([proof]) => attempt(() => makeBed(proof!)));
+  const watched = await Promise.all(
+    made.map(async ({ result: bed }) => bed && attempt(() => bed.untilWatchedAndWell(webhooks))),
+  );
+  progress(`the releases are watched, after ${secondsSince(startedAt)} s`);
+  const verdicts = await inLanes(FAULTS, [...alerts.entries()], async ([index, tiers]) => {
+    const bed = made[index]?.result;
+    const problem = made[index]?.problem ?? watched[index]?.problem;
+    if (bed === undefined || problem !== undefined) return tiers.map((proof) => ({ proof, problem: problem ?? '' }));
+    return proveOn(bed, tiers);
+  });
+  return verdicts.flat();
+}
+
+async function makeBed(proof: Proof): Promise<Bed> {
+  const bed = await Bed.make(proof, namespace, webhooks, host);
+  await proof.prepare?.(bed);
+  return bed;
+}
+
+/** Proves the tiers of an alert on its release, one after the other. */
+async function proveOn(bed: Bed, tiers: readonly Proof[]): Promise<readonly Verdict[]> {
+  const verdicts: Verdict[] = [];
+  for (const proof of tiers) {
+    const { result: proven, problem } = await attempt(() => prove(proof, bed, webhooks));
+    if (problem !== undefined) progress(`${bed.release.name}: NOT PROVEN: ${problem}`);
+    verdicts.push({ proof, ...(proven === undefined ? { problem: problem ?? '' } : { proven }) });
+  }
+  await attempt(() => bed.end());
+  return verdicts;
+}
+
+interface Attempt<T> {
+  readonly result?: T;
+  readonly problem?: string;
+}
+
+async function attempt<T>(work: () => Promise<T>): Promise<Attempt<T>> {
+  try {
+    return { result: await work() };
+  } catch (error) {
+    return { problem: error instanceof Error ? error.message : String(error) };
+  }
+}
