@@ -1,5 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { figure, median, type Bench, type BenchOptions, type BenchResult } from './support/bench.ts';
+import type { Bench, BenchOptions, BenchResult } from './support/bench.ts';
+import { Comparison, type Measure } from './support/comparison.ts';
+import { ALL_ON, BARE, CONTENDERS, eachInTurn, LINES, WITHOUT_LINES, type Contender } from './support/contenders.ts';
 import { FleetClient } from './support/fleet-client.ts';
 import type { MemoryUse } from './support/memory-probe.ts';
 import { ServerProcess } from './support/server-process.ts';
@@ -17,32 +19,30 @@ export const memory: Bench = {
   run: measure,
 };
 
-type Compared = 'service' | 'bare';
+const RESIDENT: Measure = {
+  name: 'resident memory a connection',
+  unit: 'bytes',
+  ratioTargets: { [ALL_ON]: { atMost: 1.15 } },
+};
+const UNCOLLECTED: Measure = { name: 'resident before the collections, a connection', unit: 'bytes' };
+const HEAP: Measure = { name: 'V8 heap a connection', unit: 'bytes' };
+const EXTERNAL: Measure = { name: 'outside of the heap, a connection', unit: 'bytes' };
+
+/** An idle connection is the same with and without lines. */
+const COMPARED = CONTENDERS.filter(({ name }) => name !== LINES && name !== WITHOUT_LINES);
 
 async function measure({ rounds, sockets }: BenchOptions): Promise<BenchResult> {
-  const uses: Record<Compared, ConnectionMemory[]> = { service: [], bare: [] };
-  for (let round = 0; round < rounds; round += 1) {
-    const order: Compared[] = round % 2 === 0 ? ['service', 'bare'] : ['bare', 'service'];
-    for (const kind of order) uses[kind].push(await measureOnce(kind, sockets));
-  }
-  const of = (kind: Compared, field: keyof ConnectionMemory): number[] => uses[kind].map((use) => use[field]);
-  const ratios = uses.service.map((use, round) => use.rss / (uses.bare[round]?.rss ?? NaN));
+  const comparison = new Comparison(BARE);
+  await eachInTurn(COMPARED, rounds, async (contender, env) => {
+    const use = await measureOnce(contender, env, sockets);
+    comparison.add(contender.name, RESIDENT, use.rss);
+    comparison.add(contender.name, UNCOLLECTED, use.uncollected);
+    comparison.add(contender.name, HEAP, use.heapUsed);
+    comparison.add(contender.name, EXTERNAL, use.external);
+  });
   return {
-    method: `${rounds} rounds, interleaved; growth from ${WARMUP_SOCKETS} sockets to ${WARMUP_SOCKETS + sockets}, after full collections, for each socket`,
-    figures: [
-      figure('service, resident', 'bytes', of('service', 'rss')),
-      figure('bare ws server, resident', 'bytes', of('bare', 'rss')),
-      figure('ratio, resident', '×', ratios, { atMost: 1.15 }),
-      figure('service, V8 heap', 'bytes', of('service', 'heapUsed')),
-      figure('bare ws server, V8 heap', 'bytes', of('bare', 'heapUsed')),
-      figure('ratio of the medians, V8 heap', '×', [
-        median(of('service', 'heapUsed')) / median(of('bare', 'heapUsed')),
-      ]),
-      figure('service, resident before the collections', 'bytes', of('service', 'uncollected')),
-      figure('bare ws server, resident before the collections', 'bytes', of('bare', 'uncollected')),
-      figure('service, outside of the heap', 'bytes', of('service', 'external')),
-      figure('bare ws server, outside of the heap', 'bytes', of('bare', 'external')),
-    ],
+    method: `${rounds} rounds, interleaved; growth from ${WARMUP_SOCKETS} sockets to ${WARMUP_SOCKETS + sockets}, after full collections where it can be asked for them, for each socket`,
+    figures: comparison.figures(),
     faults: [],
   };
 }
@@ -54,14 +54,22 @@ interface ConnectionMemory extends Pick<MemoryUse, 'rss' | 'heapUsed' | 'externa
 }
 
 /** What one more idle connection takes, in bytes. */
-async function measureOnce(kind: Compared, sockets: number): Promise<ConnectionMemory> {
-  const server = await ServerProcess.start(kind, { memoryProbe: true, env: { MAX_CONNECTIONS: String(sockets * 2) } });
+async function measureOnce(
+  { kind, dialect }: Contender,
+  env: Readonly<Record<string, string>>,
+  sockets: number,
+): Promise<ConnectionMemory> {
+  const server = await ServerProcess.start(kind, {
+    memoryProbe: true,
+    discardLog: true,
+    env: { ...env, MAX_CONNECTIONS: String(sockets * 2) },
+  });
   const first = new FleetClient();
   const rest = new FleetClient();
   try {
-    await first.open(server.port, WARMUP_SOCKETS);
+    await first.open(server.port, WARMUP_SOCKETS, { dialect });
     const before = await server.memory();
-    const { open } = await rest.open(server.port, sockets);
+    const { open } = await rest.open(server.port, sockets, { dialect });
     if (open !== sockets) throw new Error(`${open} of ${sockets} sockets are open to the ${kind} server`);
     await delay(SETTLE_MS);
     const uncollected = server.residentBytes;

@@ -1,6 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { figure, median, type Bench, type BenchOptions, type BenchResult } from './support/bench.ts';
-import { ServerProcess } from './support/server-process.ts';
+import type { Bench, BenchOptions, BenchResult } from './support/bench.ts';
+import { Comparison, type Measure } from './support/comparison.ts';
+import { ALL_ON, BARE, CONTENDERS, eachInTurn, LINES, METRICS, WITHOUT_LINES } from './support/contenders.ts';
+import { ServerProcess, type ServerKind } from './support/server-process.ts';
 
 /** From the spawn of the process to the first 200 at `/readyz/`. */
 export const startup: Bench = {
@@ -11,31 +13,32 @@ export const startup: Bench = {
   run: measure,
 };
 
-type Compared = 'service' | 'bare';
+const READY: Measure = {
+  name: 'time to ready',
+  unit: 's',
+  targets: { [ALL_ON]: { below: 0.5 }, [LINES]: { below: 0.5 } },
+};
+const COMPARED = CONTENDERS.filter(({ name }) => name !== METRICS && name !== WITHOUT_LINES);
 
 async function measure({ rounds }: BenchOptions): Promise<BenchResult> {
-  const seconds: Record<Compared, number[]> = { service: [], bare: [] };
-  // The first start of each finds its files outside of the page cache: a figure of the disk, not of the program.
-  await timeStart('service');
-  await timeStart('bare');
-  for (let round = 0; round < rounds; round += 1) {
-    const order: Compared[] = round % 2 === 0 ? ['service', 'bare'] : ['bare', 'service'];
-    for (const kind of order) seconds[kind].push(await timeStart(kind));
-  }
+  const comparison = new Comparison(BARE);
+  const started = new Set<string>();
+  await eachInTurn(COMPARED, rounds, async ({ name, kind }, env) => {
+    // The first start finds its files outside of the page cache: a figure of the disk, not of the program.
+    if (!started.has(name)) await timeStart(kind, env);
+    started.add(name);
+    comparison.add(name, READY, await timeStart(kind, env));
+  });
   return {
-    method: `${rounds} starts each, interleaved; median and spread`,
-    figures: [
-      figure('service, to the first 200 at /readyz/', 's', seconds.service, { below: 0.5 }),
-      figure('bare ws server', 's', seconds.bare),
-      figure('ratio of the medians', '×', [median(seconds.service) / median(seconds.bare)]),
-    ],
+    method: `${rounds} starts each, interleaved; from the spawn of the process to the first 200 at /readyz/`,
+    figures: comparison.figures(),
     faults: [],
   };
 }
 
 /** The port is a free one, told by the first lines of the log: so asking begins once the server listens. */
-async function timeStart(kind: Compared): Promise<number> {
-  const server = await ServerProcess.start(kind);
+async function timeStart(kind: ServerKind, env: Readonly<Record<string, string>>): Promise<number> {
+  const server = await ServerProcess.start(kind, { env });
   while ((await server.status('/readyz/')) !== 200) await delay(1);
   const seconds = (performance.now() - server.spawnedAt) / 1000;
   await server.kill();

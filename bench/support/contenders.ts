@@ -17,6 +17,10 @@ export interface Contender {
 export const BARE = 'bare ws';
 /** The service as it is, with everything that it has switched on. */
 export const ALL_ON = 'service, all on';
+/** The service with its metrics and no line for each message. */
+export const METRICS = 'service, metrics';
+/** With a line for each message, on stdout alone. */
+export const LINES = 'service, metrics and lines';
 /** Everything but a line for each message. */
 export const WITHOUT_LINES = 'service, all on but lines';
 
@@ -27,8 +31,8 @@ const NO_MESSAGE_LINES = { ...RATE, LOG_MESSAGE_SAMPLING: '0' };
 /** The bare server, the service with its parts (metrics can't be switched off), and others of its trade. */
 export const CONTENDERS: readonly Contender[] = [
   { name: BARE, kind: 'bare', dialect: 'plain', env: {}, loki: false },
-  { name: 'service, metrics', kind: 'service', dialect: 'plain', env: NO_MESSAGE_LINES, loki: false },
-  { name: 'service, metrics and lines', kind: 'service', dialect: 'plain', env: RATE, loki: false },
+  { name: METRICS, kind: 'service', dialect: 'plain', env: NO_MESSAGE_LINES, loki: false },
+  { name: LINES, kind: 'service', dialect: 'plain', env: RATE, loki: false },
   { name: WITHOUT_LINES, kind: 'service', dialect: 'plain', env: NO_MESSAGE_LINES, loki: true },
   { name: ALL_ON, kind: 'service', dialect: 'plain', env: RATE, loki: true },
   { name: 'Socket.IO', kind: 'socket.io', dialect: 'socket.io', env: {}, loki: false },

@@ -138,9 +138,10 @@ export class ServerProcess {
     return response.statusCode;
   }
 
-  /** What it holds after full collections; only with the memory probe. */
-  memory(): Promise<MemoryUse> {
-    return this.#ask<MemoryUse>('measure');
+  /** What it holds: with the memory probe after full collections, else its resident memory as it is. */
+  async memory(): Promise<MemoryUse> {
+    if (this.probed) return this.#ask<MemoryUse>('measure');
+    return { rss: this.residentBytes, heapUsed: NaN, external: NaN, arrayBuffers: NaN };
   }
 
   /** What it has done so far: with the loop probe all of it, else CPU time and memory as the kernel tells them. */
