@@ -155,7 +155,8 @@ class Rollout {
     }
     this.#closes += closes;
     this.#away += closes;
-    this.#result.mostAway = Math.max(this.#result.mostAway, this.#away);
+    // Those who came back in this second are placed at its end, and are not away till then.
+    this.#result.mostAway = Math.max(this.#result.mostAway, this.#away - this.#arrivals);
     this.#comeBack(closes, tick);
   }
 
