@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
-import { after, describe, it, type TestContext } from 'node:test';
+import { describe, it, type TestContext } from 'node:test';
 import type { RedisStore } from '../src/redis-store.ts';
-import type { SessionId } from '../src/sessions.ts';
+import { StoreUnavailableError, type SessionId } from '../src/sessions.ts';
 import { startApp, type RunningApp } from './support/app.ts';
 import { Client } from './support/client.ts';
 import { LossyProxy, RedisServer } from './support/redis.ts';
@@ -14,8 +14,8 @@ const SEEDS = process.env['MODEL_SEED']?.split(',').map(Number) ?? Array.from({ 
 const STEPS = 150;
 const SESSIONS = 4;
 const INSTANCES = 2;
-
-const redis = await RedisServer.start({ after });
+/** So short that waiting for a store that lost its data takes no long time. */
+const TIMEOUT_SECONDS = 0.4;
 
 /** What may be told of a session. */
 interface Model {
@@ -33,10 +33,12 @@ interface Model {
 interface Instance {
   readonly running: RunningApp;
   readonly store: RedisStore;
+  /** Connected to it. */
+  readonly clients: Set<Client>;
 }
 
 for (const durability of ['strict', 'relaxed'] as const)
-  describe(`In ${durability} mode, whatever happens in whatever order`, () => {
+  describe(`In ${durability} mode, whatever happens in whatever order`, { concurrency: 4 }, () => {
     for (const seed of SEEDS)
       it(`no count that a client was told is lost or goes back (MODEL_SEED=${seed})`, async (t) => {
         const world = new World(t, durability, seeded(seed));
@@ -54,6 +56,7 @@ class World {
   readonly #models: Model[];
   readonly #instances: Instance[] = [];
   readonly #log: string[] = [];
+  #redis!: RedisServer;
   #proxy!: LossyProxy;
 
   constructor(t: TestContext, durability: 'strict' | 'relaxed', random: () => number) {
@@ -70,7 +73,8 @@ class World {
   }
 
   async start(): Promise<void> {
-    this.#proxy = await LossyProxy.start(this.#t, redis.port);
+    this.#redis = await RedisServer.start(this.#t);
+    this.#proxy = await LossyProxy.start(this.#t, this.#redis.port);
     for (let index = 0; index < INSTANCES; index += 1) this.#instances.push(await this.#startInstance());
   }
 
@@ -82,7 +86,8 @@ class World {
     else if (dice < 0.85) await this.#drop(model);
     else if (dice < 0.9) this.#loseReply();
     else if (dice < 0.93) this.#killConnections();
-    else if (dice < 0.97) await this.#drain();
+    else if (dice < 0.965) await this.#drain();
+    else if (dice < 0.97) await this.#loseData();
     // What relaxed mode may lose in a crash is not what the model is about.
     else if (this.#durability === 'strict') await this.#crash();
   }
@@ -92,7 +97,7 @@ class World {
     this.#proxy.lose = 0;
     for (const { store } of this.#instances) await store.flush();
     for (const model of this.#models) {
-      const store = openStore(this.#t, redis.url);
+      const store = openStore(this.#t, this.#redis.url);
       const { count } = (await store.open(model.id)).session;
       this.#assert(count >= model.told, `${model.told} was told, ${count} is left`);
       this.#assert(count <= model.sent, `${model.sent} were sent, ${count} counted`);
@@ -101,7 +106,7 @@ class World {
 
   async #connect(model: Model): Promise<void> {
     const instance = Math.floor(this.#random() * INSTANCES);
-    const running = (this.#instances[instance] as Instance).running;
+    const { running, clients } = this.#instances[instance] as Instance;
     // Relaxed mode writes behind: what another instance told is known here once it is written.
     if (this.#durability === 'relaxed') for (const { store } of this.#instances) await store.flush();
     const floor = model.told;
@@ -117,7 +122,11 @@ class World {
     this.#log.push(`connect ${this.#name(model)} to ${instance}: ${opened}`);
     if (!opened) return;
     model.clients.set(client, floor);
-    void client.closed.then(() => model.clients.delete(client));
+    clients.add(client);
+    void client.closed.then(() => {
+      model.clients.delete(client);
+      clients.delete(client);
+    });
   }
 
   /** Sends a few messages on every connection of the session at once. */
@@ -164,7 +173,19 @@ class World {
 
   #killConnections(): void {
     this.#log.push('end all connections to the store');
-    redis.cli('CLIENT', 'KILL', 'TYPE', 'normal');
+    this.#redis.cli('CLIENT', 'KILL', 'TYPE', 'normal');
+  }
+
+  /** The store is restarted empty: what instances know of the sessions they hold is there again, the rest begins anew. */
+  async #loseData(): Promise<void> {
+    this.#log.push('restart the store empty');
+    for (const model of this.#models) {
+      model.told = Math.max(0, ...model.clients.values());
+      for (const count of model.counts) if (count > model.told) model.counts.delete(count);
+    }
+    await this.#redis.kill();
+    await this.#redis.restart();
+    await Promise.all(this.#instances.map(({ store }) => untilTrusted(store)));
   }
 
   /** A rollout of one instance: its byes say totals that must hold, too. */
@@ -189,18 +210,22 @@ class World {
   /** An instance is gone with all that it had in memory. */
   async #crash(): Promise<void> {
     const index = Math.floor(this.#random() * INSTANCES);
-    const { running, store } = this.#instances[index] as Instance;
+    const { running, store, clients } = this.#instances[index] as Instance;
     this.#log.push(`crash ${index}`);
     await store.close();
     for (const connection of running.app.connections.shuffled()) connection.cut();
+    await Promise.all([...clients].map((client) => client.closed));
     void running.app.drain('crash');
     this.#instances[index] = await this.#startInstance();
   }
 
   async #startInstance(): Promise<Instance> {
-    const store = openStore(this.#t, `redis://127.0.0.1:${this.#proxy.port}`, { durability: this.#durability });
+    const store = openStore(this.#t, `redis://127.0.0.1:${this.#proxy.port}`, {
+      durability: this.#durability,
+      timeoutSeconds: TIMEOUT_SECONDS,
+    });
     const env = { MESSAGE_RATE: '0', DRAIN_TIMEOUT_SECONDS: '5', CLOSE_TIMEOUT_SECONDS: '0.5' };
-    return { running: await startApp(this.#t, env, { store }), store };
+    return { running: await startApp(this.#t, env, { store }), store, clients: new Set() };
   }
 
   #assert(condition: boolean, problem: string): void {
@@ -213,6 +238,19 @@ class World {
 
   #pick<T>(items: readonly T[]): T {
     return items[Math.floor(this.#random() * items.length)] as T;
+  }
+}
+
+/** Waits until a store lets sessions be resumed. */
+async function untilTrusted(store: RedisStore): Promise<void> {
+  for (;;) {
+    try {
+      store.release((await store.open(newId())).session);
+      return;
+    } catch (error) {
+      assert.ok(error instanceof StoreUnavailableError, String(error));
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
   }
 }
 
