@@ -6,8 +6,8 @@ import { utilization } from './support/loop-sample.ts';
 import { ServerProcess } from './support/server-process.ts';
 
 /** Opened and cut before, so that the code of a handshake is compiled. */
-const WARMUP_SOCKETS = 2000;
-const SOCKETS = 5000;
+const WARMUP_SOCKETS = 1000;
+const SOCKETS = 3000;
 /** Handshakes under way at once: enough that the server always has the next. */
 const IN_FLIGHT = 200;
 
@@ -23,7 +23,7 @@ const SERVER_BUSY: Measure = { name: 'server, share of time active while accepti
 export const accepting: Bench = {
   name: 'accepting',
   summary: 'connections accepted a second, as a ratio to the bare ws server (target: at least 0.85)',
-  rounds: 7,
+  rounds: 5,
   run: measure,
 };
 
