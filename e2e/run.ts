@@ -2,6 +2,7 @@
 /**
  * `npm run e2e`: runs the end-to-end suite on the cluster that KUBECONFIG names, case after case, and closes with a table of the
  * figures it measured and a line that counts the tests. `npm run e2e -- rollout prestop` runs the named cases alone.
+ * `npm run e2e:sessions` does the same with the cases in `sessions/`, which take long.
  *
  * Exit status: 0 if all tests passed, 1 if one failed, 2 if there is no cluster to run on.
  */
@@ -9,17 +10,39 @@ import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { basename, join } from 'node:path';
 import { run as runTests } from 'node:test';
 import { spec } from 'node:test/reporters';
+import { parseArgs } from 'node:util';
 import { CACHE, TOOL_ENV } from '../scripts/chart/tools.ts';
 import { missingPart } from './support/cluster.ts';
-import { describeFigure, FIGURES_FILE, type Figure } from './support/figures.ts';
+import { describeFigure, FIGURES_FILE, tableOf, type Figure } from './support/figures.ts';
 
-/** Longest that a case may take, in milliseconds: one that hangs is a failure, not a wait. */
-const CASE_TIMEOUT_MS = 600_000;
+/** A folder of cases. */
+interface Suite {
+  /** Longest that a case may take, in milliseconds: one that hangs is a failure, not a wait. */
+  readonly caseTimeoutMs: number;
+  /** It asks Prometheus what was scraped. */
+  readonly prometheus: boolean;
+  /** File with what came of it. */
+  readonly results: string;
+}
+
+const SUITES: Readonly<Record<string, Suite>> = {
+  cases: { caseTimeoutMs: 600_000, prometheus: true, results: 'results.json' },
+  sessions: { caseTimeoutMs: 1_200_000, prometheus: false, results: 'sessions.json' },
+};
 const RESULTS = join(CACHE, 'e2e');
 
 const startedAt = performance.now();
-const files = casesNamed(process.argv.slice(2));
-const missing = await missingPart();
+const { values: named, positionals } = parseArgs({
+  options: { suite: { type: 'string', default: 'cases' } },
+  allowPositionals: true,
+});
+const suite = SUITES[named.suite];
+if (suite === undefined) {
+  console.error(`e2e: there is no suite ${named.suite}; there are ${Object.keys(SUITES).join(', ')}`);
+  process.exit(2);
+}
+const files = casesNamed(positionals);
+const missing = await missingPart(suite.prometheus);
 if (missing !== undefined) {
   console.error(`e2e: ${missing}`);
   process.exit(2);
@@ -27,9 +50,11 @@ if (missing !== undefined) {
 mkdirSync(RESULTS, { recursive: true });
 const tables: { readonly name: string; readonly figures: readonly Figure[] }[] = [];
 const counts = { passed: 0, failed: 0, skipped: 0 };
-for (const file of files) tables.push({ name: caseName(file), figures: await runCase(file) });
-writeFileSync(join(RESULTS, 'results.json'), `${JSON.stringify({ counts, tables }, undefined, 2)}\n`);
+for (const file of files) tables.push({ name: caseName(file), figures: await runCase(file, suite) });
+writeFileSync(join(RESULTS, suite.results), `${JSON.stringify({ counts, tables }, undefined, 2)}\n`);
 for (const { name, figures } of tables) printTable(name, figures);
+const rows = tables.flatMap(({ figures }) => figures);
+if (rows.some(({ cells }) => cells !== undefined)) console.log(`\n${tableOf(rows)}`);
 
 const well = counts.failed === 0 && counts.passed > 0;
 const seconds = Math.round((performance.now() - startedAt) / 1000);
@@ -40,7 +65,7 @@ process.exit(well ? 0 : 1);
 
 /** Paths of the cases that were named, or of all. Ends the process where a name is none. */
 function casesNamed(names: readonly string[]): readonly string[] {
-  const all = globSync(join(import.meta.dirname, 'cases', '*.test.ts')).sort();
+  const all = globSync(join(import.meta.dirname, named.suite, '*.test.ts')).sort();
   const unknown = names.filter((name) => !all.some((file) => caseName(file) === name));
   if (unknown.length > 0) {
     console.error(`e2e: there is no case ${unknown.join(', ')}; there are ${all.map(caseName).join(', ')}`);
@@ -54,7 +79,7 @@ function caseName(file: string): string {
 }
 
 /** Runs one case in a process of its own. @returns the figures it measured */
-async function runCase(file: string): Promise<readonly Figure[]> {
+async function runCase(file: string, { caseTimeoutMs }: Suite): Promise<readonly Figure[]> {
   const began = performance.now();
   console.log(`── ${caseName(file)}`);
   const gathered = join(RESULTS, `${caseName(file)}.jsonl`);
@@ -62,7 +87,7 @@ async function runCase(file: string): Promise<readonly Figure[]> {
   writeFileSync(gathered, '');
   const stream = runTests({
     files: [file],
-    timeout: CASE_TIMEOUT_MS,
+    timeout: caseTimeoutMs,
     env: { ...TOOL_ENV, [FIGURES_FILE]: gathered },
   });
   stream.on('test:pass', ({ details, skip }) => {
@@ -87,8 +112,9 @@ async function runCase(file: string): Promise<readonly Figure[]> {
 }
 
 function printTable(name: string, figures: readonly Figure[]): void {
-  if (figures.length === 0) return;
-  const width = Math.max(...figures.map((each) => each.name.length));
+  const lines = figures.filter(({ cells }) => cells === undefined);
+  if (lines.length === 0) return;
+  const width = Math.max(...lines.map((each) => each.name.length));
   console.log(`\n${name}`);
-  for (const each of figures) console.log(`  ${describeFigure(each, width)}`);
+  for (const each of lines) console.log(`  ${describeFigure(each, width)}`);
 }

@@ -5,8 +5,11 @@ import { SETTINGS } from './settings.ts';
 /** Longest wait for the API server or Prometheus to answer, in seconds. */
 const ANSWER_SECONDS = 10;
 
-/** What the suite can't do without and is not there, in a sentence that says what to do; `undefined` if all is there. */
-export async function missingPart(): Promise<string | undefined> {
+/**
+ * What the suite can't do without and is not there, in a sentence that says what to do; `undefined` if all is there.
+ * @param prometheus whether it needs one
+ */
+export async function missingPart(prometheus = true): Promise<string | undefined> {
   for (const tool of ['kubectl', 'helm']) {
     const problem = await version(tool);
     if (problem !== undefined) return problem;
@@ -15,6 +18,7 @@ export async function missingPart(): Promise<string | undefined> {
   const { status, stderr } = await run('kubectl', request, { timeoutSeconds: ANSWER_SECONDS + 5 });
   if (status !== 0)
     return `no Kubernetes cluster answers (${lastLine(stderr)}); point KUBECONFIG at one, or start the test cluster by ${TESTBED_SCRIPTS}/up`;
+  if (!prometheus) return undefined;
   try {
     const response = await fetch(`${SETTINGS.prometheusUrl}/-/ready`, {
       signal: AbortSignal.timeout(ANSWER_SECONDS * 1000),

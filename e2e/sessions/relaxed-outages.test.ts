@@ -1,0 +1,3 @@
+import { proveOutages } from '../support/session-outages.ts';
+
+proveOutages('relaxed', { sockets: 2000, sendRate: 1 });
