@@ -62,7 +62,7 @@ async function measureOnce(
   const server = await ServerProcess.start(kind, {
     memoryProbe: true,
     discardLog: true,
-    env: { ...env, MAX_CONNECTIONS: String(sockets * 2) },
+    env: { ...env, MAX_CONNECTIONS: String(sockets + WARMUP_SOCKETS) },
   });
   const first = new FleetClient();
   const rest = new FleetClient();
