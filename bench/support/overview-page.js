@@ -25,7 +25,7 @@
     ctx.restore();
   };
 
-  const options = ({ unit, bars }, width) => ({
+  const options = ({ bars }, width) => ({
     width,
     height: 240,
     legend: { show: false },
@@ -42,7 +42,7 @@
         values: () => bars.map(({ label }) => label.replaceAll(', ', '\n').replaceAll(' and ', '\nand ')),
         size: 70,
       },
-      { ...axis, size: 70, values: (_plot, ticks) => ticks.map((tick) => `${number(tick)} ${unit}`) },
+      { ...axis, size: 70, values: (_plot, ticks) => ticks.map(number) },
     ],
     series: [
       {},
@@ -57,10 +57,15 @@
   });
 
   const host = document.getElementById('plots');
-  const drawn = plots.map((plot) => {
+  // All boxes first: each one's width depends on the others.
+  const boxes = plots.map(({ title, unit }) => {
     const box = host.appendChild(document.createElement('div'));
     box.className = 'plot';
-    box.appendChild(document.createElement('h3')).textContent = plot.title;
+    box.appendChild(document.createElement('h3')).textContent = unit === '' ? title : `${title}, ${unit}`;
+    return box;
+  });
+  const drawn = plots.map((plot, which) => {
+    const box = boxes[which];
     const width = () => box.clientWidth - 16;
     const data = [plot.bars.map((_bar, index) => index), plot.bars.map(({ value }) => value)];
     const chart = new uPlot(options(plot, width()), data, box);
