@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { htmlPage, list, row, section } from '../../loadtest/src/html.ts';
+import { escapeHtml, htmlPage, list, row, section } from '../../loadtest/src/html.ts';
 import {
   contendersOf,
   measureRows,
@@ -15,11 +15,12 @@ import {
 export function renderOverview(overview: Overview): string {
   const { at, parts, quick } = overview;
   const [machine] = parts;
-  const rounds = quick ? '; a quick look, no claim' : '';
+  const look = quick ? '; a quick look, no claim' : '';
+  const where = `${at}, Node.js ${machine?.node ?? ''}, ${machine?.cpus ?? 0} cores, ${machine?.cpu ?? ''}${look}`;
   return htmlPage({
     title: 'Benchmarks',
     body: `<header><h1>Benchmarks</h1>
-<p>${at}, Node.js ${machine?.node ?? ''}, ${machine?.cpus ?? 0} cores, ${machine?.cpu ?? ''}${rounds}. Bars are medians of the rounds, lines reach from the least to the most.</p></header>
+<p>${escapeHtml(where)}. Bars are medians of the rounds, lines reach from the least to the most.</p></header>
 ${list(
   'failures',
   parts.flatMap(({ faults }) => faults),
@@ -75,6 +76,6 @@ function partTables(part: PartReport): string {
   return [
     section(part.bench, ['', ...contenders], compared),
     section(compared.length > 0 ? `${part.bench}, besides` : part.bench, ['', ''], plain),
-    `<p>${part.method}</p>`,
+    `<p>${escapeHtml(part.method)}</p>`,
   ].join('\n');
 }
