@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
-import { describeBreaks, quantile, seconds, summarise, type BreakSummary } from '../support/breaks.ts';
+import { describeBreaks, quantile, summarise, type BreakSummary } from '../support/breaks.ts';
 import { drainNode } from '../support/drain-node.ts';
 import { figure, progress } from '../support/figures.ts';
 import { Fleet } from '../support/fleet.ts';
@@ -8,6 +8,7 @@ import { HOG_MESSAGE_BYTES, hogMemory } from '../support/memory-hog.ts';
 import { Namespace } from '../support/namespace.ts';
 import { mainProcess } from '../support/node-process.ts';
 import { Release } from '../support/release.ts';
+import { expectAtMost, type Timekeeper } from '../support/time-bound.ts';
 import { Tunnel } from '../support/tunnel.ts';
 import { secondsSince, until } from '../support/wait.ts';
 
@@ -44,7 +45,7 @@ describe(`${PODS} pods with ${CLIENTS} clients`, () => {
   test('kubectl delete pod: a bye and 1001 for its clients, none refused', async () => {
     const [pod = ''] = await release.podNames();
     await release.kubectl('delete', 'pod', pod);
-    expectGoodbyes(await seen('kubectl delete pod'));
+    expectGoodbyes(await seen('kubectl delete pod'), fleet);
     await release.ready();
   });
 
@@ -59,7 +60,7 @@ describe(`${PODS} pods with ${CLIENTS} clients`, () => {
     await release.ready();
     figure('kubectl drain: every pod moved', `${secondsSince(began)} s`);
     const summary = await seen('kubectl drain');
-    expectGoodbyes(summary);
+    expectGoodbyes(summary, fleet);
     assert.ok(summary.count >= CLIENTS, 'every client was on a pod that moved');
   });
 
@@ -74,7 +75,7 @@ describe(`${PODS} pods with ${CLIENTS} clients`, () => {
     process.kill(pid, 'SIGKILL');
     const { lastState } = await restarted(pod, restartCount);
     assert.equal(lastState.terminated?.exitCode, 137);
-    expectCuts(await seen('SIGKILL of the process'));
+    expectCuts(await seen('SIGKILL of the process'), fleet);
   });
 
   test('an OOM kill: cut clients are back by themselves', async () => {
@@ -88,7 +89,7 @@ describe(`${PODS} pods with ${CLIENTS} clients`, () => {
     }
     const { lastState } = await restarted(pod, restartCount);
     assert.equal(lastState.terminated?.reason, 'OOMKilled');
-    expectCuts(await seen('OOM kill'));
+    expectCuts(await seen('OOM kill'), fleet);
   });
 
   /** Waits until everybody is back, and reports what was seen. */
@@ -108,15 +109,15 @@ describe(`${PODS} pods with ${CLIENTS} clients`, () => {
   }
 });
 
-function expectGoodbyes({ count, codes, withoutBye, refusals, secondsLate }: BreakSummary): void {
+function expectGoodbyes({ count, codes, withoutBye, refusals, secondsLate }: BreakSummary, keeper: Timekeeper): void {
   assert.ok(count > 0);
   assert.deepEqual({ codes, withoutBye, refusals }, { codes: { 1001: count }, withoutBye: 0, refusals: {} });
-  assert.ok(quantile(secondsLate, 1) <= LATE_SECONDS, `a client was ${seconds(quantile(secondsLate, 1))} late`);
+  expectAtMost('seconds that a client was back later than asked for', quantile(secondsLate, 1), LATE_SECONDS, keeper);
 }
 
 /** Refusals are no fault here: until the kubelet has noticed, a third of the attempts find nobody. */
-function expectCuts({ count, codes, secondsAway }: BreakSummary): void {
+function expectCuts({ count, codes, secondsAway }: BreakSummary, keeper: Timekeeper): void {
   assert.ok(count > 0);
   assert.deepEqual(codes, { 1006: count });
-  assert.ok(quantile(secondsAway, 1) <= BACK_SECONDS, `a client was away for ${seconds(quantile(secondsAway, 1))}`);
+  expectAtMost('seconds that a client was away', quantile(secondsAway, 1), BACK_SECONDS, keeper);
 }

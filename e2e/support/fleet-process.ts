@@ -1,4 +1,5 @@
 /** The process of a fleet: it is told what to do by its parent, through {@link Fleet}. */
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Break } from './breaks.ts';
 import { FleetClient, type FleetListener } from './fleet-client.ts';
@@ -20,6 +21,8 @@ export type FleetOrder =
 export interface FleetReport {
   /** Connected now. */
   readonly open: number;
+  /** Most that this process' own event loop was late since the last report, in seconds. */
+  readonly lateSeconds: number;
   readonly sent: number;
   readonly answered: number;
   readonly breaks: readonly Break[];
@@ -36,6 +39,8 @@ const breaks: Break[] = [];
 const faults: string[] = [];
 let faultCount = 0;
 let open = 0;
+const loopDelay = monitorEventLoopDelay({ resolution: TICK_MS });
+loopDelay.enable();
 
 const listener: FleetListener = {
   opened: () => (open += 1),
@@ -75,5 +80,7 @@ async function stop(): Promise<void> {
 
 function report(): FleetReport {
   const sum = (field: 'sent' | 'answered'): number => clients.reduce((total, client) => total + client[field], 0);
-  return { open, sent: sum('sent'), answered: sum('answered'), breaks, faults, faultCount };
+  const lateSeconds = loopDelay.count === 0 ? 0 : Math.max(0, loopDelay.max / 1e9 - TICK_MS / 1000);
+  loopDelay.reset();
+  return { open, lateSeconds, sent: sum('sent'), answered: sum('answered'), breaks, faults, faultCount };
 }

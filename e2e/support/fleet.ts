@@ -19,6 +19,8 @@ export interface FleetOptions {
 /** Clients in a process of their own that send all the time, and come back whenever they are closed. */
 export class Fleet {
   readonly clients: number;
+  /** Most that the event loop of the clients' process has been late, in seconds: what they saw of time is no better than that. */
+  lateSeconds = 0;
   readonly #child: ChildProcess;
   readonly #ended: Promise<never>;
   readonly #reports = new Inbox<FleetReport>();
@@ -30,6 +32,7 @@ export class Fleet {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     this.#child.on('message', (report: FleetReport) => {
+      this.lateSeconds = Math.max(this.lateSeconds, report.lateSeconds);
       this.#reports.put(report);
     });
     this.#ended = once(this.#child, 'exit').then(() => {
