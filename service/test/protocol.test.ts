@@ -24,6 +24,19 @@ describe('A text message', () => {
     client.socket.destroy();
   });
 
+  it('is answered the same, and its bytes counted the same, where frames are compressed and where not', async (t) => {
+    const { url, scrape } = await startApp(t, { PER_MESSAGE_DEFLATE: 'true' });
+    for (const perMessageDeflate of [true, false]) {
+      const client = await Client.open(url, { perMessageDeflate });
+      assert.equal(client.socket.extensions, perMessageDeflate ? 'permessage-deflate' : '');
+      for (let sent = 0; sent < 20; sent += 1) client.socket.send('x'.repeat(2000));
+      for (let expected = 1; expected <= 20; expected += 1)
+        assert.deepEqual(await client.messages.next(), { count: expected });
+    }
+    const bytes = 9 * '{"count": 1}'.length + 11 * '{"count": 10}'.length;
+    assert.equal((await scrape()).value('websocket_sent_bytes_total'), 2 * bytes);
+  });
+
   it('of 0 bytes is counted', async (t) => {
     const { url } = await startApp(t);
     const client = await Client.open(url);
