@@ -5,6 +5,8 @@ import { StoreUnavailableError, type OpenedSession, type Session, type SessionId
 import { startApp } from './support/app.ts';
 import { Client } from './support/client.ts';
 import { ask, handshake } from './support/raw-client.ts';
+import { RedisServer } from './support/redis.ts';
+import { until } from './support/shared-store.ts';
 
 /** A memory store that fails as it is told to, and answers as late as a store over a network. */
 class FailingStore extends MemoryStore {
@@ -59,6 +61,44 @@ describe('A store that is away', () => {
   });
 });
 
+describe('A Redis that is killed, and restarted empty', () => {
+  it('is told of by 1013, metrics and the log; its sessions go on where they were', async (t) => {
+    const redis = await RedisServer.start(t);
+    const env = {
+      REDIS_URL: redis.url,
+      SESSION_DURABILITY: 'strict',
+      STORE_TIMEOUT_SECONDS: '0.5',
+      // Redis ends before the app does.
+      DRAIN_TIMEOUT_SECONDS: '1',
+      CLOSE_TIMEOUT_SECONDS: '0.2',
+    };
+    const { url, scrape, log } = await startApp(t, env);
+    const storeUp = async (): Promise<number> => (await scrape()).value('websocket_store_up');
+    await until(async () => (await storeUp()) === 1);
+    const session = `${url}?session_id=6f1f7a5e-0000-4000-8000-000000000002`;
+    const client = await Client.open(session);
+    assert.equal(await client.count(), 1);
+    await redis.kill();
+    client.socket.send('while it is away');
+    assert.equal((await client.closed).code, 1013);
+    assert.equal((await new Client(session).closed).code, 1013);
+    assert.equal(await storeUp(), 0);
+    assert.ok((await scrape()).value('websocket_store_errors_total{operation="write",reason="unreachable"}') > 0);
+    await redis.restart();
+    assert.equal(await nextCount(session), 3, 'the message that was on its way counted once');
+    const metrics = await scrape();
+    assert.equal(metrics.value('websocket_store_up'), 1);
+    assert.equal(metrics.value('websocket_store_pending_messages'), 0);
+    assert.equal(metrics.value('websocket_store_errors_total{operation="read",reason="lost_data"}'), 1);
+    const lines = (await log()).filter(({ event }) => event.startsWith('store_'));
+    assert.deepEqual(lines.map(({ event, level }) => `${event} ${level}`).slice(-3), [
+      'store_unavailable ERROR',
+      'store_lost ERROR',
+      'store_available INFO',
+    ]);
+  });
+});
+
 describe('An error that no code expected', () => {
   it('while counting closes that one connection with 1011, and is logged as ERROR with its stack', async (t) => {
     const store = new FailingStore();
@@ -87,3 +127,13 @@ describe('An error that no code expected', () => {
     assert.ok(!String(answer.body['message']).includes('a bug'), 'a client is not told of our insides');
   });
 });
+
+/** Comes back until a count is told. */
+async function nextCount(url: string): Promise<number> {
+  for (;;) {
+    const client = await Client.open(url);
+    const count = await Promise.race([client.closed.then(() => undefined), client.count()]);
+    if (count !== undefined) return count;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
