@@ -170,10 +170,13 @@ export async function untilWatched(release: Release, pods: number): Promise<void
   });
 }
 
+/** Longest name of a release with which the chart's names of resources, which have a bound, hold it whole. */
+const LONGEST_NAME = 22;
+
 /** Name of a proof's release: `instance-unreachable`. */
 export function releaseName({ alert }: Pick<Proof, 'alert'>): string {
   const words = alert.replace(/^Websocket/, '').match(/[A-Z][a-z]*/g) ?? [];
-  return words.join('-').toLowerCase();
+  return words.join('-').toLowerCase().slice(0, LONGEST_NAME);
 }
 
 /** Makes the Secret with the receivers' addresses. @returns the values that have the chart use it */

@@ -35,18 +35,32 @@ export class Clients {
   }
 }
 
-/** Clients that connect and go, one after the other. @returns ends it */
-export function storm(url: string, handshakesPerSecond: number): () => void {
+/**
+ * Clients that come, one after the other.
+ * @param deed what each does once it is connected; by default it goes
+ * @returns ends it
+ */
+export function storm(url: string, clientsPerSecond: number, deed = leave): () => void {
   const timer = setInterval(() => {
     const socket = new WebSocket(`${url}?session_id=${randomUUID()}`);
     socket.on('open', () => {
-      socket.close(1000);
+      deed(socket);
     });
     socket.on('error', () => undefined);
-  }, 1000 / handshakesPerSecond);
+  }, 1000 / clientsPerSecond);
   return () => {
     clearInterval(timer);
   };
+}
+
+/** Goes in order. */
+function leave(socket: WebSocket): void {
+  socket.close(1000);
+}
+
+/** Sends what the service refuses: it closes with 1003. */
+export function sendBinary(socket: WebSocket): void {
+  socket.send(Buffer.from([0, 1, 2, 3]));
 }
 
 /** Clients that sleep: their sockets are open, and they read nothing, a close frame neither. @returns ends them */

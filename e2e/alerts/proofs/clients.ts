@@ -23,7 +23,7 @@ const sessionsUnusuallyLong: Proof = {
   alert: 'WebsocketSessionsUnusuallyLong',
   severity: 'info',
   fault: `30 clients stay for ${LONG_SECONDS} s, where 5 s are long`,
-  says: /^Of the connections to \S+\/sessions-unusually-long that closed within 30s, one in twenty had been open for 1\d(\.\d+)?s or longer/,
+  says: /^Of the connections to \S+\/sessions-unusually-lon that closed within 30s, one in twenty had been open for 1\d(\.\d+)?s or longer/,
   rules: ruleOf('WebsocketSessionsUnusuallyLong', { for: '5s', window: '30s', threshold: 5 }),
   inject: async (bed) => {
     const clients = await Clients.open(bed.url, 30);
