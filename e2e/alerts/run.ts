@@ -18,7 +18,7 @@ import { progress } from '../support/figures.ts';
 import { Namespace } from '../support/namespace.ts';
 import { secondsSince } from '../support/wait.ts';
 import { Bed, hostAddress } from './bed.ts';
-import { runHealthy } from './healthy.ts';
+import { runHealthy, type HealthyRun } from './healthy.ts';
 import { inLanes } from './lanes.ts';
 import type { Proof } from './proof.ts';
 import { PROOFS } from './proofs.ts';
@@ -38,26 +38,40 @@ const missing = await missingPart();
 if (missing !== undefined) refuse(missing);
 const host = await hostAddress();
 const webhooks = await WebhookReceiver.start();
-// A name of its own: Alertmanager remembers for a while what it told of another run.
-const namespace = await Namespace.create(`alerts-${Date.now().toString(36)}`);
-for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  process.once(signal, () => {
+const verdicts = proofs.length === 0 ? [] : await inNamespace('alerts', proveAll);
+const healthy = minutes === undefined ? undefined : await inNamespace('healthy', tryHealthy(minutes));
+const found = results(verdicts, healthy?.result, secondsSince(startedAt));
+mkdirSync(RESULTS, { recursive: true });
+writeFileSync(join(RESULTS, 'alerts.json'), `${JSON.stringify(found, undefined, 2)}\n`);
+for (const { proof, problem } of verdicts) if (problem !== undefined) console.log(`\n${proof.alert}: ${problem}`);
+if (verdicts.length > 0) console.log(`\n${proofTable(found)}\n\nalerts proven: ${found.proven} / ${found.all}`);
+if (healthy?.result !== undefined) console.log(`\n${healthyLines(healthy.result)}`);
+if (healthy?.problem !== undefined) console.log(`\nhealthy run: ${healthy.problem}`);
+const well = isWell(found) && healthy?.problem === undefined;
+console.log(`\n${well ? 'OK' : 'NOT OK'} in ${Math.round(found.seconds)} s`);
+await webhooks.close();
+process.exit(well ? 0 : 1);
+
+/**
+ * Works in a namespace that is deleted afterwards. Its name is new each time: Alertmanager remembers for a while what it told of
+ * another run.
+ */
+async function inNamespace<T>(what: string, work: (namespace: Namespace) => Promise<T>): Promise<T> {
+  const namespace = await Namespace.create(`${what}-${Date.now().toString(36)}`);
+  const interrupted = (): void => {
     void namespace.delete().finally(() => process.exit(130));
-  });
-try {
-  const verdicts = proofs.length === 0 ? [] : await proveAll();
-  const healthy = minutes === undefined ? undefined : await runHealthy(minutes, namespace, webhooks, host);
-  const found = results(verdicts, healthy, secondsSince(startedAt));
-  mkdirSync(RESULTS, { recursive: true });
-  writeFileSync(join(RESULTS, 'alerts.json'), `${JSON.stringify(found, undefined, 2)}\n`);
-  for (const { proof, problem } of verdicts) if (problem !== undefined) console.log(`\n${proof.alert}: ${problem}`);
-  if (verdicts.length > 0) console.log(`\n${proofTable(found)}\n\nalerts proven: ${found.proven} / ${found.all}`);
-  if (healthy !== undefined) console.log(`\n${healthyLines(healthy)}`);
-  console.log(`\n${isWell(found) ? 'OK' : 'NOT OK'} in ${Math.round(found.seconds)} s`);
-  process.exitCode = isWell(found) ? 0 : 1;
-} finally {
-  await namespace.delete();
-  await webhooks.close();
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupted);
+  try {
+    return await work(namespace);
+  } finally {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, interrupted);
+    await namespace.delete();
+  }
+}
+
+function tryHealthy(length: number): (namespace: Namespace) => Promise<Attempt<HealthyRun>> {
+  return (namespace) => attempt(() => runHealthy(length, namespace, webhooks, host));
 }
 
 /** What the arguments ask for. Ends the process where one is wrong. */
@@ -86,9 +100,9 @@ function refuse(problem: string): never {
 }
 
 /** Installs every release, waits until all are watched, and makes the faults. What fails in one proof does not end the others. */
-async function proveAll(): Promise<readonly Verdict[]> {
+async function proveAll(namespace: Namespace): Promise<readonly Verdict[]> {
   const alerts = [...Map.groupBy(proofs, ({ alert }) => alert).values()];
-  const made = await inLanes(INSTALLATIONS, alerts, ([proof]) => attempt(() => makeBed(proof!)));
+  const made = await inLanes(INSTALLATIONS, alerts, ([proof]) => attempt(() => makeBed(proof!, namespace)));
   const watched = await Promise.all(
     made.map(async ({ result: bed }) => bed && attempt(() => bed.untilWatchedAndWell(webhooks))),
   );
@@ -102,7 +116,7 @@ async function proveAll(): Promise<readonly Verdict[]> {
   return verdicts.flat();
 }
 
-async function makeBed(proof: Proof): Promise<Bed> {
+async function makeBed(proof: Proof, namespace: Namespace): Promise<Bed> {
   const bed = await Bed.make(proof, namespace, webhooks, host);
   await proof.prepare?.(bed);
   return bed;
