@@ -61,6 +61,21 @@ describe('A session in Redis', () => {
   });
 });
 
+describe('Messages of many sessions in one loop turn', () => {
+  it('take one round trip', async (t) => {
+    const own = await RedisServer.start(t);
+    const store = openStore(t, own.url);
+    await until(() => store.health.up);
+    const opening = Array.from({ length: 200 }, async () => store.open(newId(), { fresh: true }));
+    const sessions = (await Promise.all(opening)).map(({ session }) => session);
+    // The first makes the server know the script.
+    await store.add(sessions[0] as Session);
+    own.cli('CONFIG', 'RESETSTAT');
+    await Promise.all(sessions.map((session) => countMany(store, session, 2)));
+    assert.match(own.cli('INFO', 'commandstats'), /cmdstat_evalsha:calls=1,/);
+  });
+});
+
 describe('A reply lost on the way', () => {
   it('does not count twice, and the counts told are exact though another process added meanwhile', async (t) => {
     const proxy = await LossyProxy.start(t, redis.port);

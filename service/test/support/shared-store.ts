@@ -1,3 +1,5 @@
+// Loaded beforehand: on a busy machine loading it takes longer than some tests let a store wait.
+import 'redis';
 import type { RedisStoreOptions } from '../../src/redis-store.ts';
 import { RedisStore } from '../../src/redis-store.ts';
 import { parseRedisUrl } from '../../src/redis-url.ts';
