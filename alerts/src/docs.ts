@@ -45,7 +45,9 @@ const ROUTING = `## Routing
 \`alerts/generated/alertmanager.yaml\` is a configuration for Alertmanager, and \`alerts/generated/alertmanagerconfig.yaml\` the same for the Prometheus Operator.
 One outage is one notification: alerts are grouped by release, WebsocketServiceDown silences all others of its release, and a critical alert
 silences the warning of the same name. Receivers' addresses come from files or from a Secret: \`page-webhook-url\`, \`page-slack-url\`,
-\`ticket-webhook-url\`, \`info-webhook-url\`.`;
+\`ticket-webhook-url\`, \`info-webhook-url\`. How soon each is told is \`alertRouting\` in the chart's values.
+
+[Proofs](alert-proofs.md) tells how each alert was seen to fire and to clear on a real cluster.`;
 
 function sloTable(): string {
   return table(

@@ -10,19 +10,22 @@ export interface Verdict {
   readonly problem?: string;
 }
 
+/** One line of the table. */
+export interface Row {
+  readonly alert: string;
+  readonly severity: string;
+  readonly fault: string;
+  readonly secondsToFire?: number;
+  readonly secondsToClear?: number;
+  readonly problem?: string;
+}
+
 /** What became of a run, as it is kept in a file. */
 export interface Results {
   /** Alerts of which every tier that was tried is proven, and alerts that were tried. */
   readonly proven: number;
   readonly all: number;
-  readonly alerts: readonly {
-    readonly alert: string;
-    readonly severity: string;
-    readonly fault: string;
-    readonly secondsToFire?: number;
-    readonly secondsToClear?: number;
-    readonly problem?: string;
-  }[];
+  readonly alerts: readonly Row[];
   readonly healthy?: HealthyRun;
   readonly seconds: number;
 }
@@ -49,7 +52,7 @@ export function isWell({ proven, all, healthy }: Results): boolean {
 }
 
 /** The table of the proofs, as Markdown. */
-export function proofTable({ alerts }: Results): string {
+export function proofTable(alerts: readonly Row[]): string {
   const rows = alerts.map(({ alert, severity, fault, secondsToFire, secondsToClear }) => [
     alert,
     severity,

@@ -10,15 +10,15 @@
  * Exit status: 0 if everything is proven, 1 if not, 2 if there is no cluster to run on or an argument is wrong.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
-import { CACHE } from '../../scripts/chart/tools.ts';
 import { missingPart } from '../support/cluster.ts';
 import { progress } from '../support/figures.ts';
 import { Namespace } from '../support/namespace.ts';
 import { secondsSince } from '../support/wait.ts';
 import { Bed, hostAddress } from './bed.ts';
 import { runHealthy, type HealthyRun } from './healthy.ts';
+import { LAST_RESULTS } from './kept.ts';
 import { inLanes } from './lanes.ts';
 import type { Proof } from './proof.ts';
 import { PROOFS } from './proofs.ts';
@@ -30,7 +30,6 @@ import { WebhookReceiver } from './webhook-receiver.ts';
 const INSTALLATIONS = 3;
 const FAULTS = 7;
 const HEALTHY = 'healthy';
-const RESULTS = join(CACHE, 'e2e');
 
 const startedAt = performance.now();
 const { proofs, minutes } = wanted();
@@ -41,10 +40,10 @@ const webhooks = await WebhookReceiver.start();
 const verdicts = proofs.length === 0 ? [] : await inNamespace('alerts', proveAll);
 const healthy = minutes === undefined ? undefined : await inNamespace('healthy', tryHealthy(minutes));
 const found = results(verdicts, healthy?.result, secondsSince(startedAt));
-mkdirSync(RESULTS, { recursive: true });
-writeFileSync(join(RESULTS, 'alerts.json'), `${JSON.stringify(found, undefined, 2)}\n`);
+mkdirSync(dirname(LAST_RESULTS), { recursive: true });
+writeFileSync(LAST_RESULTS, `${JSON.stringify(found, undefined, 2)}\n`);
 for (const { proof, problem } of verdicts) if (problem !== undefined) console.log(`\n${proof.alert}: ${problem}`);
-if (verdicts.length > 0) console.log(`\n${proofTable(found)}\n\nalerts proven: ${found.proven} / ${found.all}`);
+if (verdicts.length > 0) console.log(`\n${proofTable(found.alerts)}\n\nalerts proven: ${found.proven} / ${found.all}`);
 if (healthy?.result !== undefined) console.log(`\n${healthyLines(healthy.result)}`);
 if (healthy?.problem !== undefined) console.log(`\nhealthy run: ${healthy.problem}`);
 const well = isWell(found) && healthy?.problem === undefined;
