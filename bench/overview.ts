@@ -1,6 +1,6 @@
 /**
  * Runs the parts of the overview one after another, and makes one table, one JSON and one page of what they found.
- * `npm run bench [-- --quick] [--reuse] [--json FILE] [--html FILE]`.
+ * `npm run bench [-- --quick] [--reuse] [--parts NAME,...] [--json FILE] [--html FILE]`.
  *
  * Each part keeps its result in .cache/bench/overview; `--reuse` takes what is there and runs what is missing. `--quick` makes one
  * round of each, with a tenth of the sockets: for a look, not for a claim.
@@ -22,13 +22,20 @@ const { values } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     reuse: { type: 'boolean', default: false },
+    parts: { type: 'string', default: PARTS.join(',') },
     json: { type: 'string', default: join(CACHE, 'overview.json') },
     html: { type: 'string', default: join(CACHE, 'overview.html') },
   },
 });
 
+const parts = values.parts.split(',');
+const unknown = parts.filter((part) => !PARTS.includes(part));
+if (unknown.length > 0) {
+  console.error(`bench: --parts ${unknown.join(',')} must be among ${PARTS.join(', ')}`);
+  process.exit(2);
+}
 mkdirSync(CACHE, { recursive: true });
-const overview: Overview = { at: new Date().toISOString(), quick: values.quick, parts: PARTS.map(partReport) };
+const overview: Overview = { at: new Date().toISOString(), quick: values.quick, parts: parts.map(partReport) };
 writeFileSync(values.json, `${JSON.stringify(overview, null, 2)}\n`);
 writeFileSync(values.html, renderOverview(overview));
 console.log(`${describeOverview(overview)}\n\nAs JSON: ${values.json}\nWith plots: ${values.html}`);

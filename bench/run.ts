@@ -40,7 +40,7 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   'loadtest-latency': 'whether the load test measures latency right',
 };
 /** What the overview takes; anything else is a name that is not there, or a cry for help. */
-const OVERVIEW_FLAG = /^--(quick|reuse|json|html)\b/;
+const OVERVIEW_FLAG = /^--(quick|reuse|parts|json|html)\b/;
 const DEFAULT_SOCKETS = 10_000;
 
 const [name, ...rest] = process.argv.slice(2);
@@ -84,8 +84,8 @@ function help(asked: string): void {
   const width = Math.max(...all.map(([each]) => each.length));
   const list = all.map(([each, summary]) => `  ${each.padEnd(width)}  ${summary}`).join('\n');
   const usage = [
-    'npm run bench [-- --quick] [--reuse] [--json FILE] [--html FILE]     the overview',
-    'npm run bench -- NAME [--rounds N] [--sockets N] [--json FILE]       one benchmark',
+    'npm run bench [-- --quick] [--reuse] [--parts NAME,...] [--json FILE] [--html FILE]   the overview',
+    'npm run bench -- NAME [--rounds N] [--sockets N] [--json FILE]                      one benchmark',
   ];
   const text = `${usage.join('\n')}\n\n${list}\n`;
   const unknown = asked !== '--help' && asked !== '--list';

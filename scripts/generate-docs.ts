@@ -3,6 +3,7 @@
  * exits 1 if a page differs from its definition.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { renderPerformanceDocs } from '../bench/docs.ts';
 import { renderAlertProofs } from '../e2e/alerts/docs.ts';
 import { renderLoadtestDocs } from '../loadtest/src/docs.ts';
 import { renderMonitorDocs } from '../monitor/src/docs.ts';
@@ -12,6 +13,7 @@ const PAGES: Readonly<Record<string, () => string | Promise<string>>> = {
   ...SERVICE_PAGES,
   'loadtest.md': renderLoadtestDocs,
   'monitor.md': renderMonitorDocs,
+  'performance.md': renderPerformanceDocs,
   'alert-proofs.md': renderAlertProofs,
 };
 
