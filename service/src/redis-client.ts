@@ -40,6 +40,9 @@ export class RedisRunner implements ScriptRunner {
   readonly #timeoutMs: number;
   #client: Client | undefined;
   #closed = false;
+  /** Until the first attempt to connect has ended, well or not, the store is not away: who asks it waits for that. */
+  readonly #firstAttempt = Promise.withResolvers<undefined>();
+  #tried = false;
 
   constructor(options: RedisRunnerOptions) {
     this.#options = options;
@@ -47,14 +50,13 @@ export class RedisRunner implements ScriptRunner {
     void this.#connect();
   }
 
-  async apply(keys: string[], args: string[]): Promise<string> {
-    const client = this.#client;
-    if (client === undefined) throw new Error('not connected yet');
-    return within(this.#timeoutMs * 2, run(client, { keys, arguments: args }));
+  apply(keys: string[], args: string[]): Promise<string> {
+    return within(this.#timeoutMs * 2, this.#apply({ keys, arguments: args }));
   }
 
   close(): Promise<void> {
     this.#closed = true;
+    this.#endFirstAttempt();
     try {
       this.#client?.destroy();
     } catch {
@@ -63,8 +65,27 @@ export class RedisRunner implements ScriptRunner {
     return Promise.resolve();
   }
 
+  async #apply(options: ScriptOptions): Promise<string> {
+    if (!this.#tried) await this.#firstAttempt.promise;
+    const client = this.#client;
+    if (client === undefined) throw new Error('not connected yet');
+    return run(client, options);
+  }
+
+  #endFirstAttempt(): void {
+    this.#tried = true;
+    this.#firstAttempt.resolve(undefined);
+  }
+
   async #connect(): Promise<void> {
-    const { onError, onReady } = this.#options;
+    const onError = (error: unknown): void => {
+      this.#endFirstAttempt();
+      this.#options.onError(error);
+    };
+    const onReady = (): void => {
+      if (this.#client !== undefined) this.#endFirstAttempt();
+      this.#options.onReady();
+    };
     for (let attempt = 0; !this.#closed; attempt += 1) {
       let client: Client | undefined;
       try {
@@ -187,7 +208,13 @@ export function storeErrorReason(error: unknown): StoreErrorReason {
   return 'other';
 }
 
-async function run(client: Client, options: { keys: string[]; arguments: string[] }): Promise<string> {
+/** What the script is run on. */
+interface ScriptOptions {
+  readonly keys: string[];
+  readonly arguments: string[];
+}
+
+async function run(client: Client, options: ScriptOptions): Promise<string> {
   try {
     return (await client.evalSha(APPLY_BATCH_SHA, options)) as string;
   } catch (error) {

@@ -61,6 +61,15 @@ describe('A session in Redis', () => {
   });
 });
 
+describe('A store that is asked before it is connected', () => {
+  it('waits for its first connection, and tells of no failure', async (t) => {
+    const store = openStore(t, redis.url);
+    const { session } = await store.open(newId());
+    assert.equal(await store.add(session), 1);
+    assert.deepEqual(store.errors, []);
+  });
+});
+
 describe('Messages of many sessions in one loop turn', () => {
   it('take one round trip', async (t) => {
     const own = await RedisServer.start(t);
