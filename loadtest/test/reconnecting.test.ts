@@ -126,20 +126,20 @@ describe('a client whose connection ends', { concurrency: 4 }, () => {
 });
 
 describe('a client whose handshake is refused', { concurrency: 4 }, () => {
-  /** Cuts all connections and refuses the next handshakes, as many as there are sockets. */
+  /** Cuts all connections and refuses the next handshake of each session. */
   async function refusedOnce(refusal: {
     status: number;
     headers?: Record<string, string>;
     body?: unknown;
   }): Promise<Story> {
-    let left = 0;
-    const refuse = (): typeof refusal | undefined => (left-- > 0 ? refusal : undefined);
+    const refuse = refuseInTurn([refusal]);
+    let cut = false;
     return afterTheEnd(
       (server) => {
-        left = SOCKETS;
+        cut = true;
         server.cut();
       },
-      { refuse },
+      { refuse: (url) => (cut ? refuse(url) : undefined) },
       ['--backoff-base', '0.01', '--backoff-max', '0.02', '--duration', '3.5'],
     );
   }
@@ -161,17 +161,17 @@ describe('a client whose handshake is refused', { concurrency: 4 }, () => {
   });
 
   it('keeps its resume token over a refusal, and comes back without it once the token itself was refused', async () => {
-    const refusals = [
+    const refuse = refuseInTurn([
       { status: 503, body: { error: 'draining', retry_after_ms: 300 } },
       { status: 403, body: { error: 'resume_token' } },
-    ].flatMap((refusal) => Array<typeof refusal>(SOCKETS).fill(refusal));
+    ]);
     let draining = false;
     const { result, server, endedAt } = await afterTheEnd(
       (running) => {
         draining = true;
         running.drain();
       },
-      { resumeToken: 'token', refuse: () => (draining ? refusals.shift() : undefined) },
+      { resumeToken: 'token', refuse: (url) => (draining ? refuse(url) : undefined) },
       ['--backoff-base', '0.01', '--backoff-max', '0.02'],
     );
     const attempts = server.handshakes.filter(({ at }) => at > endedAt);
@@ -192,3 +192,14 @@ describe('a client whose handshake is refused', { concurrency: 4 }, () => {
     assert.equal(story.result.sockets.leftAway, SOCKETS);
   });
 });
+
+/** Refuses the handshakes of each session in these ways, one after the other, however the sessions come in between. */
+function refuseInTurn<Refusal>(refusals: readonly Refusal[]): (url: URL) => Refusal | undefined {
+  const attempts = new Map<string | null, number>();
+  return (url) => {
+    const session = url.searchParams.get('session_id');
+    const attempt = attempts.get(session) ?? 0;
+    attempts.set(session, attempt + 1);
+    return refusals[attempt];
+  };
+}

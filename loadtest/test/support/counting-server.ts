@@ -39,8 +39,10 @@ export interface Faults {
 export interface ServerOptions extends Faults {
   /** Time between a message and its reply, in milliseconds. */
   readonly delayMs?: number;
-  /** Answers handshakes with this status while it says so. */
-  readonly refuse?: () =>
+  /** Answers a handshake for this address with this status while it says so. */
+  readonly refuse?: (
+    url: URL,
+  ) =>
     | { readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: unknown }
     | undefined;
   /** Has no `/metrics/`. */
@@ -163,7 +165,8 @@ export class CountingServer {
     const url = new URL(request.url ?? '', this.host);
     this.handshakes.push({ url, at: performance.now(), from: request.socket.remoteAddress ?? '' });
     const refusal =
-      this.#options.refuse?.() ?? (url.pathname === (this.#options.path ?? '/ws/chat/') ? undefined : { status: 404 });
+      this.#options.refuse?.(url) ??
+      (url.pathname === (this.#options.path ?? '/ws/chat/') ? undefined : { status: 404 });
     if (refusal !== undefined) {
       const body = JSON.stringify(refusal.body ?? {});
       const headers = Object.entries({ 'content-length': body.length, connection: 'close', ...refusal.headers });
