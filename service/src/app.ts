@@ -7,7 +7,7 @@ import { plainAddress } from './client-address.ts';
 import type { Config } from './config.ts';
 import { Connections } from './connections.ts';
 import { drain, type DrainOutcome } from './drain.ts';
-import { endWithError, Handshakes } from './handshakes.ts';
+import { endWithError, Handshakes, isAnswered } from './handshakes.ts';
 import { createHttpApp } from './http.ts';
 import { Lifecycle } from './lifecycle.ts';
 import type { Logger } from './logger.ts';
@@ -234,6 +234,7 @@ const PARSER_REFUSALS: Readonly<Record<string, Refusal>> = {
 };
 
 function refuseUnparsed(error: NodeJS.ErrnoException, socket: Socket, handshakes: Handshakes): void {
+  if (isAnswered(socket) && error.code !== 'ECONNRESET') return;
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;

@@ -289,11 +289,33 @@ export function endWithError(socket: Duplex, status: number, body: ErrorBody): v
     ...(status === 400 ? ['Sec-WebSocket-Version: 13'] : []),
     ...(status === 405 ? ['Allow: GET'] : []),
   ];
-  // A client that never closes its side must not keep the socket.
+  answered.add(socket);
   socket.once('finish', () => {
-    socket.destroy();
+    linger(socket);
   });
   socket.end(`${head.join('\r\n')}\r\n\r\n${text}`);
+}
+
+/** Whether a raw socket got its HTTP error: what still comes on it is not to be read. */
+export function isAnswered(socket: Duplex): boolean {
+  return answered.has(socket);
+}
+
+const answered = new WeakSet<Duplex>();
+/** Longest that an answered client may take to close its side. */
+const LINGER_MS = 500;
+
+/**
+ * Closes a socket once the client has closed its side, or after a moment. To close it over bytes that were not read is to
+ * reset it, and a reset may overtake the answer (RFC 9112, section 9.6).
+ */
+function linger(socket: Duplex): void {
+  const end = (): void => {
+    clearTimeout(timer);
+    socket.destroy();
+  };
+  const timer = setTimeout(end, LINGER_MS);
+  socket.once('end', end).once('close', end).resume();
 }
 
 /** The id of a request: the client's own if it is fit for a log, else a new one. */

@@ -37,6 +37,14 @@ describe('A handshake is refused with a status and a body that says why', () => 
       await assertCounted(running, reason);
     });
 
+  it('and the answer arrives though the client was still sending', async (t) => {
+    const running = await startApp(t);
+    const parts = ['GET /ws/chat/ HTTP/1.1\r\nX-Long: ', ...Array<string>(20).fill('x'.repeat(20_000))];
+    for (let attempt = 1; attempt <= 20; attempt += 1)
+      assert.match(await answerTo(running.port, parts), /^HTTP\/1.1 431 /);
+    await assertCounted(running, 'headers_too_large', 20);
+  });
+
   it('as a plain request: 426, which says what to upgrade to', async (t) => {
     const running = await startApp(t);
     for (const path of ['/ws/chat/', '/ws/chat']) {
@@ -150,4 +158,15 @@ async function assertCounted({ scrape }: RunningApp, reason: Refusal, times = 1)
   const metrics = await scrape();
   assert.equal(metrics.value(`websocket_handshakes_rejected_total{reason="${reason}"}`), times);
   assert.equal(metrics.value('websocket_errors_total{type="handshake_rejected"}'), times);
+}
+
+/** What comes back, to the end of the connection, where everything is written at once. */
+async function answerTo(port: number, parts: readonly string[]): Promise<string> {
+  const socket = connect({ port, host: '127.0.0.1' });
+  let text = '';
+  // The service closes its side while it is being written to.
+  socket.on('error', () => undefined).on('data', (chunk: Buffer) => (text += chunk.toString()));
+  for (const part of parts) socket.write(part);
+  await once(socket, 'close');
+  return text;
 }
