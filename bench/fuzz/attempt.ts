@@ -50,6 +50,8 @@ export class Attempt {
   readonly #socket: Socket;
   readonly #startedAt = performance.now();
   readonly #ended = Promise.withResolvers<undefined>();
+  /** An answer may come before all of a damaged request is sent: what is left of it is read before any frame. */
+  readonly #requestsSent = Promise.withResolvers<undefined>();
   #received: Buffer = Buffer.alloc(0);
   #answers = 0;
   #lastCount = 0;
@@ -124,6 +126,7 @@ export class Attempt {
       await this.#write(request.chunks);
       this.#sentAllAt = performance.now();
     }
+    this.#requestsSent.resolve(undefined);
     if (stream?.early === true) await this.#writeFrames(stream);
     this.#sentAllAt = performance.now();
   }
@@ -234,7 +237,7 @@ export class Attempt {
     if (this.sessionId === undefined) this.#fail('the 101 tells no X-Session-Id');
     if (stream === undefined || this.#answers < this.plan.requests.length) this.#fail('a 101 came where none could');
     else if (stream.early) this.#endIfDone();
-    else void this.#writeFrames(stream);
+    else void this.#requestsSent.promise.then(() => this.#writeFrames(stream));
   }
 
   #readFrames(): void {
