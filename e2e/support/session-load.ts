@@ -66,11 +66,17 @@ export class SessionLoad {
   /** Starts it, and waits until every session is connected and was told a count. */
   static async start(url: string, shape: LoadShape): Promise<SessionLoad> {
     const load = new SessionLoad(url, shape);
-    await Promise.race([
-      load.#outcome,
-      until(`all ${shape.sockets} sessions being connected`, 60, () => load.#phase === 'running'),
-    ]);
-    await load.untilWhole(30);
+    try {
+      await Promise.race([
+        load.#outcome,
+        until(`all ${shape.sockets} sessions being connected`, 60, () => load.#phase === 'running'),
+      ]);
+      await load.untilWhole(30);
+    } catch (error) {
+      // Its clients would keep this process, and try for ever.
+      await load.stop();
+      throw error;
+    }
     load.#begin();
     return load;
   }

@@ -56,6 +56,9 @@ export class SessionStage {
       minReadySeconds: 2,
       ...this.#values,
     });
+    const store = this.#values['store'] as { readonly type?: string } | undefined;
+    // Without it every client is sent away, which says less than the state of its pod does.
+    if (store?.type === 'redis') await this.#release.ready(`${this.#release.fullName}-redis`);
     this.#load = await SessionLoad.start(await this.#release.url(), this.#shape);
   }
 
