@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES as STATUS_TEXTS, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { WebSocketServer, type ServerOptions, type WebSocket } from 'ws';
+import { WebSocketServer, type Server, type ServerOptions } from 'ws';
 import { AddressLimiter } from './address-limiter.ts';
 import { clientAddressOf } from './client-address.ts';
-import { Connection, type Client, type ConnectionContext } from './connection.ts';
+import { Connection, OwnedSocket, type Client, type ConnectionContext } from './connection.ts';
 import type { Connections } from './connections.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { originCheck } from './origins.ts';
@@ -36,7 +36,7 @@ export class Handshakes {
   readonly #context: HandshakeContext;
   readonly #connectionContext: ConnectionContext;
   readonly #limiter: AddressLimiter;
-  readonly #server: WebSocketServer;
+  readonly #server: Server<typeof OwnedSocket>;
   readonly #addressOf: (request: IncomingMessage) => string;
   readonly #originAllowed: (origin: string | undefined, host: string | undefined) => boolean;
   /** Handshakes that wait for the store: they count towards the limit, or a burst would pass it. */
@@ -60,6 +60,7 @@ export class Handshakes {
     this.#originAllowed = originCheck(config.allowedOrigins);
     const options: WsOptions = {
       noServer: true,
+      WebSocket: OwnedSocket,
       clientTracking: false,
       maxPayload: config.maxMessageBytes,
       perMessageDeflate: config.perMessageDeflate,
@@ -202,7 +203,7 @@ export class Handshakes {
     if (connections.size === before) store.release(session);
   }
 
-  #open(socket: WebSocket, stream: Duplex, { session, resumed }: OpenedSession, client: Client): void {
+  #open(socket: OwnedSocket, stream: Duplex, { session, resumed }: OpenedSession, client: Client): void {
     const { metrics, logger, connections } = this.#context;
     const connection = new Connection(socket, stream, session, client, this.#connectionContext);
     connections.add(connection);
@@ -325,7 +326,7 @@ export function requestIdOf(request: IncomingMessage): string {
 }
 
 /** `closeTimeout` (ms) came with ws 8.19; @types/ws does not know it yet. */
-type WsOptions = ServerOptions & { readonly closeTimeout: number };
+type WsOptions = ServerOptions<typeof OwnedSocket> & { readonly closeTimeout: number };
 
 /** A handshake whose request is good. */
 interface Handshake {
