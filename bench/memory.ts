@@ -6,8 +6,9 @@ import { FleetClient } from './support/fleet-client.ts';
 import type { MemoryUse } from './support/memory-probe.ts';
 import { ServerProcess } from './support/server-process.ts';
 
-/** Sockets opened before the base is taken, so that code is compiled and pools are there. */
+/** Sockets opened before the base is taken, and the messages that they send, so that code is compiled and pools are there. */
 const WARMUP_SOCKETS = 500;
+const WARMUP = { rate: 1000, seconds: 10 };
 /** For log lines and the last handshakes to be done with. */
 const SETTLE_MS = 1000;
 
@@ -41,7 +42,7 @@ async function measure({ rounds, sockets }: BenchOptions): Promise<BenchResult> 
     comparison.add(contender.name, EXTERNAL, use.external);
   });
   return {
-    method: `${rounds} rounds, interleaved; growth from ${WARMUP_SOCKETS} sockets to ${WARMUP_SOCKETS + sockets}, after full collections where it can be asked for them, for each socket`,
+    method: `${rounds} rounds, interleaved; growth from ${WARMUP_SOCKETS} sockets, after ${WARMUP.rate * WARMUP.seconds} messages, to ${WARMUP_SOCKETS + sockets}, after full collections where it can be asked for them, for each socket`,
     figures: comparison.figures(),
     faults: [],
   };
@@ -68,6 +69,7 @@ async function measureOnce(
   const rest = new FleetClient();
   try {
     await first.open(server.port, WARMUP_SOCKETS, { dialect });
+    await first.order({ do: 'send', senders: WARMUP_SOCKETS, ...WARMUP });
     const before = await server.memory();
     const { open } = await rest.open(server.port, sockets, { dialect });
     if (open !== sockets) throw new Error(`${open} of ${sockets} sockets are open to the ${kind} server`);

@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
 import type { BoundedWarnings } from './bounded-warnings.ts';
 import type { Config } from './config.ts';
+import type { FrameFollower } from './frame-follower.ts';
 import { scanAhead, type MessageTaker } from './frame-scanner.ts';
 import { connectionFields, roundMs, type Logger } from './logger.ts';
 import { CODE_LABELS, type ErrorType, type Initiator, type MessageRejection, type Metrics } from './metrics.ts';
@@ -31,14 +32,16 @@ export interface Client {
 /** One WebSocket of one session: counts its messages, answers them, and ends when the client or the service wants it to. */
 export class Connection implements MessageTaker {
   readonly session: Session;
-  readonly client: Client;
+  readonly requestId: string;
+  readonly address: string;
   readonly openedAt = performance.now();
-  /** When the last message was counted, on `performance.now`'s clock. */
+  /** When the last message was counted, and the tokens of its rate with it, on `performance.now`'s clock. */
   lastMessageAt = this.openedAt;
   /** Which of the heartbeat's slots it belongs to; set by Connections. */
   slot = 0;
-  /** When its maximum age is reached, on the same clock; set by Connections. */
-  endsAt = Infinity;
+  /** When its maximum age is reached, on the same clock, in whole milliseconds; 0 for never. Set by Connections. */
+  endsAt = 0;
+  follower: FrameFollower | undefined = undefined;
   readonly #socket: OwnedSocket;
   /** What replies are written to, past `ws`; none where frames are compressed, since `ws` then has a queue of its own. */
   readonly #stream: Duplex | undefined = undefined;
@@ -46,7 +49,6 @@ export class Connection implements MessageTaker {
   /** Answered something since the last ping. */
   #alive = true;
   #tokens: number;
-  #refilledAt = this.openedAt;
   /** Messages that wait for the store before they are answered. */
   #unanswered = 0;
   /** The bye that is to be said once every message is answered and kept. */
@@ -61,7 +63,8 @@ export class Connection implements MessageTaker {
   /** @param stream the connection below `socket` */
   constructor(socket: OwnedSocket, stream: Duplex, session: Session, client: Client, context: ConnectionContext) {
     this.session = session;
-    this.client = client;
+    this.requestId = client.requestId;
+    this.address = client.address;
     this.#socket = socket;
     this.#context = context;
     this.#tokens = context.config.messageBurst;
@@ -69,12 +72,16 @@ export class Connection implements MessageTaker {
     if (socket.extensions !== '') return;
     this.#stream = stream;
     // The content of messages is logged at DEBUG, and `ws` is who unmasks it.
-    if (!context.logger.enabled('DEBUG')) scanAhead(stream, context.config.maxMessageBytes, this);
+    if (!context.logger.enabled('DEBUG')) scanAhead(stream, this);
   }
 
   /** Whether its service side still answers messages. */
   get open(): boolean {
     return this.#reason === undefined && this.#farewell === undefined && this.#connected;
+  }
+
+  get maxMessageBytes(): number {
+    return this.#context.config.maxMessageBytes;
   }
 
   get #connected(): boolean {
@@ -275,8 +282,7 @@ export class Connection implements MessageTaker {
 
   #takeToken(now: number): boolean {
     const { messageRate, messageBurst } = this.#context.config;
-    this.#tokens = Math.min(messageBurst, this.#tokens + ((now - this.#refilledAt) / 1000) * messageRate);
-    this.#refilledAt = now;
+    this.#tokens = Math.min(messageBurst, this.#tokens + ((now - this.lastMessageAt) / 1000) * messageRate);
     if (this.#tokens < 1) return false;
     this.#tokens -= 1;
     return true;
@@ -339,7 +345,7 @@ export class Connection implements MessageTaker {
     const { logger, config } = this.#context;
     const sampling = config.logMessageSampling;
     if (sampling === 1 || (sampling > 1 && count % sampling === 0)) {
-      this.#logFields ??= connectionFields(this.client.requestId, this.session.id, this.client.address);
+      this.#logFields ??= connectionFields(this.requestId, this.session.id, this.address);
       logger.messageReceived({ connection: this.#logFields, count, length, durationMs });
     }
   }
@@ -356,7 +362,7 @@ export class Connection implements MessageTaker {
   }
 
   #identity(): { request_id: string; session_id: string; client_ip: string } {
-    return { request_id: this.client.requestId, session_id: this.session.id, client_ip: this.client.address };
+    return { request_id: this.requestId, session_id: this.session.id, client_ip: this.address };
   }
 }
 

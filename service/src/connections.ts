@@ -102,13 +102,13 @@ export class Connections {
     const idleMs = this.#config.idleTimeoutSeconds * 1000 || Infinity;
     for (const slot of this.#slots)
       for (const connection of slot) {
-        if (now >= connection.endsAt) connection.sayBye('max_age', this.retryAfterMs());
+        if (connection.endsAt !== 0 && now >= connection.endsAt) connection.sayBye('max_age', this.retryAfterMs());
         else if (now - connection.lastMessageAt >= idleMs) connection.sayBye('idle', this.retryAfterMs());
       }
   }
 
   #endOfAge(connection: Connection): number {
     const ageMs = this.#config.maxConnectionAgeSeconds * 1000;
-    return ageMs === 0 ? Infinity : connection.openedAt + ageMs * (0.9 + 0.2 * Math.random());
+    return ageMs === 0 ? 0 : Math.ceil(connection.openedAt + ageMs * (0.9 + 0.2 * Math.random()));
   }
 }

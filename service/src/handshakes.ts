@@ -49,7 +49,7 @@ export class Handshakes {
       ...context,
       onClosed: (connection) => {
         context.connections.remove(connection);
-        this.#limiter.closed(connection.client.address);
+        this.#limiter.closed(connection.address);
       },
     };
     this.#limiter = new AddressLimiter({
@@ -205,6 +205,8 @@ export class Handshakes {
 
   #open(socket: OwnedSocket, stream: Duplex, { session, resumed }: OpenedSession, client: Client): void {
     const { metrics, logger, connections } = this.#context;
+    // From here on `ws` listens for errors, and a second listener is memory for as long as the connection lives.
+    stream.off('error', ignore);
     const connection = new Connection(socket, stream, session, client, this.#connectionContext);
     connections.add(connection);
     this.#limiter.opened(client.address);

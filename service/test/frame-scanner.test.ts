@@ -4,7 +4,7 @@ import { Duplex } from 'node:stream';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import * as ws from 'ws';
-import { FrameScanner, scanAhead } from '../src/frame-scanner.ts';
+import { scan, scanAhead, type MessageTaker } from '../src/frame-scanner.ts';
 import { frame, OPCODE } from './support/raw-client.ts';
 
 /** `ws` exports the reader of its sockets; its types do not know. */
@@ -15,9 +15,9 @@ const MAX_BYTES = 300;
 
 describe('A frame scanner', () => {
   it('takes each message that is one short frame of ASCII text, and leaves nothing of it', () => {
-    const { scanner, lengths } = scannerWith();
+    const { taker, lengths } = scannerWith();
     const chunk = Buffer.concat(['', 'a', 'message message ', 'x'.repeat(125)].map((text) => frame(OPCODE.text, text)));
-    assert.equal(scanner.scan(chunk, true), chunk.length);
+    assert.equal(scan(chunk, true, taker), chunk.length);
     assert.deepEqual(lengths, [0, 1, 16, 125]);
   });
 
@@ -34,12 +34,12 @@ describe('A frame scanner', () => {
       reserved: Buffer.from([0xc1, 0x80, 0, 0, 0, 0]),
     };
     for (const [name, bytes] of Object.entries(strange)) {
-      const { scanner, lengths } = scannerWith();
-      assert.equal(scanner.scan(bytes, true), 0, name);
+      const { taker, lengths } = scannerWith();
+      assert.equal(scan(bytes, true, taker), 0, name);
       assert.deepEqual(lengths, [], name);
     }
-    const { scanner } = scannerWith(10);
-    assert.equal(scanner.scan(frame(OPCODE.text, 'x'.repeat(11)), true), 0);
+    const { taker } = scannerWith(10);
+    assert.equal(scan(frame(OPCODE.text, 'x'.repeat(11)), true, taker), 0);
   });
 
   it('finds its way back after what ws got, wherever that was cut', () => {
@@ -47,36 +47,37 @@ describe('A frame scanner', () => {
       const strange = frame(OPCODE.binary, 'x'.repeat(length));
       // Its head has to be in one piece.
       for (const cut of new Set([14, 15, strange.length - 1].filter((at) => at < strange.length))) {
-        const { scanner, lengths } = scannerWith();
-        assert.equal(scanner.scan(strange.subarray(0, cut), true), 0);
-        assert.equal(scanner.scan(strange.subarray(cut), true), 0);
+        const { taker, lengths } = scannerWith();
+        assert.equal(scan(strange.subarray(0, cut), true, taker), 0);
+        assert.equal(scan(strange.subarray(cut), true, taker), 0);
         const message = frame(OPCODE.text, 'found');
-        assert.equal(scanner.scan(message, true), message.length, `${length} bytes cut at ${cut}`);
+        assert.equal(scan(message, true, taker), message.length, `${length} bytes cut at ${cut}`);
         assert.deepEqual(lengths, [5]);
       }
     }
   });
 
   it('takes nothing any more once a head was cut, for it does not know where frames begin', () => {
-    const { scanner, lengths } = scannerWith();
+    const { taker, lengths } = scannerWith();
     const message = frame(OPCODE.text, 'cut');
-    assert.equal(scanner.scan(message.subarray(0, 1), true), 0);
-    assert.equal(scanner.scan(message.subarray(1), true), 0);
-    assert.equal(scanner.scan(message, true), 0);
+    assert.equal(scan(message.subarray(0, 1), true, taker), 0);
+    assert.equal(scan(message.subarray(1), true, taker), 0);
+    assert.equal(scan(message, true, taker), 0);
     assert.deepEqual(lengths, []);
   });
 
   it('takes nothing after its taker is closed in the middle of a chunk', () => {
     const lengths: number[] = [];
-    const taker = {
+    const taker: Mutable<MessageTaker> = {
       open: true,
+      maxMessageBytes: MAX_BYTES,
+      follower: undefined,
       receivedText: (length: number): void => {
         taker.open = lengths.push(length) < 2;
       },
     };
     const message = frame(OPCODE.text, 'x');
-    const scanner = new FrameScanner(MAX_BYTES, taker);
-    assert.equal(scanner.scan(Buffer.concat([message, message, message]), true), 2 * message.length);
+    assert.equal(scan(Buffer.concat([message, message, message]), true, taker), 2 * message.length);
     assert.deepEqual(lengths, [1, 1]);
   });
 
@@ -85,11 +86,11 @@ describe('A frame scanner', () => {
     fc.assert(
       fc.property(fc.array(frames(), { maxLength: 20 }), fc.array(fc.nat({ max: 400 })), (parts, cuts) => {
         const bytes = Buffer.concat(parts);
-        const { scanner, lengths, receive } = scannerWith();
+        const { taker, lengths, receive } = scannerWith();
         // Copies: `ws` unmasks in place.
         for (const chunk of cutAt(Buffer.from(bytes), cuts)) {
           const before = lengths.length;
-          const at = scanner.scan(chunk, true);
+          const at = scan(chunk, true, taker);
           taken += lengths.length - before;
           if (at < chunk.length) receive(chunk.subarray(at));
         }
@@ -113,7 +114,12 @@ describe('A stream that is scanned ahead', () => {
     });
     const story: string[] = [];
     stream.on('data', (chunk: Buffer) => story.push(`listener ${chunk.length}`));
-    scanAhead(stream, MAX_BYTES, { open: true, receivedText: (length) => story.push(`taken ${length}`) });
+    scanAhead(stream, {
+      open: true,
+      maxMessageBytes: MAX_BYTES,
+      follower: undefined,
+      receivedText: (length) => story.push(`taken ${length}`),
+    });
     stream.resume();
     stream.read(0);
     const message = (text: string): boolean => stream.push(frame(OPCODE.text, text));
@@ -136,20 +142,24 @@ describe('A stream that is scanned ahead', () => {
   it('is left alone if something waits to be read already', () => {
     const stream = new Duplex({ read: () => undefined });
     stream.push(Buffer.from([0x81]));
-    scanAhead(stream, MAX_BYTES, { open: true, receivedText: () => undefined });
+    scanAhead(stream, scannerWith().taker);
     assert.ok(!Object.hasOwn(stream, 'push'));
   });
 });
 
-/** A scanner and a receiver of `ws`; both note the lengths of messages, and `ws` the code of what it refuses. */
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** A taker, and a receiver of `ws`; both note what they got. */
 function scannerWith(maxBytes = MAX_BYTES): {
-  scanner: FrameScanner;
+  taker: MessageTaker;
   lengths: (number | string)[];
   receive: (chunk: Buffer) => void;
 } {
   const lengths: (number | string)[] = [];
   let failed = false;
-  const taker = {
+  const taker: MessageTaker = {
+    maxMessageBytes: maxBytes,
+    follower: undefined,
     get open(): boolean {
       return !failed;
     },
@@ -168,7 +178,7 @@ function scannerWith(maxBytes = MAX_BYTES): {
     // `ws` tells of an error a turn later; that it has one shows at once.
     failed = (receiver as unknown as { _errored?: boolean })._errored === true || receiver.errored !== null;
   };
-  return { scanner: new FrameScanner(maxBytes, taker), lengths, receive };
+  return { taker, lengths, receive };
 }
 
 /** Frames of clients: mostly good messages, and what else there is. */
