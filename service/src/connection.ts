@@ -125,15 +125,19 @@ export class Connection implements MessageTaker {
   #leave({ reason, retryAfterMs }: Farewell): void {
     if (!this.#connected) return;
     const { count, id } = this.session;
+    // One write for both, one packet: a drain is 10,000 of them.
+    this.#stream?.cork();
     this.#send(bye(count, id, retryAfterMs, this.#context.resumeTokens?.sign(id, count)));
-    this.#context.logger.debug('WebSocket bye sent', {
-      event: 'websocket_bye_sent',
-      ...this.#identity(),
-      message_count: this.session.count,
-      retry_after_ms: retryAfterMs,
-      reason,
-    });
     this.#close(reason, CLOSE_CODES.goingAway.code, reason);
+    this.#stream?.uncork();
+    if (this.#context.logger.enabled('DEBUG'))
+      this.#context.logger.debug('WebSocket bye sent', {
+        event: 'websocket_bye_sent',
+        ...this.#identity(),
+        message_count: this.session.count,
+        retry_after_ms: retryAfterMs,
+        reason,
+      });
   }
 
   /** Closes since the store is away: the reason tells the client when to come back. */
