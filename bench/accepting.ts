@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Bench, BenchOptions, BenchResult } from './support/bench.ts';
 import { Comparison, type Measure } from './support/comparison.ts';
 import { ALL_ON, BARE, CONTENDERS, eachInTurn, WITHOUT_LINES, type Contender } from './support/contenders.ts';
@@ -7,7 +8,9 @@ import { ServerProcess } from './support/server-process.ts';
 
 /** Opened and cut before, so that the code of a handshake is compiled. */
 const WARMUP_SOCKETS = 1000;
-const SOCKETS = 3000;
+/** For the server to be done with those. */
+const SETTLE_MS = 500;
+const SOCKETS = 6000;
 /** Handshakes under way at once: enough that the server always has the next. */
 const IN_FLIGHT = 200;
 
@@ -54,6 +57,7 @@ async function measureOnce(
   try {
     await fleet.open(server.port, WARMUP_SOCKETS, { dialect, inFlight: IN_FLIGHT });
     await fleet.order({ do: 'cut' });
+    await delay(SETTLE_MS);
     const from = await server.sample();
     const { open, seconds, faults } = await fleet.open(server.port, SOCKETS, { dialect, inFlight: IN_FLIGHT });
     const to = await server.sample();

@@ -4,7 +4,7 @@ import type { BoundedWarnings } from './bounded-warnings.ts';
 import type { Config } from './config.ts';
 import type { FrameFollower } from './frame-follower.ts';
 import { scanAhead, type MessageTaker } from './frame-scanner.ts';
-import { connectionFields, roundMs, type Logger } from './logger.ts';
+import { connectionFields, type Logger } from './logger.ts';
 import { CODE_LABELS, type ErrorType, type Initiator, type MessageRejection, type Metrics } from './metrics.ts';
 import { bye, CLOSE_CODES, countReply, countReplyFrame, FRAME_HEAD_BYTES, type CloseReason } from './protocol.ts';
 import type { ResumeTokens } from './resume-token.ts';
@@ -250,15 +250,14 @@ export class Connection implements MessageTaker {
     metrics.connectionsClosed.inc({ code: CODE_LABELS.includes(String(code)) ? String(code) : 'other', initiator });
     metrics.connectionDuration.observe(durationSeconds);
     if (this.#reason === 'drain') metrics.drainConnections.inc({ outcome: receivedCode === 1006 ? 'cut' : 'closed' });
-    logger.info('WebSocket disconnected', {
-      event: 'websocket_disconnected',
-      ...this.#identity(),
+    logger.disconnected({
+      connection: this.#logFields ?? this.#identityText(),
       code,
       initiator,
       reason: this.#reason ?? (code === 1006 ? 'connection_lost' : 'client'),
-      close_reason: receivedReason.length > 0 ? receivedReason.toString() : undefined,
-      message_count: this.session.count,
-      duration_ms: roundMs(durationSeconds * 1000),
+      closeReason: receivedReason.toString(),
+      count: this.session.count,
+      durationMs: durationSeconds * 1000,
     });
     store.release(this.session);
     onClosed(this);
@@ -349,7 +348,7 @@ export class Connection implements MessageTaker {
     const { logger, config } = this.#context;
     const sampling = config.logMessageSampling;
     if (sampling === 1 || (sampling > 1 && count % sampling === 0)) {
-      this.#logFields ??= connectionFields(this.requestId, this.session.id, this.address);
+      this.#logFields ??= this.#identityText();
       logger.messageReceived({ connection: this.#logFields, count, length, durationMs });
     }
   }
@@ -363,6 +362,10 @@ export class Connection implements MessageTaker {
         message_count: count,
         content: content.toString(),
       });
+  }
+
+  #identityText(): string {
+    return connectionFields(this.requestId, this.session.id, this.address);
   }
 
   #identity(): { request_id: string; session_id: string; client_ip: string } {

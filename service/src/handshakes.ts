@@ -7,6 +7,7 @@ import { clientAddressOf } from './client-address.ts';
 import { Connection, OwnedSocket, type Client, type ConnectionContext } from './connection.ts';
 import type { Connections } from './connections.ts';
 import type { Lifecycle } from './lifecycle.ts';
+import { connectionFields } from './logger.ts';
 import { originCheck } from './origins.ts';
 import { CLOSE_CODES, REFUSALS, requestedSessionId, WEBSOCKET_PATH, type ErrorBody, type Refusal } from './protocol.ts';
 import { TOKEN_FAULTS, type TokenFault } from './resume-token.ts';
@@ -213,13 +214,10 @@ export class Handshakes {
     metrics.connectionsOpened.inc();
     if (resumed) metrics.sessionsResumed.inc();
     else metrics.sessionsCreated.inc();
-    logger.info('WebSocket connected', {
-      event: 'websocket_connected',
-      request_id: client.requestId,
-      session_id: session.id,
-      client_ip: client.address,
+    logger.connected({
+      connection: connectionFields(client.requestId, session.id, client.address),
       resumed,
-      message_count: session.count,
+      count: session.count,
     });
   }
 

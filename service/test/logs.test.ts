@@ -91,28 +91,37 @@ describe('A line', () => {
     assert.match(String(line['timestamp']), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
   });
 
-  it('of a counted message, put together by hand, is what winston would have written', async (t) => {
+  it('of a message or a connection, put together by hand, is what winston would have written', async (t) => {
     const { sink, lines } = openSink(t);
     const logger = createServiceLogger(sink, 'INFO', 'chat.consumers');
     const address = '2001:db8::1';
-    logger.messageReceived({
-      connection: connectionFields('id "quoted"', 'abc', address),
-      count: 5,
-      length: 128,
-      durationMs: 12.34567,
-    });
+    const connection = connectionFields('id "quoted"', 'abc', address);
+    const fields = { request_id: 'id "quoted"', session_id: 'abc', client_ip: address };
+    logger.messageReceived({ connection, count: 5, length: 128, durationMs: 12.34567 });
     logger.info('WebSocket message received', {
       event: 'websocket_message_received',
-      request_id: 'id "quoted"',
-      session_id: 'abc',
-      client_ip: address,
+      ...fields,
       message_count: 5,
       message_length: 128,
       duration_ms: 12.346,
     });
+    logger.connected({ connection, resumed: true, count: 4 });
+    logger.info('WebSocket connected', { event: 'websocket_connected', ...fields, resumed: true, message_count: 4 });
+    for (const closeReason of ['', 'a "reason"\n']) {
+      const close = { code: 1001, initiator: 'server', reason: 'drain' };
+      logger.disconnected({ connection, ...close, closeReason, count: 5, durationMs: 2000.1234 });
+      logger.info('WebSocket disconnected', {
+        event: 'websocket_disconnected',
+        ...fields,
+        ...close,
+        close_reason: closeReason === '' ? undefined : closeReason,
+        message_count: 5,
+        duration_ms: 2000.123,
+      });
+    }
     const texts = (await lines()).map((text) => text.replace(/"timestamp":"[^"]+"/, ''));
-    assert.equal(texts.length, 2);
-    assert.equal(texts[0], texts[1]);
+    assert.equal(texts.length, 8);
+    for (let index = 0; index < texts.length; index += 2) assert.equal(texts[index], texts[index + 1]);
   });
 
   it('keeps the types of numbers and dates, and the stack of an error', async (t) => {
