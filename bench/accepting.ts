@@ -7,10 +7,10 @@ import { utilization } from './support/loop-sample.ts';
 import { ServerProcess } from './support/server-process.ts';
 
 /** Opened and cut before, so that the code of a handshake is compiled. */
-const WARMUP_SOCKETS = 1000;
+const WARMUP_SOCKETS = 4000;
 /** For the server to be done with those. */
-const SETTLE_MS = 500;
-const SOCKETS = 6000;
+const SETTLE_MS = 1000;
+const SOCKETS = 8000;
 /** Handshakes under way at once: enough that the server always has the next. */
 const IN_FLIGHT = 200;
 

@@ -18,6 +18,7 @@ import {
   type OpenOptions,
   type SessionId,
 } from './sessions.ts';
+import { acceptPlain, isPlain } from './upgrade.ts';
 
 /** What the handshakes need beside what a connection needs. */
 export interface HandshakeContext extends Omit<ConnectionContext, 'onClosed'> {
@@ -194,6 +195,15 @@ export class Handshakes {
 
   #upgrade({ request, socket, head, client }: Handshake, { session, resumed }: OpenedSession): void {
     const { connections, store } = this.#context;
+    const { options } = this.#server;
+    const key = request.headers['sec-websocket-key'];
+    if (key !== undefined && isPlain(request, options)) {
+      const fields = `X-Session-Id: ${session.id}\r\nX-Request-Id: ${client.requestId}\r\n`;
+      const webSocket = acceptPlain(socket, head, key, fields, options);
+      if (webSocket === undefined) store.release(session);
+      else this.#open(webSocket, socket, { session, resumed }, client);
+      return;
+    }
     request.session = session.id;
     request.requestId = client.requestId;
     const before = connections.size;

@@ -209,13 +209,19 @@ function plainErrors(_key: string, value: unknown): unknown {
 
 let timestampMs = 0;
 let timestampText = '';
+let timestampSecond = NaN;
+let timestampHead = '';
 
-/** Now in ISO 8601, formatted once for each millisecond. */
+/** Now in ISO 8601, formatted once for each millisecond, and all but its milliseconds once for each second. */
 function timestamp(): string {
   const now = Date.now();
-  if (now !== timestampMs) {
-    timestampMs = now;
-    timestampText = new Date(now).toISOString();
+  if (now === timestampMs) return timestampText;
+  timestampMs = now;
+  const second = Math.floor(now / 1000);
+  if (second !== timestampSecond) {
+    timestampSecond = second;
+    timestampHead = new Date(second * 1000).toISOString().slice(0, -4);
   }
+  timestampText = `${timestampHead}${String(now - second * 1000).padStart(3, '0')}Z`;
   return timestampText;
 }
