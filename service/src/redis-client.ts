@@ -149,6 +149,8 @@ export class RedisRunner implements ScriptRunner {
       ...(target.password !== '' && { password: target.password }),
       // What can't be sent now is sent again by the writer, which knows whether it still should be.
       disableOfflineQueue: target.kind === 'standalone',
+      // The library's own time-out makes a signal for each command, and an error of each signal, used or not. See `within`.
+      commandOptions: { timeout: 0 },
       // An idle connection hears an answer to a PING well within its time-out.
       pingInterval: this.#timeoutMs / 3,
       // Redis Enterprise alone has these notifications.
