@@ -12,6 +12,7 @@ import { capacity } from './capacity.ts';
 import { drain } from './drain.ts';
 import { latency } from './latency.ts';
 import { lokiAway } from './loki-away.ts';
+import { lokiOutage } from './loki-outage.ts';
 import { messageCosts } from './message-cost.ts';
 import { memory } from './memory.ts';
 import { scrape } from './scrape.ts';
@@ -28,6 +29,7 @@ const BENCHES: readonly Bench[] = [
   scrape,
   drain,
   lokiAway,
+  lokiOutage,
   capacity,
   store,
 ];

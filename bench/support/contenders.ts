@@ -1,5 +1,6 @@
 import { Loki, NO_LOKI } from '../../service/test/support/loki.ts';
 import type { DialectName } from './dialects.ts';
+import { centrifugo } from './programs.ts';
 import type { ServerKind } from './server-process.ts';
 
 /** A server that is compared with the others, and how it is run. */
@@ -37,6 +38,7 @@ export const CONTENDERS: readonly Contender[] = [
   { name: ALL_ON, kind: 'service', dialect: 'plain', env: RATE, loki: true },
   { name: 'Socket.IO', kind: 'socket.io', dialect: 'socket.io', env: {}, loki: false },
   { name: 'Channels on uvicorn', kind: 'channels', dialect: 'plain', env: {}, loki: false },
+  { name: 'Centrifugo', kind: 'centrifugo', dialect: 'centrifugo', env: {}, loki: false },
 ];
 
 /**
@@ -48,8 +50,10 @@ export async function eachInTurn(
   rounds: number,
   run: (contender: Contender, env: Readonly<Record<string, string>>, round: number) => Promise<void>,
 ): Promise<void> {
-  const able = contenders.filter(({ loki }) => !loki || NO_LOKI === false);
-  if (able.length < contenders.length) console.error(`bench: left out what ships to Loki: ${String(NO_LOKI)}`);
+  const built = contenders.filter(({ kind }) => kind !== 'centrifugo' || centrifugo() !== undefined);
+  if (built.length < contenders.length) console.error('bench: left out Centrifugo: there is no Go to build it');
+  const able = built.filter(({ loki }) => !loki || NO_LOKI === false);
+  if (able.length < built.length) console.error(`bench: left out what ships to Loki: ${String(NO_LOKI)}`);
   const loki = able.some((each) => each.loki) ? await Loki.start('', LEAST_PRIORITY) : undefined;
   try {
     for (let round = 0; round < rounds; round += 1)

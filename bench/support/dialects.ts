@@ -16,6 +16,8 @@ export interface Dialect {
   readonly others: readonly string[];
   /** A keep-alive in text messages, and its answer. */
   readonly keepAlive?: { readonly ask: string; readonly answer: string };
+  /** Several messages of the server may share a frame, a line each. */
+  readonly batched?: true;
 }
 
 const TEXT = 'a message of a client of the fleet';
@@ -34,6 +36,20 @@ export const DIALECTS = {
     others: ['0{'],
     keepAlive: { ask: '2', answer: '3' },
   },
+  /**
+   * Centrifugo's JSON protocol. It counts nothing for its clients: a message is published to a channel, and the count is the number
+   * of the command, which the reply repeats, after a 1 that tells it from the connect's.
+   */
+  centrifugo: {
+    path: '/connection/websocket',
+    greeting: '{"id":2,"connect":{}}',
+    welcome: '{"id":2,"connect":',
+    message: (n) => `{"id":${1_000_000_000 + n},"publish":{"channel":"chat","data":"${TEXT}"}}`,
+    countHead: '{"id":1',
+    others: [],
+    keepAlive: { ask: '{}', answer: '{}' },
+    batched: true,
+  },
 } as const satisfies Record<string, Dialect>;
 
 /** A key of {@link DIALECTS}. */
@@ -49,12 +65,13 @@ export interface Wire {
   readonly countHead: Buffer;
   readonly others: readonly string[];
   readonly keepAlive: { readonly ask: string; readonly answer: Buffer } | undefined;
+  readonly batched: boolean;
 }
 
 /** Makes what all connections of a fleet send once, so that sending costs no more than a write. */
 export function wireOf(name: DialectName): Wire {
   const dialect: Dialect = DIALECTS[name];
-  const { path, greeting, welcome, message, countHead, others, keepAlive } = dialect;
+  const { path, greeting, welcome, message, countHead, others, keepAlive, batched = false } = dialect;
   const constant = typeof message === 'string' ? frame(OPCODE.text, message) : Buffer.alloc(0);
   return {
     request: handshake({ path }),
@@ -64,5 +81,6 @@ export function wireOf(name: DialectName): Wire {
     countHead: Buffer.from(countHead),
     others,
     keepAlive: keepAlive && { ask: keepAlive.ask, answer: frame(OPCODE.text, keepAlive.answer) },
+    batched,
   };
 }

@@ -20,6 +20,7 @@ export interface Bye {
 
 /** Every socket reads into the one buffer, in turn: what it leaves unfinished is copied. */
 const READ_BUFFER = Buffer.alloc(65_536);
+const LINE_FEED = 0x0a;
 const DIGIT_0 = 0x30;
 const DIGIT_9 = 0x39;
 
@@ -120,9 +121,8 @@ export class FleetSocket {
 
   #frame(opcode: number, bytes: Buffer, start: number, end: number): void {
     if (opcode === OPCODE.text) {
-      const count = countAt(bytes, start, end, this.#wire.countHead);
-      if (count === 0) this.#otherText(bytes.toString('latin1', start, end));
-      else this.#answered(count);
+      if (this.#wire.batched) this.#lines(bytes, start, end);
+      else this.#text(bytes, start, end);
       return;
     }
     const payload = bytes.subarray(start, end);
@@ -131,6 +131,21 @@ export class FleetSocket {
       this.#closeFrameCode = payload.length >= 2 ? payload.readUInt16BE() : 1005;
       this.#socket.end(frame(OPCODE.close, payload.subarray(0, 2)));
     } else this.#listener.fault(`a frame with opcode ${opcode} came`);
+  }
+
+  #lines(bytes: Buffer, start: number, end: number): void {
+    for (let from = start; from < end; ) {
+      const found = bytes.indexOf(LINE_FEED, from);
+      const to = found === -1 || found > end ? end : found;
+      this.#text(bytes, from, to);
+      from = to + 1;
+    }
+  }
+
+  #text(bytes: Buffer, start: number, end: number): void {
+    const count = countAt(bytes, start, end, this.#wire.countHead);
+    if (count === 0) this.#otherText(bytes.toString('latin1', start, end));
+    else this.#answered(count);
   }
 
   #answered(count: number): void {

@@ -6,6 +6,7 @@ import ts from 'typescript';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const EMITTED: ts.CompilerOptions = { target: ts.ScriptTarget.ES2024, module: ts.ModuleKind.ESNext };
+const CENTRIFUGO_VERSION = 'v6.9.1';
 const SERVICE = `${ROOT}dist/service/src/main.js`;
 
 let builtProgram: string | undefined;
@@ -55,6 +56,26 @@ export function channelsPython(): string {
 /** Path of the Channels server. */
 export function channelsProgram(): string {
   return fileURLToPath(new URL('channels_server.py', import.meta.url));
+}
+
+/** Centrifugo, built from its Go module the first time, which takes some minutes; `undefined` where there is no Go. */
+export function centrifugo(): string | undefined {
+  const folder = `${ROOT}.cache/tools`;
+  const binary = `${folder}/centrifugo`;
+  if (existsSync(binary)) return binary;
+  if (spawnSync('go', ['version']).status !== 0) return undefined;
+  console.error(`bench: building Centrifugo ${CENTRIFUGO_VERSION}, once`);
+  mkdirSync(folder, { recursive: true });
+  execFileSync('go', ['install', `github.com/centrifugal/centrifugo/v6@${CENTRIFUGO_VERSION}`], {
+    env: { ...process.env, GOBIN: folder },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  return binary;
+}
+
+/** Path of what starts Centrifugo. */
+export function centrifugoProgram(): string {
+  return fileURLToPath(new URL('centrifugo-server.sh', import.meta.url));
 }
 
 /** Path of the module that tells a server's memory, as JavaScript. */

@@ -10,6 +10,8 @@ import { UNTOLD, type LoopSample } from './loop-sample.ts';
 import type { MemoryUse } from './memory-probe.ts';
 import {
   bareProgram,
+  centrifugo,
+  centrifugoProgram,
   loopProbe,
   memoryProbe,
   serviceProgram,
@@ -20,7 +22,7 @@ import {
 } from './programs.ts';
 
 /** Which server: the service as it is shipped, the same from its sources, the bare `ws` server, or another of its trade. */
-export type ServerKind = 'service' | 'source' | 'bare' | 'socket.io' | 'channels';
+export type ServerKind = 'service' | 'source' | 'bare' | 'socket.io' | 'channels' | 'centrifugo';
 
 /** How a server is started. */
 export interface ServerOptions {
@@ -45,6 +47,7 @@ const PROGRAMS: Readonly<Record<ServerKind, { readonly program: () => string; re
   bare: { program: bareProgram },
   'socket.io': { program: socketIoProgram },
   channels: { program: channelsProgram, by: channelsPython },
+  centrifugo: { program: centrifugoProgram, by: () => 'bash' },
 };
 /** How long a server may take to start or to answer. */
 const PATIENCE_MS = 20_000;
@@ -81,7 +84,7 @@ export class ServerProcess {
     // What builds the program above is no part of its start.
     this.spawnedAt = performance.now();
     this.child = spawn(command, args, {
-      env: { PATH: process.env['PATH'], NODE_ENV: 'production', PORT: '0', ADMIN_PORT: '0', HOST: '127.0.0.1', ...env },
+      env: { PATH: process.env['PATH'], NODE_ENV: 'production', PORT: '0', ADMIN_PORT: '0', HOST: '127.0.0.1', ...(kind === 'centrifugo' && { CENTRIFUGO: centrifugo() }), ...env },
       stdio: ['ignore', 'pipe', 'pipe', ...(this.probed ? (['ipc'] as const) : [])],
     });
     this.child.stderr?.on('data', (chunk: Buffer) => (this.stderr += chunk.toString()));
