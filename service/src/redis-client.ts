@@ -157,7 +157,8 @@ export class RedisRunner implements ScriptRunner {
       maintNotifications: 'disabled' as const,
       socket: {
         connectTimeout: this.#timeoutMs,
-        socketTimeout: this.#timeoutMs,
+        // Later than anyone waits: a process that was stalled for that long finds the reply that came meanwhile.
+        socketTimeout: this.#timeoutMs * 1.5,
         reconnectStrategy: backoffMs,
         ...tls,
       },

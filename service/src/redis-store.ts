@@ -101,7 +101,10 @@ export class RedisStore implements SessionStore {
       for (const writer of this.#writers) writer.flush();
     });
     this.#every(Math.min(250, this.#timeoutMs / 8), () => {
-      this.#expire();
+      // After this turn's replies are read: timers run before them, and a process that was stalled would give up what is there.
+      setImmediate(() => {
+        this.#expire();
+      });
     });
     this.#every(PROBE_MS, () => {
       if (this.#awaySince !== undefined) this.#probe();
