@@ -134,7 +134,7 @@ export class FleetSocket {
   }
 
   #lines(bytes: Buffer, start: number, end: number): void {
-    for (let from = start; from < end; ) {
+    for (let from = start; from < end;) {
       const found = bytes.indexOf(LINE_FEED, from);
       const to = found === -1 || found > end ? end : found;
       this.#text(bytes, from, to);

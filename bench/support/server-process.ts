@@ -84,7 +84,15 @@ export class ServerProcess {
     // What builds the program above is no part of its start.
     this.spawnedAt = performance.now();
     this.child = spawn(command, args, {
-      env: { PATH: process.env['PATH'], NODE_ENV: 'production', PORT: '0', ADMIN_PORT: '0', HOST: '127.0.0.1', ...(kind === 'centrifugo' && { CENTRIFUGO: centrifugo() }), ...env },
+      env: {
+        PATH: process.env['PATH'],
+        NODE_ENV: 'production',
+        PORT: '0',
+        ADMIN_PORT: '0',
+        HOST: '127.0.0.1',
+        ...(kind === 'centrifugo' && { CENTRIFUGO: centrifugo() }),
+        ...env,
+      },
       stdio: ['ignore', 'pipe', 'pipe', ...(this.probed ? (['ipc'] as const) : [])],
     });
     this.child.stderr?.on('data', (chunk: Buffer) => (this.stderr += chunk.toString()));
