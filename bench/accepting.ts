@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Bench, BenchOptions, BenchResult } from './support/bench.ts';
-import { Comparison, type Measure } from './support/comparison.ts';
-import { ALL_ON, BARE, CONTENDERS, eachInTurn, WITHOUT_LINES, type Contender } from './support/contenders.ts';
+import type { Comparison, Measure } from './support/comparison.ts';
+import { ALL_ON, compareInTurn, CONTENDERS, WITHOUT_LINES, type Contender } from './support/contenders.ts';
 import { FleetClient } from './support/fleet-client.ts';
 import { utilization } from './support/loop-sample.ts';
 import { ServerProcess } from './support/server-process.ts';
@@ -31,19 +31,10 @@ export const accepting: Bench = {
 };
 
 async function measure({ rounds }: BenchOptions): Promise<BenchResult> {
-  const comparison = new Comparison(BARE);
-  const faults: string[] = [];
-  await eachInTurn(
-    CONTENDERS.filter(({ name }) => name !== WITHOUT_LINES),
-    rounds,
-    async (contender, env) => {
-      faults.push(...(await measureOnce(contender, env, comparison)));
-    },
-  );
+  const contenders = CONTENDERS.filter(({ name }) => name !== WITHOUT_LINES);
   return {
     method: `${rounds} rounds, interleaved, each with a server of its own; ${SOCKETS} sockets, ${IN_FLIGHT} handshakes under way at once, after ${WARMUP_SOCKETS}`,
-    figures: comparison.figures(),
-    faults,
+    ...(await compareInTurn(contenders, rounds, measureOnce)),
   };
 }
 

@@ -1,6 +1,6 @@
 import { median, type Bench, type BenchOptions, type BenchResult, type Target } from './support/bench.ts';
-import { Comparison, type Measure } from './support/comparison.ts';
-import { ALL_ON, BARE, CONTENDERS, eachInTurn, WITHOUT_LINES, type Contender } from './support/contenders.ts';
+import type { Comparison, Measure } from './support/comparison.ts';
+import { ALL_ON, compareInTurn, CONTENDERS, WITHOUT_LINES, type Contender } from './support/contenders.ts';
 import { FleetClient } from './support/fleet-client.ts';
 import type { FleetReport } from './support/fleet.ts';
 import { utilization } from './support/loop-sample.ts';
@@ -33,19 +33,12 @@ export const latency: Bench = {
 
 async function measure({ rounds }: BenchOptions): Promise<BenchResult> {
   const best = await bestOfBare(Math.min(rounds, 3));
-  const comparison = new Comparison(BARE);
-  const faults: string[] = [];
-  await eachInTurn(
-    CONTENDERS.filter(({ name }) => name !== WITHOUT_LINES),
-    rounds,
-    async (contender, env) => {
-      faults.push(...(await measureOnce(contender, env, best, comparison)));
-    },
-  );
+  const contenders = CONTENDERS.filter(({ name }) => name !== WITHOUT_LINES);
   return {
     method: `${rounds} rounds, interleaved, each with a server of its own; ${SOCKETS} sockets, shares of ${Math.round(best)} messages/s, each for ${SECONDS} s; from when a message was due to its reply; none where the rate is more than a server can do`,
-    figures: comparison.figures(),
-    faults,
+    ...(await compareInTurn(contenders, rounds, (contender, env, comparison) =>
+      measureOnce(contender, env, best, comparison),
+    )),
   };
 }
 

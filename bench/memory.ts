@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Bench, BenchOptions, BenchResult } from './support/bench.ts';
-import { Comparison, type Measure } from './support/comparison.ts';
-import { ALL_ON, BARE, CONTENDERS, eachInTurn, LINES, WITHOUT_LINES, type Contender } from './support/contenders.ts';
+import type { Measure } from './support/comparison.ts';
+import { ALL_ON, compareInTurn, CONTENDERS, LINES, WITHOUT_LINES, type Contender } from './support/contenders.ts';
 import { FleetClient } from './support/fleet-client.ts';
 import type { MemoryUse } from './support/memory-probe.ts';
 import { ServerProcess } from './support/server-process.ts';
@@ -33,18 +33,16 @@ const EXTERNAL: Measure = { name: 'outside of the heap, a connection', unit: 'by
 const COMPARED = CONTENDERS.filter(({ name }) => name !== LINES && name !== WITHOUT_LINES);
 
 async function measure({ rounds, sockets }: BenchOptions): Promise<BenchResult> {
-  const comparison = new Comparison(BARE);
-  await eachInTurn(COMPARED, rounds, async (contender, env) => {
-    const use = await measureOnce(contender, env, sockets);
-    comparison.add(contender.name, RESIDENT, use.rss);
-    comparison.add(contender.name, UNCOLLECTED, use.uncollected);
-    comparison.add(contender.name, HEAP, use.heapUsed);
-    comparison.add(contender.name, EXTERNAL, use.external);
-  });
   return {
     method: `${rounds} rounds, interleaved; growth from ${WARMUP_SOCKETS} sockets, after ${WARMUP.rate * WARMUP.seconds} messages, to ${WARMUP_SOCKETS + sockets}, after full collections where it can be asked for them, for each socket`,
-    figures: comparison.figures(),
-    faults: [],
+    ...(await compareInTurn(COMPARED, rounds, async (contender, env, comparison) => {
+      const use = await measureOnce(contender, env, sockets);
+      comparison.add(contender.name, RESIDENT, use.rss);
+      comparison.add(contender.name, UNCOLLECTED, use.uncollected);
+      comparison.add(contender.name, HEAP, use.heapUsed);
+      comparison.add(contender.name, EXTERNAL, use.external);
+      return [];
+    })),
   };
 }
 

@@ -1,6 +1,6 @@
 import type { Bench, BenchOptions, BenchResult } from './support/bench.ts';
-import { Comparison, type Measure } from './support/comparison.ts';
-import { ALL_ON, BARE, eachInTurn, CONTENDERS, WITHOUT_LINES, type Contender } from './support/contenders.ts';
+import type { Comparison, Measure } from './support/comparison.ts';
+import { ALL_ON, compareInTurn, CONTENDERS, WITHOUT_LINES, type Contender } from './support/contenders.ts';
 import { FleetClient } from './support/fleet-client.ts';
 import { messageCost, utilization } from './support/loop-sample.ts';
 import { ServerProcess } from './support/server-process.ts';
@@ -36,15 +36,9 @@ export const messageCosts: Bench = {
 };
 
 async function measure({ rounds }: BenchOptions): Promise<BenchResult> {
-  const comparison = new Comparison(BARE);
-  const faults: string[] = [];
-  await eachInTurn(CONTENDERS, rounds, async (contender, env) => {
-    faults.push(...(await measureOnce(contender, env, comparison)));
-  });
   return {
     method: `${rounds} rounds, interleaved, each with a server of its own; ${SOCKETS} sockets, each sends its next message when the last is answered, for ${SECONDS} s after ${WARMUP_SECONDS} s`,
-    figures: comparison.figures(),
-    faults,
+    ...(await compareInTurn(CONTENDERS, rounds, measureOnce)),
   };
 }
 

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Bench, BenchOptions, BenchResult } from './support/bench.ts';
-import { Comparison, type Measure } from './support/comparison.ts';
-import { ALL_ON, BARE, CONTENDERS, eachInTurn, LINES, METRICS, WITHOUT_LINES } from './support/contenders.ts';
+import type { Measure } from './support/comparison.ts';
+import { ALL_ON, compareInTurn, CONTENDERS, LINES, METRICS, WITHOUT_LINES } from './support/contenders.ts';
 import { ServerProcess, type ServerKind } from './support/server-process.ts';
 
 /** From the spawn of the process to the first 200 at `/readyz/`. */
@@ -21,25 +21,25 @@ const READY: Measure = {
 const COMPARED = CONTENDERS.filter(({ name }) => name !== METRICS && name !== WITHOUT_LINES);
 
 async function measure({ rounds }: BenchOptions): Promise<BenchResult> {
-  const comparison = new Comparison(BARE);
   const started = new Set<string>();
-  await eachInTurn(COMPARED, rounds, async ({ name, kind }, env) => {
-    // The first start finds its files outside of the page cache: a figure of the disk, not of the program.
-    if (!started.has(name)) await timeStart(kind, env);
-    started.add(name);
-    comparison.add(name, READY, await timeStart(kind, env));
-  });
   return {
     method: `${rounds} starts each, interleaved; from the spawn of the process to the first 200 at /readyz/`,
-    figures: comparison.figures(),
-    faults: [],
+    ...(await compareInTurn(COMPARED, rounds, async ({ name, kind }, env, comparison) => {
+      // The first start finds its files outside of the page cache: a figure of the disk, not of the program.
+      if (!started.has(name)) await timeStart(kind, env);
+      started.add(name);
+      comparison.add(name, READY, await timeStart(kind, env));
+      return [];
+    })),
   };
 }
 
 /** The port is a free one, told by the first lines of the log: so asking begins once the server listens. */
 async function timeStart(kind: ServerKind, env: Readonly<Record<string, string>>): Promise<number> {
   const server = await ServerProcess.start(kind, { env });
-  while ((await server.status('/readyz/')) !== 200) await delay(1);
+  // Centrifugo takes its health paths without a slash at their end, and no other.
+  const path = kind === 'centrifugo' ? '/readyz' : '/readyz/';
+  while ((await server.status(path)) !== 200) await delay(1);
   const seconds = (performance.now() - server.spawnedAt) / 1000;
   await server.kill();
   return seconds;

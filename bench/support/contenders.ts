@@ -1,4 +1,6 @@
 import { Loki, NO_LOKI } from '../../service/test/support/loki.ts';
+import type { BenchResult } from './bench.ts';
+import { Comparison } from './comparison.ts';
 import type { DialectName } from './dialects.ts';
 import { centrifugo } from './programs.ts';
 import type { ServerKind } from './server-process.ts';
@@ -42,10 +44,31 @@ export const CONTENDERS: readonly Contender[] = [
 ];
 
 /**
+ * Compares contenders with the bare server, interleaved.
+ * @param measure notes what it found of one contender in one round, and tells what was wrong
+ */
+export async function compareInTurn(
+  contenders: readonly Contender[],
+  rounds: number,
+  measure: (
+    contender: Contender,
+    env: Readonly<Record<string, string>>,
+    comparison: Comparison,
+  ) => Promise<readonly string[]>,
+): Promise<Pick<BenchResult, 'figures' | 'faults'>> {
+  const comparison = new Comparison(BARE);
+  const faults: string[] = [];
+  await eachInTurn(contenders, rounds, async (contender, env) => {
+    faults.push(...(await measure(contender, env, comparison)));
+  });
+  return { figures: comparison.figures(), faults };
+}
+
+/**
  * Runs something for each contender in each round, interleaved, the order another each time; with a live Loki for those that
  * ship to it. Without a Loki they are left out, and a line says so.
  */
-export async function eachInTurn(
+async function eachInTurn(
   contenders: readonly Contender[],
   rounds: number,
   run: (contender: Contender, env: Readonly<Record<string, string>>, round: number) => Promise<void>,

@@ -5,7 +5,6 @@ import type { AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import type { TestContext } from 'node:test';
 import { Inbox } from '../../../service/test/support/inbox.ts';
 import {
@@ -15,6 +14,7 @@ import {
   type ReceiverName,
   type Routing,
 } from '../../src/alertmanager.ts';
+import { listeningAddress } from './listening.ts';
 import { findTool } from './tools.ts';
 
 /** A notification, as a webhook receiver gets it (Alertmanager's webhook payload, version 4). */
@@ -75,17 +75,7 @@ export async function startAlertmanager(t: TestContext): Promise<RunningAlertman
     await once(child, 'close');
     rmSync(folder, { recursive: true });
   });
-  const lines: string[] = [];
-  const address = await new Promise<string>((resolve, reject) => {
-    createInterface(child.stderr).on('line', (line) => {
-      lines.push(line);
-      const found = /msg="Listening on" address=(\S+)/.exec(line)?.[1];
-      if (found !== undefined) resolve(found);
-    });
-    child.once('exit', () => {
-      reject(new Error(`alertmanager ended: ${lines.join('\n')}`));
-    });
-  });
+  const address = await listeningAddress(child);
   const post = async (alerts: readonly object[]): Promise<void> => {
     const response = await fetch(`http://${address}/api/v2/alerts`, {
       method: 'POST',

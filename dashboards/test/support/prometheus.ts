@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
+import { listeningAddress } from '../../../alerts/test/support/listening.ts';
 import { findTool } from '../../../alerts/test/support/tools.ts';
 import type { Cleanup } from '../../../service/test/support/redis.ts';
 
@@ -59,17 +59,7 @@ export class Prometheus {
       await once(child, 'close');
       rmSync(folder, { recursive: true });
     });
-    const lines: string[] = [];
-    const address = await new Promise<string>((resolve, reject) => {
-      createInterface(child.stderr).on('line', (line) => {
-        lines.push(line);
-        const found = /msg="Listening on" .*address=(\S+)/.exec(line)?.[1];
-        if (found !== undefined) resolve(found);
-      });
-      child.once('exit', () => {
-        reject(new Error(`prometheus ended: ${lines.join('\n')}`));
-      });
-    });
+    const address = await listeningAddress(child);
     const prometheus = new Prometheus(`http://${address}`);
     await prometheus.until('up == 1', targets.length);
     return prometheus;
