@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import type { AddressInfo, DropArgument, Socket } from 'node:net';
 import { Registry } from 'prom-client';
 import { createAdminServer } from './admin.ts';
@@ -13,6 +13,7 @@ import { Lifecycle } from './lifecycle.ts';
 import type { Logger } from './logger.ts';
 import type { LokiShipper } from './loki-shipper.ts';
 import { createMetrics, type LogPath, type Metrics } from './metrics.ts';
+import { createServer } from './node-http.ts';
 import { waitForQuiet, type PrestopReport } from './prestop-wait.ts';
 import { REFUSALS, type Refusal } from './protocol.ts';
 import { Readiness } from './readiness.ts';

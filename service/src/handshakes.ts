@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { STATUS_CODES as STATUS_TEXTS, type IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type Server, type ServerOptions } from 'ws';
 import { AddressLimiter } from './address-limiter.ts';
@@ -9,6 +9,7 @@ import type { Connections } from './connections.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { connectionFields } from './logger.ts';
 import { originCheck } from './origins.ts';
+import { STATUS_CODES as STATUS_TEXTS } from './node-http.ts';
 import { CLOSE_CODES, REFUSALS, requestedSessionId, WEBSOCKET_PATH, type ErrorBody, type Refusal } from './protocol.ts';
 import { TOKEN_FAULTS, type TokenFault } from './resume-token.ts';
 import {

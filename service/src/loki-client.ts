@@ -1,6 +1,7 @@
-import { Agent as HttpAgent, request as requestHttp, type ClientRequest, type IncomingMessage } from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
 import type { Readable } from 'node:stream';
+import { Agent as HttpAgent, request as requestHttp } from './node-http.ts';
 
 /** How a push ended, the `outcome` label of `websocket_loki_pushes_total`, with what each one is. */
 export const PUSH_OUTCOMES = {
@@ -46,7 +47,7 @@ export type StoredLines = ReadonlySet<string> | 'refused' | 'unavailable';
 export class LokiClient {
   readonly #target: LokiTarget;
   readonly #base: URL;
-  readonly #agent: HttpAgent;
+  readonly #agent: InstanceType<typeof HttpAgent>;
   readonly #request: typeof requestHttp;
 
   constructor(target: LokiTarget) {

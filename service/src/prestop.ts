@@ -5,9 +5,9 @@
  *
  * Reads ADMIN_PORT and PRESTOP_MAX_SECONDS from the environment, as the service does.
  */
-import { request } from 'node:http';
 import { ADMIN_HEADER, DRAIN_PATH } from './admin.ts';
 import { ConfigError, loadConfig, type Config } from './config.ts';
+import { request } from './node-http.ts';
 
 try {
   process.stderr.write(`prestop: ${await drain(loadConfig(process.env).config)}\n`);
