@@ -357,8 +357,11 @@ interface IdentifiedRequest extends IncomingMessage {
 function splitUrl(url: string): [string, URLSearchParams] {
   const mark = url.indexOf('?');
   const path = mark === -1 ? url : url.slice(0, mark);
-  return [path.endsWith('/') ? path : `${path}/`, new URLSearchParams(mark === -1 ? '' : url.slice(mark + 1))];
+  return [path.endsWith('/') ? path : `${path}/`, mark === -1 ? NO_QUERY : new URLSearchParams(url.slice(mark + 1))];
 }
+
+/** Most handshakes have none; it is only read. */
+const NO_QUERY = new URLSearchParams();
 
 function ignore(): void {
   // The socket's end is seen elsewhere; without a listener its error would end the process.
