@@ -190,13 +190,15 @@ export function roundMs(ms: number): number {
   return Math.round(ms * 1000) / 1000;
 }
 
-/** What JSON makes of {@link roundMs}. Handling a message takes microseconds, and making a text of a fraction is slow: those are made. */
+/** What JSON makes of {@link roundMs}, put together: making a text of a fraction is slow. */
 function millisecondText(ms: number): string {
   const micros = Math.round(ms * 1000);
-  return MICROSECOND_TEXTS[micros] ?? String(micros / 1000);
+  const whole = Math.floor(micros / 1000);
+  return String(whole) + (FRACTION_TEXTS[micros - whole * 1000] ?? '');
 }
 
-const MICROSECOND_TEXTS = Array.from({ length: 1000 }, (_, micros) => String(micros / 1000));
+/** What thousandths add to a whole number: nothing, `.001`, ... `.01`, ... */
+const FRACTION_TEXTS = Array.from({ length: 1000 }, (_, thousandths) => String(thousandths / 1000).slice(1));
 
 function jsonLine({ level, logger, message, ...fields }: Record<string, unknown>): string {
   return JSON.stringify({ timestamp: timestamp(), level, logger, message, ...fields }, plainErrors);

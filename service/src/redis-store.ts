@@ -57,6 +57,8 @@ export interface RedisStoreOptions {
 
 /** Hash buckets of the keys. In a Cluster a batch is of one bucket, since a script's keys must be in one slot. */
 const BUCKETS = 64;
+/** What the keys of each bucket begin with: their slot in a Cluster is that of what is in the braces. */
+const PREFIXES = Array.from({ length: BUCKETS }, (_, bucket) => `wmc:{b${bucket}}:`);
 /** How often a store that is away is tried when nothing waits for it, in milliseconds. */
 const PROBE_MS = 500;
 
@@ -221,8 +223,8 @@ export class RedisStore implements SessionStore {
   #createWriter(bucket: number): BatchWriter {
     return new BatchWriter({
       runner: this.#runner,
-      ownPrefix: `wmc:{b${bucket}}:`,
-      prefixOf: (session) => `wmc:{b${bucketOf(session.id)}}:`,
+      ownPrefix: PREFIXES[bucket] as string,
+      prefixOf: (session) => PREFIXES[bucketOf(session.id)] as string,
       ttlSeconds: this.#options.ttlSeconds,
       onKept: (sessions, messages, seconds) => {
         this.#pendingMessages -= messages;
