@@ -96,7 +96,7 @@ interface Round {
 }
 
 async function measureOnce(sockets: number, env: Readonly<Record<string, string>>): Promise<Round> {
-  const server = await ServerProcess.start('service', { env });
+  const server = await ServerProcess.start('service', { env, discardLog: true });
   const fleet = new FleetClient();
   try {
     await fleet.open(server.port, sockets);
