@@ -88,7 +88,8 @@ describe('Messages of many sessions in one loop turn', () => {
 describe('A process that was stalled for longer than anyone waits', () => {
   it('finds the replies that came meanwhile, and gives no one up', async (t) => {
     const own = await RedisServer.start(t);
-    const store = openStore(t, own.url, { timeoutSeconds: 0.4 });
+    // Long enough for a busy machine's Redis to answer within the stall.
+    const store = openStore(t, own.url, { timeoutSeconds: 2 });
     const { session } = await store.open(newId());
     assert.equal(await store.add(session), 1);
     // The reply is late enough to come during the stall.
@@ -96,7 +97,7 @@ describe('A process that was stalled for longer than anyone waits', () => {
     const count = store.add(session);
     // One turn makes the batch, the next one writes it.
     for (let turn = 0; turn < 3; turn += 1) await new Promise(setImmediate);
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 480);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2300);
     assert.equal(await count, 2);
     assert.deepEqual(store.errors, []);
   });
