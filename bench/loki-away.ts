@@ -1,15 +1,14 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { Loki, NO_LOKI } from '../service/test/support/loki.ts';
 import { figure, type Bench, type BenchOptions, type BenchResult } from './support/bench.ts';
 import { RATE } from './support/contenders.ts';
 import { FleetClient } from './support/fleet-client.ts';
+import { MemoryWatch } from './support/memory-watch.ts';
 import { ServerProcess } from './support/server-process.ts';
 
 const SOCKETS = 500;
 const WARMUP_SECONDS = 3;
 /** Longer than the lines last that fit into LOKI_BUFFER_BYTES, so that some are dropped. */
 const SECONDS = 8;
-const LOOK_MS = 50;
 const MIB = 1024 * 1024;
 /** Of Loki: it has a machine of its own elsewhere, and gets the CPU time that is left. */
 const LEAST_PRIORITY = 19;
@@ -114,19 +113,9 @@ async function measureOnce(loki: Loki): Promise<Round> {
 
 async function load(fleet: FleetClient, server: ServerProcess, seconds: number): Promise<Phase> {
   const { answered: before } = await fleet.order({ do: 'report' });
-  let mostBytes = 0;
-  let done = false;
-  const watch = async (): Promise<void> => {
-    while (!done) {
-      mostBytes = Math.max(mostBytes, server.residentBytes);
-      await delay(LOOK_MS);
-    }
-  };
-  const watching = watch();
+  const memory = new MemoryWatch(server);
   const report = await fleet.order({ do: 'saturate', senders: SOCKETS, seconds });
-  done = true;
-  await watching;
-  return { rate: (report.answered - before) / report.seconds, mostBytes };
+  return { rate: (report.answered - before) / report.seconds, mostBytes: memory.end() };
 }
 
 async function droppedLines(server: ServerProcess): Promise<number> {

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Loki, NO_LOKI } from '../service/test/support/loki.ts';
 import { figure, type Bench, type BenchOptions, type BenchResult } from './support/bench.ts';
 import { FleetClient } from './support/fleet-client.ts';
+import { MemoryWatch } from './support/memory-watch.ts';
 import { ServerProcess } from './support/server-process.ts';
 
 const SOCKETS = 100;
@@ -96,7 +97,7 @@ async function measureOnce(loki: Loki): Promise<Round> {
     await fleet.open(server.port, SOCKETS);
     await send(BEFORE_SECONDS);
     const before = server.residentBytes;
-    const memory = watchMemory(server);
+    const memory = new MemoryWatch(server);
     await loki.kill();
     await send(OUTAGE_SECONDS);
     const sending = send(AFTER_SECONDS);
@@ -114,26 +115,13 @@ async function measureOnce(loki: Loki): Promise<Round> {
       stored: count?.value ?? 0,
       dropped,
       flowingSeconds,
-      moreBytes: memory.most() - before,
+      moreBytes: memory.end() - before,
       faults,
     };
   } finally {
     await fleet.end();
     await server.kill();
   }
-}
-
-function watchMemory(server: ServerProcess): { most: () => number } {
-  let most = 0;
-  const timer = setInterval(() => {
-    if (server.running) most = Math.max(most, server.residentBytes);
-  }, LOOK_MS).unref();
-  return {
-    most: () => {
-      clearInterval(timer);
-      return most;
-    },
-  };
 }
 
 async function untilShipping(server: ServerProcess): Promise<number> {

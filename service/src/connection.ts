@@ -130,14 +130,13 @@ export class Connection implements MessageTaker {
     this.#send(bye(count, id, retryAfterMs, this.#context.resumeTokens?.sign(id, count)));
     this.#close(reason, CLOSE_CODES.goingAway.code, reason);
     this.#stream?.uncork();
-    if (this.#context.logger.enabled('DEBUG'))
-      this.#context.logger.debug('WebSocket bye sent', {
-        event: 'websocket_bye_sent',
-        ...this.#identity(),
-        message_count: this.session.count,
-        retry_after_ms: retryAfterMs,
-        reason,
-      });
+    this.#context.logger.debug('WebSocket bye sent', {
+      event: 'websocket_bye_sent',
+      ...this.#identity(),
+      message_count: this.session.count,
+      retry_after_ms: retryAfterMs,
+      reason,
+    });
   }
 
   /** Closes since the store is away: the reason tells the client when to come back. */

@@ -76,8 +76,7 @@ export class Handshakes {
       this.#refuse(socket, 'malformed', `${error.message}.`, this.#identify(request));
     });
     this.#server.on('headers', (headers, request: IdentifiedRequest) => {
-      if (request.session !== undefined)
-        headers.push(`X-Session-Id: ${request.session}`, `X-Request-Id: ${request.requestId ?? ''}`);
+      if (request.session !== undefined) headers.push(...identityHeaders(request.session, request.requestId ?? ''));
     });
   }
 
@@ -199,8 +198,7 @@ export class Handshakes {
     const { options } = this.#server;
     const key = request.headers['sec-websocket-key'];
     if (key !== undefined && isPlain(request, options)) {
-      const fields = `X-Session-Id: ${session.id}\r\nX-Request-Id: ${client.requestId}\r\n`;
-      const webSocket = acceptPlain(socket, head, key, fields, options);
+      const webSocket = acceptPlain(socket, head, key, identityHeaders(session.id, client.requestId), options);
       if (webSocket === undefined) store.release(session);
       else this.#open(webSocket, socket, { session, resumed }, client);
       return;
@@ -365,6 +363,11 @@ function splitUrl(url: string): [string, URLSearchParams] {
   const mark = url.indexOf('?');
   const path = mark === -1 ? url : url.slice(0, mark);
   return [path.endsWith('/') ? path : `${path}/`, mark === -1 ? NO_QUERY : new URLSearchParams(url.slice(mark + 1))];
+}
+
+/** Header lines of an accepted handshake's answer: who the client is from now on. */
+function identityHeaders(sessionId: SessionId, requestId: string): string[] {
+  return [`X-Session-Id: ${sessionId}`, `X-Request-Id: ${requestId}`];
 }
 
 /** Most handshakes have none; it is only read. */

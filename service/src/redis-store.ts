@@ -289,7 +289,7 @@ export class RedisStore implements SessionStore {
     if (this.#probing || this.health.pendingSessions > 0) return;
     this.#probing = true;
     const startedAt = performance.now();
-    this.#runner.apply([`wmc:{b0}:probe`, `wmc:{b0}:probe:none`], ['0', '1', '1', '0', '0']).then(
+    this.#runner.apply([`${PREFIXES[0]}probe`, `${PREFIXES[0]}probe:none`], ['0', '1', '1', '0', '0']).then(
       () => {
         this.#probing = false;
         this.#options.observer.done('read', (performance.now() - startedAt) / 1000);

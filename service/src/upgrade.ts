@@ -19,7 +19,7 @@ export function isPlain({ headers }: IncomingMessage, { perMessageDeflate }: Ser
  * Accepts a plain handshake that was checked, as `ws`' own `completeUpgrade` does, in two thirds of its time: a rollout brings
  * all clients back at once. The digest is made in one call, the answer in one string.
  * @param key the client's Sec-WebSocket-Key
- * @param fields header lines of the answer, each with its line break
+ * @param lines further header lines of the answer
  * @param options the `options` of a `ws` server, with its defaults
  * @returns the open socket; `undefined` if the client is gone already
  */
@@ -27,7 +27,7 @@ export function acceptPlain(
   stream: Duplex,
   head: Buffer,
   key: string,
-  fields: string,
+  lines: readonly string[],
   options: ServerOptions,
 ): OwnedSocket | undefined {
   if (!stream.readable || !stream.writable) {
@@ -36,7 +36,7 @@ export function acceptPlain(
   }
   const digest = hash('sha1', key + GUID, 'base64');
   stream.write(
-    `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${digest}\r\n${fields}\r\n`,
+    `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${digest}\r\n${lines.join('\r\n')}\r\n\r\n`,
     'latin1',
   );
   const socket = new (OwnedSocket as unknown as AdoptingSocketClass)(null, undefined, options);
