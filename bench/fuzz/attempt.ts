@@ -323,7 +323,8 @@ export class Attempt {
     const { stream } = this.plan;
     const { ledger, part } = this.#context;
     if (!this.#opened) {
-      const unanswered = this.plan.requests.length - this.#answers;
+      // A damaged request may have become two, and have got two answers.
+      const unanswered = Math.max(0, this.plan.requests.length - this.#answers);
       if (!part.strict) ledger.unanswered += unanswered;
       else if (unanswered > 0 && !this.#lastAnswer && !isBlank(this.plan.requests.at(-1)))
         this.#fail('a request was not answered');

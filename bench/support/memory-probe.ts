@@ -24,8 +24,7 @@ process.channel?.unref();
 
 /**
  * Finalizers run between collections, and free what only a later one can return; `last-resort` gives free pages back. Each
- * begins in a timer's turn, where nothing of ours is on the stack. `execution: 'async'` would do so too, but posts a task to
- * V8's platform that was once not run within 20 s.
+ * begins in a timer's turn, where nothing of ours is on the stack.
  */
 async function collect(): Promise<NodeJS.MemoryUsage> {
   for (let times = 0; times < 4; times += 1) {

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, globSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, globSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
@@ -88,12 +88,17 @@ export function loopProbe(): string {
   return asJavaScript('loop-probe.ts');
 }
 
-/** Takes a module's types out, so that the process that runs it need not load what does it. */
+/**
+ * Takes a module's types out, so that the process that runs it need not load what does it. The file changes in one step: other
+ * test files do the same at the same time, and a server that loaded half a probe would answer nothing.
+ */
 function asJavaScript(file: string): string {
   const folder = `${ROOT}.cache/bench`;
   mkdirSync(folder, { recursive: true });
   const source = readFileSync(new URL(file, import.meta.url), 'utf8');
   const path = `${folder}/${basename(file, '.ts')}.js`;
-  writeFileSync(path, ts.transpileModule(source, { compilerOptions: EMITTED }).outputText);
+  const unfinished = `${path}.${process.pid}`;
+  writeFileSync(unfinished, ts.transpileModule(source, { compilerOptions: EMITTED }).outputText);
+  renameSync(unfinished, path);
   return path;
 }

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { StoreUnavailableError } from '../src/sessions.ts';
-import { freePort, RedisServer, type Cleanup } from './support/redis.ts';
+import { freePort } from './support/free-port.ts';
+import { RedisServer, type Cleanup } from './support/redis.ts';
 import { openStore } from './support/shared-store.ts';
 import { countMany, countOnce, newId } from './support/store-battery.ts';
 

@@ -1,11 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { TOOLS } from '../../../scripts/tools.ts';
+import { freePort } from './free-port.ts';
 
 /** One entry as Loki gives it back: its labels and structured metadata in one, its time in nanoseconds, its line. */
 export interface LokiLine {
@@ -210,13 +210,4 @@ ingester:
 frontend: {scheduler_dns_lookup_period: 200ms}
 frontend_worker: {dns_lookup_duration: 200ms}
 `;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, connect, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from './free-port.ts';
 
 /** What a test needs to be able to end something after itself: a test's context, or a suite's `after`. */
 export interface Cleanup {
@@ -128,19 +129,6 @@ export class LossyProxy {
       server.close();
     });
     return proxy;
-  }
-}
-
-/** A port that no one listens on now. */
-export async function freePort(): Promise<number> {
-  // A Cluster's bus takes the port + 10,000, so it must be low enough.
-  for (;;) {
-    const server = createServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
-    server.close();
-    await once(server, 'close');
-    if (port < 55_000) return port;
   }
 }
 
