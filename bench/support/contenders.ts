@@ -66,7 +66,8 @@ export async function compareInTurn(
 
 /**
  * Runs something for each contender in each round, interleaved, the order another each time; with a live Loki for those that
- * ship to it. Without a Loki they are left out, and a line says so.
+ * ship to it. Loki is no part of what is measured, and elsewhere has a machine of its own: it gets the CPU time that is left.
+ * Without a Loki they are left out, and a line says so.
  */
 async function eachInTurn(
   contenders: readonly Contender[],
@@ -77,7 +78,7 @@ async function eachInTurn(
   if (built.length < contenders.length) console.error('bench: left out Centrifugo: there is no Go to build it');
   const able = built.filter(({ loki }) => !loki || NO_LOKI === false);
   if (able.length < built.length) console.error(`bench: left out what ships to Loki: ${String(NO_LOKI)}`);
-  const loki = able.some((each) => each.loki) ? await Loki.start('', LEAST_PRIORITY) : undefined;
+  const loki = able.some((each) => each.loki) ? await Loki.start('', 'idle') : undefined;
   try {
     for (let round = 0; round < rounds; round += 1)
       for (const contender of rotated(able, round)) {
@@ -88,9 +89,6 @@ async function eachInTurn(
     await loki?.remove();
   }
 }
-
-/** Loki is no part of what is measured, and elsewhere has a machine of its own: it gets the CPU time that is left. */
-const LEAST_PRIORITY = 19;
 
 function rotated<T>(list: readonly T[], by: number): readonly T[] {
   const start = by % list.length;

@@ -109,7 +109,7 @@ export class ServerProcess {
     const line = await Promise.race([server.event('service_listening'), server.exited]);
     if (!('event' in line)) throw new Error(`the ${kind} server did not start: ${server.stderr}`);
     server.port = line['port'] as number;
-    if (options.discardLog === true) server.child.stdout?.removeAllListeners('data').resume();
+    if (options.discardLog === true) server.#discardLog();
     return server;
   }
 
@@ -192,6 +192,15 @@ export class ServerProcess {
       });
     })) as [Answer];
     return told;
+  }
+
+  /** Leaves the log to a reader as light as a container runtime's: garbage of this process would be collected beside the server. */
+  #discardLog(): void {
+    const { stdout } = this.child;
+    if (stdout === null) return;
+    stdout.removeAllListeners('data').pause();
+    spawn('cat', { stdio: [stdout, 'ignore', 'inherit'] });
+    stdout.destroy();
   }
 
   /** Lines of connections are many, and only `onLine` looks at them: parsing them would cost more than the server's work. */

@@ -37,8 +37,9 @@ export class Connection implements MessageTaker {
   readonly openedAt = performance.now();
   /** When the last message was counted, and the tokens of its rate with it, on `performance.now`'s clock. */
   lastMessageAt = this.openedAt;
-  /** Which of the heartbeat's slots it belongs to; set by Connections. */
+  /** Which of the heartbeat's slots it belongs to, and its place there; set by Connections. */
   slot = 0;
+  place = 0;
   /** When its maximum age is reached, on the same clock, in whole milliseconds; 0 for never. Set by Connections. */
   endsAt = 0;
   follower: FrameFollower | undefined = undefined;

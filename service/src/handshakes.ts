@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type Server, type ServerOptions } from 'ws';
@@ -20,6 +19,7 @@ import {
   type SessionId,
 } from './sessions.ts';
 import { acceptPlain, isPlain } from './upgrade.ts';
+import { newUuid } from './uuid.ts';
 
 /** What the handshakes need beside what a connection needs. */
 export interface HandshakeContext extends Omit<ConnectionContext, 'onClosed'> {
@@ -82,7 +82,6 @@ export class Handshakes {
 
   /** Takes a request to upgrade. Listener of the HTTP server's `upgrade` event. */
   handle(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    socket.on('error', ignore);
     const client = this.#identify(request);
     const [path, query] = splitUrl(request.url ?? '');
     if (path === WEBSOCKET_PATH) this.lastArrivalAt = performance.now();
@@ -90,6 +89,8 @@ export class Handshakes {
     const refusal = this.#refusal(request, path, sessionId, client.address);
     if (refusal !== undefined) this.#refuse(socket, ...refusal, client);
     else this.#resume(query, sessionId ?? undefined, { request, socket, head, client });
+    // Errors come in later turns. `ws` listens for them where there is a connection by now.
+    if (socket.listenerCount('error') === 0) socket.on('error', ignore);
   }
 
   /** Opens the session that is asked for: by its id, from a resume token's count, or a new one. */
@@ -97,11 +98,11 @@ export class Handshakes {
     const token = query.get('resume');
     if (token === null) {
       const id = asked ?? (newUuid() as SessionId);
-      void this.#accept(handshake, id, { fresh: asked === undefined });
+      this.#accept(handshake, id, { fresh: asked === undefined });
       return;
     }
     const verified = this.#context.resumeTokens?.verify(token, asked) ?? 'unconfigured';
-    if (typeof verified === 'number' && asked !== undefined) void this.#accept(handshake, asked, { floor: verified });
+    if (typeof verified === 'number' && asked !== undefined) this.#accept(handshake, asked, { floor: verified });
     else this.#refuseToken(typeof verified === 'number' ? 'foreign' : verified, handshake);
   }
 
@@ -162,21 +163,36 @@ export class Handshakes {
     return undefined;
   }
 
-  async #accept(handshake: Handshake, id: SessionId, options: OpenOptions): Promise<void> {
-    const { store, lifecycle } = this.#context;
-    const { request, socket, head, client } = handshake;
+  #accept(handshake: Handshake, id: SessionId, options: OpenOptions): void {
     let opened: OpenedSession | Promise<OpenedSession>;
-    this.#pending += 1;
     try {
-      opened = store.open(id, options);
-      // A store in memory answers at once: then the handshake is done in this turn.
-      if (opened instanceof Promise) opened = await opened;
+      opened = this.#context.store.open(id, options);
     } catch (error) {
-      this.#pending -= 1;
-      this.#refuseUnopened(error, request, socket, head, client);
+      this.#refuseUnopened(error, handshake);
       return;
     }
-    this.#pending -= 1;
+    // A store in memory answers at once: then the handshake is done in this turn.
+    if (opened instanceof Promise) this.#acceptLater(handshake, options, opened);
+    else this.#acceptOpened(handshake, options, opened);
+  }
+
+  #acceptLater(handshake: Handshake, options: OpenOptions, opening: Promise<OpenedSession>): void {
+    this.#pending += 1;
+    opening.then(
+      (opened) => {
+        this.#pending -= 1;
+        this.#acceptOpened(handshake, options, opened);
+      },
+      (error: unknown) => {
+        this.#pending -= 1;
+        this.#refuseUnopened(error, handshake);
+      },
+    );
+  }
+
+  #acceptOpened(handshake: Handshake, options: OpenOptions, opened: OpenedSession): void {
+    const { store, lifecycle } = this.#context;
+    const { socket, client } = handshake;
     if (!lifecycle.accepting) {
       store.release(opened.session);
       this.#refuse(socket, 'draining', 'This instance is shutting down: try again, another one answers.', client);
@@ -215,7 +231,7 @@ export class Handshakes {
 
   #open(socket: OwnedSocket, stream: Duplex, { session, resumed }: OpenedSession, client: Client): void {
     const { metrics, logger, connections } = this.#context;
-    // From here on `ws` listens for errors, and a second listener is memory for as long as the connection lives.
+    // From here on `ws` listens for errors, and a second listener, there if the store took its time, is memory for good.
     stream.off('error', ignore);
     const connection = new Connection(socket, stream, session, client, this.#connectionContext);
     connections.add(connection);
@@ -230,12 +246,12 @@ export class Handshakes {
     });
   }
 
-  #refuseUnopened(error: unknown, request: IncomingMessage, socket: Duplex, head: Buffer, client: Client): void {
+  #refuseUnopened(error: unknown, handshake: Handshake): void {
     const { connections, logger } = this.#context;
+    const { socket, client } = handshake;
     if (error instanceof StoreFullError)
       this.#refuse(socket, 'capacity', `No more sessions: ${error.message}.`, client);
-    else if (error instanceof StoreUnavailableError)
-      this.#acceptToClose(request, socket, head, client, connections.retryAfterMs());
+    else if (error instanceof StoreUnavailableError) this.#acceptToClose(handshake, connections.retryAfterMs());
     else {
       logger.error('WebSocket handshake failed', {
         event: 'websocket_internal_error',
@@ -252,7 +268,7 @@ export class Handshakes {
    * Accepts, and closes with 1013 at once: a page in a browser can't see why a handshake was refused, but it sees a close
    * code, and the delay in its reason.
    */
-  #acceptToClose(request: IncomingMessage, socket: Duplex, head: Buffer, client: Client, retryAfterMs: number): void {
+  #acceptToClose({ request, socket, head, client }: Handshake, retryAfterMs: number): void {
     const { metrics, warnings } = this.#context;
     const { code } = CLOSE_CODES.tryAgainLater;
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
@@ -332,13 +348,6 @@ function linger(socket: Duplex): void {
 export function requestIdOf(request: IncomingMessage): string {
   const asked = request.headers['x-request-id'];
   return typeof asked === 'string' && REQUEST_ID.test(asked) ? asked : newUuid();
-}
-
-/** V8 keeps what is put together as its pieces, 450 bytes of them for a UUID, until somebody looks at all of it. */
-function newUuid(): string {
-  const id = randomUUID();
-  REQUEST_ID.test(id);
-  return id;
 }
 
 /** `closeTimeout` (ms) came with ws 8.19; @types/ws does not know it yet. */

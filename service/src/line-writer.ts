@@ -1,4 +1,4 @@
-import { write } from 'node:fs';
+import { writev } from 'node:fs';
 import { once, EventEmitter } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { splitBatch, type LineBatch, type LineDestination } from './line-sink.ts';
@@ -12,8 +12,12 @@ export interface LineCounts {
 /** Pause before a write is tried again that a non-blocking pipe refused. */
 const RETRY_MS = 5;
 
+/** Most batches in one write (IOV_MAX of Linux, writev(2)). */
+const MAX_VECTORS = 1024;
+
 /**
- * Writes log lines to a file descriptor, a batch at a time, from the thread pool.
+ * Writes log lines to a file descriptor, from the thread pool: all that waits in one write, since the next one can only begin once
+ * the event loop has come round, and that takes 15 ms where it has much to do.
  *
  * `process.stdout` writes to a pipe synchronously on Linux (Node.js documentation, "A note on process I/O"): whoever reads
  * the log slowly would stop the event loop. Here a slow reader fills a bounded buffer, and then lines are dropped and
@@ -23,9 +27,10 @@ export class LineWriter implements LineDestination {
   readonly #fd: number;
   readonly #maxBytes: number;
   readonly #settled = new EventEmitter();
+  /** In order, those of the write under way first. */
   #batches: LineBatch[] = [];
-  #writing: LineBatch | undefined;
-  /** Bytes of the batch under way that are written. */
+  #writing = false;
+  /** Bytes of the first batch that are written. */
   #written = 0;
   #waitingBytes = 0;
   #broken = false;
@@ -62,55 +67,54 @@ export class LineWriter implements LineDestination {
     if (kept.lines === 0) return;
     this.#waitingBytes += kept.bytes.length;
     this.#batches.push(kept);
-    if (this.#writing === undefined) this.#next();
+    if (!this.#writing) this.#write();
   }
 
   async flush(timeoutMs: number): Promise<void> {
-    if (this.#writing === undefined) return;
+    if (!this.#writing) return;
     const signal = AbortSignal.timeout(timeoutMs);
-    const done = (): boolean => this.#writing === undefined || signal.aborted;
-    while (!done()) await once(this.#settled, 'batch', { signal }).catch(() => undefined);
+    const done = (): boolean => !this.#writing || signal.aborted;
+    while (!done()) await once(this.#settled, 'write', { signal }).catch(() => undefined);
   }
 
-  #next(): void {
-    this.#writing = this.#batches.shift();
-    this.#written = 0;
-    this.#writeOn();
-  }
-
-  #writeOn(): void {
-    const batch = this.#writing;
-    if (batch === undefined) return;
-    write(this.#fd, batch.bytes, this.#written, batch.bytes.length - this.#written, null, (error, written) => {
+  #write(): void {
+    this.#writing = true;
+    const vectors = this.#batches.slice(0, MAX_VECTORS).map(({ bytes }) => bytes);
+    const [first] = vectors;
+    if (first !== undefined && this.#written > 0) vectors[0] = first.subarray(this.#written);
+    writev(this.#fd, vectors, null, (error, written) => {
       if (error?.code === 'EAGAIN')
         void delay(RETRY_MS).then(() => {
-          this.#writeOn();
+          this.#write();
         });
       else if (error !== null) this.#break();
-      else this.#wrote(batch, written);
+      else this.#wrote(written);
     });
   }
 
-  #wrote(batch: LineBatch, bytes: number): void {
+  #wrote(bytes: number): void {
     this.#written += bytes;
-    if (this.#written < batch.bytes.length) {
-      this.#writeOn();
-      return;
+    let done = 0;
+    for (const batch of this.#batches) {
+      if (this.#written < batch.bytes.length) break;
+      this.#written -= batch.bytes.length;
+      this.#waitingBytes -= batch.bytes.length;
+      this.#shipped += batch.lines;
+      done += 1;
     }
-    this.#shipped += batch.lines;
-    this.#waitingBytes -= batch.bytes.length;
-    this.#next();
-    this.#settled.emit('batch');
+    this.#batches.splice(0, done);
+    this.#writing = false;
+    if (this.#batches.length > 0) this.#write();
+    this.#settled.emit('write');
   }
 
   /** The reader is gone: what waits is lost, and so is what will come. */
   #break(): void {
     this.#broken = true;
-    this.#droppedBroken += this.#writing?.lines ?? 0;
     for (const batch of this.#batches) this.#droppedBroken += batch.lines;
-    this.#writing = undefined;
     this.#batches = [];
+    this.#writing = false;
     this.#waitingBytes = 0;
-    this.#settled.emit('batch');
+    this.#settled.emit('write');
   }
 }

@@ -64,7 +64,13 @@ export class LineReader {
   /** Those met last first: nearly all lines are of a few shapes. */
   readonly #shapes: LineShape[] = [];
   readonly #timestamp = Buffer.alloc(TIMESTAMP_LENGTH);
+  readonly #breathe: () => void;
   #ms = 0;
+
+  /** @param breathe called for each line */
+  constructor(breathe: () => void = () => undefined) {
+    this.#breathe = breathe;
+  }
 
   /** @param bytes whole lines, each with its line feed */
   read(bytes: Buffer): LokiEntry[] {
@@ -73,8 +79,10 @@ export class LineReader {
       let start = 0, end = bytes.indexOf(LINE_FEED);
       end !== -1;
       start = end + 1, end = bytes.indexOf(LINE_FEED, start)
-    )
+    ) {
       entries.push(this.#readLine(bytes, start, end));
+      this.#breathe();
+    }
     return entries;
   }
 

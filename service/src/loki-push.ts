@@ -25,8 +25,11 @@ export class PushEncoder {
   readonly #constants = new WeakMap<LineShape, Buffer>();
   /** Where in the body text and constants of a shape stood last. */
   readonly #written = new Map<LineShape, { text: number; constants: number }>();
+  readonly #breathe: () => void;
 
-  constructor({ labels, metadata }: LokiIdentity) {
+  /** @param breathe called for each entry */
+  constructor({ labels, metadata }: LokiIdentity, breathe: () => void = () => undefined) {
+    this.#breathe = breathe;
     const texts = LOG_LEVELS.map((level) => [level, field(TAG_1, labelText({ ...labels, level }))]);
     this.#labels = Object.fromEntries(texts) as Record<LogLevel, Buffer>;
     this.#sharedMetadata = Buffer.concat(Object.entries(metadata).map(([name, value]) => pair(name, value)));
@@ -54,7 +57,10 @@ export class PushEncoder {
     const gap = writer.gap();
     const start = writer.length;
     writer.bytes(labels);
-    for (const entry of entries) this.#entry(bytes, entry);
+    for (const entry of entries) {
+      this.#entry(bytes, entry);
+      this.#breathe();
+    }
     writer.fill(gap, writer.length - start);
   }
 

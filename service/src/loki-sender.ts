@@ -1,4 +1,5 @@
 import { gzipSync } from 'node:zlib';
+import { Breather } from './breather.ts';
 import { LokiClient, type LokiTarget, type PushResult } from './loki-client.ts';
 import { LineReader, type LokiEntry } from './loki-lines.ts';
 import { PushEncoder, type LokiIdentity } from './loki-push.ts';
@@ -41,7 +42,7 @@ export class LokiSender {
   readonly #client: LokiClient;
   readonly #encoder: PushEncoder;
   readonly #queue: LokiQueue;
-  readonly #reader = new LineReader();
+  readonly #reader: LineReader;
   readonly #selector: string;
   #shipped = 0;
   readonly #dropped = { buffer_full: 0, rejected: 0, too_long: 0 };
@@ -59,7 +60,9 @@ export class LokiSender {
     this.#options = options;
     this.#onReport = onReport;
     this.#client = new LokiClient(options);
-    this.#encoder = new PushEncoder(options);
+    const { breathe } = new Breather();
+    this.#reader = new LineReader(breathe);
+    this.#encoder = new PushEncoder(options, breathe);
     this.#selector = ownLines(options);
     this.#queue = new LokiQueue(options.bufferBytes, (lines) => {
       this.#dropped.buffer_full += lines;

@@ -49,14 +49,14 @@ export class MemoryStore implements SessionStore {
     return this.#live.size + this.#idle.size;
   }
 
-  open(id: SessionId, { floor = 0 }: OpenOptions = {}): OpenedSession {
-    const live = this.#live.get(id);
+  open(id: SessionId, { fresh = false, floor = 0 }: OpenOptions = {}): OpenedSession {
+    const live = fresh ? undefined : this.#live.get(id);
     if (live !== undefined) {
       live.count = Math.max(live.count, floor);
       live.connections += 1;
       return { session: live, resumed: true };
     }
-    const idle = this.#takeIdle(id);
+    const idle = fresh ? undefined : this.#takeIdle(id);
     if (idle === undefined && this.size >= this.#maxSessions)
       throw new StoreFullError(`${this.size} sessions are held and MAX_SESSIONS=${this.#maxSessions}`);
     const session: Session = { id, count: Math.max(idle?.count ?? 0, floor), connections: 1 };

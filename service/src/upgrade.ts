@@ -1,11 +1,8 @@
-import { hash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { ServerOptions } from 'ws';
+import { acceptKey } from './accept-key.ts';
 import { OwnedSocket } from './connection.ts';
-
-/** RFC 6455, section 1.3. */
-const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
 /** Whether a handshake asks for nothing that has to be negotiated: no subprotocol, and no extension that is offered. */
 export function isPlain({ headers }: IncomingMessage, { perMessageDeflate }: ServerOptions): boolean {
@@ -17,7 +14,7 @@ export function isPlain({ headers }: IncomingMessage, { perMessageDeflate }: Ser
 
 /**
  * Accepts a plain handshake that was checked, as `ws`' own `completeUpgrade` does, in two thirds of its time: a rollout brings
- * all clients back at once. The digest is made in one call, the answer in one string.
+ * all clients back at once. The answer is made as one string.
  * @param key the client's Sec-WebSocket-Key
  * @param lines further header lines of the answer
  * @param options the `options` of a `ws` server, with its defaults
@@ -34,9 +31,8 @@ export function acceptPlain(
     stream.destroy();
     return undefined;
   }
-  const digest = hash('sha1', key + GUID, 'base64');
   stream.write(
-    `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${digest}\r\n${lines.join('\r\n')}\r\n\r\n`,
+    `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${acceptKey(key)}\r\n${lines.join('\r\n')}\r\n\r\n`,
     'latin1',
   );
   const socket = new (OwnedSocket as unknown as AdoptingSocketClass)(null, undefined, options);

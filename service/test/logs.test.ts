@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, constants, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execFileSync, spawn } from 'node:child_process';
@@ -205,6 +205,48 @@ describe('Lines', () => {
     t.after(() => late.kill('SIGKILL'));
     await sink.flush(5000);
     assert.equal(writer.counts.shipped, 1000);
+  });
+
+  it('that waited for a loop turn to come round are all in the next write: a busy loop loses none', async (t) => {
+    const { sink, writer, lines } = openSink(t, 10_000_000);
+    sink.write('first');
+    sink.handOut();
+    for (let line = 0; line < 5000; line += 1) {
+      sink.write(String(line));
+      if (line % 100 === 99) sink.handOut();
+    }
+    while (writer.counts.shipped <= 1) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(writer.counts.shipped, 5001);
+    assert.deepEqual(await lines(), ['first', ...Array.from({ length: 5000 }, (_, line) => String(line))]);
+  });
+
+  it('written in part only, as to a pipe that is nearly full, go on where they stopped', async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'wmc-fifo-'));
+    t.after(() => {
+      rmSync(folder, { recursive: true });
+    });
+    const path = join(folder, 'fifo');
+    execFileSync('mkfifo', [path]);
+    // Held open for reading and not read: a pipe takes 64 KiB, and what does not block takes what there is room for.
+    const held = openSync(path, 'r+');
+    t.after(() => {
+      closeSync(held);
+    });
+    const writer = new LineWriter(openSync(path, constants.O_WRONLY | constants.O_NONBLOCK), 1_000_000);
+    const sink = new LineSink(writer);
+    const expected = Array.from({ length: 3000 }, (_, line) => `${line} ${'x'.repeat(60 + (line % 37))}`);
+    for (const [index, line] of expected.entries()) {
+      sink.write(line);
+      if (index % 50 === 0) sink.handOut();
+    }
+    sink.handOut();
+    const reader = spawn('cat', [path], { stdio: ['ignore', 'pipe', 'inherit'] });
+    t.after(() => reader.kill('SIGKILL'));
+    let text = '';
+    reader.stdout.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+    await until(async () => text.split('\n').length > expected.length || undefined);
+    assert.deepEqual(text.split('\n').slice(0, -1), expected);
+    assert.equal(writer.counts.shipped, expected.length);
   });
 
   it('after stdout broke (EPIPE) are dropped and counted, and the service serves on', async (t) => {

@@ -23,6 +23,17 @@ export interface LokiSeries {
 /** Why tests with a real Loki can't run here; `false` if they can. What `skip` of node:test takes. */
 export const NO_LOKI = TOOLS.loki.find() === undefined && `Loki is missing: ${TOOLS.loki.howToGet}`;
 
+/**
+ * Which CPU time it gets: its share; little where others want it (nice(1)); what is left, so that whoever wakes takes the core from it
+ * at once, as if it were not on this machine (sched(7), SCHED_IDLE).
+ */
+export type LokiPriority = 'usual' | 'low' | 'idle';
+
+const PRIORITIES: Readonly<Record<LokiPriority, readonly string[]>> = {
+  usual: [],
+  low: ['nice', '-n', '19'],
+  idle: ['chrt', '--idle', '0'],
+};
 const READY_TIMEOUT_MS = 30_000;
 
 /** A real Loki, a single binary with its data in a temporary folder. It takes about a second to be ready, and the first query five. */
@@ -30,26 +41,26 @@ export class Loki {
   readonly url: string;
   readonly #folder: string;
   readonly #port: number;
-  readonly #niceness: number;
+  readonly #priority: LokiPriority;
   #process: ChildProcess | undefined;
 
-  private constructor(folder: string, port: number, niceness: number) {
+  private constructor(folder: string, port: number, priority: LokiPriority) {
     this.#folder = folder;
     this.#port = port;
-    this.#niceness = niceness;
+    this.#priority = priority;
     this.url = `http://127.0.0.1:${port}`;
   }
 
   /**
    * Starts one, ready for queries.
    * @param extra YAML to be added to its configuration
-   * @param niceness its priority, 19 for what CPU time is left (nice(1))
+   * @param priority which CPU time it gets
    */
-  static async start(extra = '', niceness = 0): Promise<Loki> {
+  static async start(extra = '', priority: LokiPriority = 'usual'): Promise<Loki> {
     const folder = mkdtempSync(join(tmpdir(), 'wmc-loki-'));
     const [port, grpcPort] = [await freePort(), await freePort()];
     writeFileSync(join(folder, 'loki.yaml'), `${configuration(folder, port, grpcPort)}${extra}`);
-    const loki = new Loki(folder, port, niceness);
+    const loki = new Loki(folder, port, priority);
     await loki.up();
     await loki.lines('{warm="up"}');
     return loki;
@@ -61,7 +72,8 @@ export class Loki {
     if (program === undefined) throw new Error(`Loki is missing: ${TOOLS.loki.howToGet}`);
     const log = openSync(join(this.#folder, 'log'), 'a');
     const command = [program, `-config.file=${join(this.#folder, 'loki.yaml')}`, '-log.level=warn'];
-    const child = spawn('nice', ['-n', String(this.#niceness), ...command], { stdio: ['ignore', log, log] });
+    const [runner = '', ...args] = [...PRIORITIES[this.#priority], ...command];
+    const child = spawn(runner, args, { stdio: ['ignore', log, log] });
     this.#process = child;
     const deadline = performance.now() + READY_TIMEOUT_MS;
     while (!(await this.#ready())) {
