@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { median, type Bench, type BenchOptions, type BenchResult, type Target } from './support/bench.ts';
 import type { Comparison, Measure } from './support/comparison.ts';
 import { ALL_ON, compareInTurn, CONTENDERS, WITHOUT_LINES, type Contender } from './support/contenders.ts';
@@ -7,10 +8,12 @@ import { utilization } from './support/loop-sample.ts';
 import { ServerProcess } from './support/server-process.ts';
 
 const SOCKETS = 500;
-const WARMUP_SECONDS = 1.5;
+const WARMUP_SECONDS = 3;
+/** After the warm-up, for what it left to do: lines that wait for Loki are as many as it takes in some seconds. */
+const SETTLE_MS = 3000;
 /** A server that is warm does so much more at least than in its warm-up. */
 const WARMING = 1.2;
-const SECONDS = 3;
+const SECONDS = 4;
 /** Rates, as shares of what the bare server can do at most, and what is measured at each. */
 const LOADS = [0.1, 0.5, 0.8].map((share) => ({
   share,
@@ -35,7 +38,7 @@ async function measure({ rounds }: BenchOptions): Promise<BenchResult> {
   const best = await bestOfBare(Math.min(rounds, 3));
   const contenders = CONTENDERS.filter(({ name }) => name !== WITHOUT_LINES);
   return {
-    method: `${rounds} rounds, interleaved, each with a server of its own; ${SOCKETS} sockets, shares of ${Math.round(best)} messages/s, each for ${SECONDS} s; from when a message was due to its reply; none where the rate is more than a server can do`,
+    method: `${rounds} rounds, interleaved, each with a server of its own; ${SOCKETS} sockets, shares of ${Math.round(best)} messages/s, each for ${SECONDS} s, after ${WARMUP_SECONDS} s as fast as it goes and ${SETTLE_MS / 1000} s of rest; from when a message was due to its reply; none where the rate is more than a server can do`,
     ...(await compareInTurn(contenders, rounds, (contender, env, comparison) =>
       measureOnce(contender, env, best, comparison),
     )),
@@ -67,6 +70,7 @@ async function measureOnce(
   const fleet = new FleetClient();
   try {
     const { answered, seconds } = await warmUp(fleet, server.port, dialect);
+    await delay(SETTLE_MS);
     const faults: string[] = [];
     for (const { share, quantiles, busy } of LOADS) {
       const rate = Math.round(best * share);
