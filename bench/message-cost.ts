@@ -24,6 +24,8 @@ const CPU: Measure = {
 const ALLOCATED: Measure = { name: 'allocated in the heap a message', unit: 'bytes' };
 const THROUGHPUT: Measure = { name: 'messages answered', unit: '/s' };
 const SERVER_BUSY: Measure = { name: 'server, share of time active', unit: '' };
+/** On two cores that the load takes both of, Loki gets little CPU time: it is the reader that is slow here, not the service. */
+const NOT_SHIPPED: Measure = { name: 'lines dropped and counted, since Loki was slower, as a share', unit: '' };
 const CLIENT_BUSY: Measure = { name: 'client, share of time active', unit: '' };
 
 /** What a message costs at full load. */
@@ -68,9 +70,19 @@ async function measureOnce(
     comparison.add(name, THROUGHPUT, messages / seconds);
     comparison.add(name, SERVER_BUSY, utilization(from, to));
     comparison.add(name, CLIENT_BUSY, busy);
-    return faults;
+    return kind === 'service' ? [...faults, ...(await lostLines(server, name, comparison))] : faults;
   } finally {
     await fleet.end();
     await server.kill();
   }
+}
+
+/** No line may be lost on its way to stdout, however much there is to do. */
+async function lostLines(server: ServerProcess, name: string, comparison: Comparison): Promise<readonly string[]> {
+  const scrape = await server.scrape();
+  const dropped = (destination: string): number =>
+    scrape.value(`websocket_log_lines_dropped_total{destination="${destination}",reason="buffer_full"}`);
+  const written = scrape.value('websocket_log_lines_shipped_total{destination="stdout"}');
+  if (name === ALL_ON) comparison.add(name, NOT_SHIPPED, dropped('loki') / written);
+  return dropped('stdout') === 0 ? [] : [`${name} dropped ${dropped('stdout')} of its lines before stdout`];
 }

@@ -7,6 +7,7 @@ import { scanAhead, type MessageTaker } from './frame-scanner.ts';
 import { connectionFields, type Logger } from './logger.ts';
 import { CODE_LABELS, type ErrorType, type Initiator, type MessageRejection, type Metrics } from './metrics.ts';
 import { bye, CLOSE_CODES, countReply, countReplyFrame, FRAME_HEAD_BYTES, type CloseReason } from './protocol.ts';
+import type { RequestId } from './request-id.ts';
 import type { ResumeTokens } from './resume-token.ts';
 import { StoreUnavailableError, type Session, type SessionStore } from './sessions.ts';
 
@@ -25,14 +26,14 @@ export interface ConnectionContext {
 
 /** Who is on the other side of a connection, from its handshake. */
 export interface Client {
-  readonly requestId: string;
+  readonly requestId: RequestId;
   readonly address: string;
 }
 
 /** One WebSocket of one session: counts its messages, answers them, and ends when the client or the service wants it to. */
 export class Connection implements MessageTaker {
   readonly session: Session;
-  readonly requestId: string;
+  readonly requestId: RequestId;
   readonly address: string;
   readonly openedAt = performance.now();
   /** When the last message was counted, and the tokens of its rate with it, on `performance.now`'s clock. */

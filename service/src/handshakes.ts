@@ -10,6 +10,7 @@ import { connectionFields } from './logger.ts';
 import { originCheck } from './origins.ts';
 import { STATUS_CODES as STATUS_TEXTS } from './node-http.ts';
 import { CLOSE_CODES, REFUSALS, requestedSessionId, WEBSOCKET_PATH, type ErrorBody, type Refusal } from './protocol.ts';
+import { requestIdOf } from './request-id.ts';
 import { TOKEN_FAULTS, type TokenFault } from './resume-token.ts';
 import {
   StoreFullError,
@@ -29,8 +30,6 @@ export interface HandshakeContext extends Omit<ConnectionContext, 'onClosed'> {
 
 /** RFC 6455, section 4.1: 16 bytes in base64. */
 const KEY = /^[+/0-9A-Za-z]{22}==$/;
-/** What is taken from a client as `X-Request-Id`: it ends up in logs. */
-const REQUEST_ID = /^[\w.-]{1,64}$/;
 
 /** Takes HTTP upgrades and makes connections of them, or refuses them with a status and a JSON body that says why. */
 export class Handshakes {
@@ -342,12 +341,6 @@ function linger(socket: Duplex): void {
   };
   const timer = setTimeout(end, LINGER_MS);
   socket.once('end', end).once('close', end).resume();
-}
-
-/** The id of a request: the client's own if it is fit for a log, else a new one. */
-export function requestIdOf(request: IncomingMessage): string {
-  const asked = request.headers['x-request-id'];
-  return typeof asked === 'string' && REQUEST_ID.test(asked) ? asked : newUuid();
 }
 
 /** `closeTimeout` (ms) came with ws 8.19; @types/ws does not know it yet. */

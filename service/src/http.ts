@@ -1,12 +1,12 @@
 import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express';
 import { plainAddress } from './client-address.ts';
 import { consolePage } from './console-page.ts';
-import { requestIdOf } from './handshakes.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { Logger } from './logger.ts';
 import type { Metrics } from './metrics.ts';
 import { WEBSOCKET_PATH, type ErrorBody, type Refusal } from './protocol.ts';
 import type { Readiness } from './readiness.ts';
+import { requestIdOf } from './request-id.ts';
 import type { Scrapes } from './scrapes.ts';
 
 /** What the HTTP side answers from. */

@@ -16,7 +16,7 @@ export interface LineDestination {
 }
 
 /** How long lines are gathered before they are handed out, unless {@link BATCH_CHARS} come together first. */
-const GATHER_MS = 5;
+const GATHER_MS = 10;
 /** Size of a batch: large enough to make a write cheap, small enough for a pipe (64 KiB on Linux). */
 const BATCH_CHARS = 65_536;
 const LINE_FEED = 0x0a;

@@ -3,6 +3,8 @@ import Transport from 'winston-transport';
 import type { LineSink } from './line-sink.ts';
 import type { LogEvent } from './log-events.ts';
 import { LOG_LEVELS, type LogLevel } from './log-levels.ts';
+import type { RequestId } from './request-id.ts';
+import type { SessionId } from './sessions.ts';
 
 /** What a line says besides time, level, logger and message. Numbers stay numbers; `undefined` is left out. */
 export interface LogFields {
@@ -85,8 +87,8 @@ export function createServiceLogger(sink: LineSink, level: LogLevel, name = 'cha
 }
 
 /** The part of a connection's lines that never changes, as JSON text to be put into the middle of a line. */
-export function connectionFields(requestId: string, sessionId: string, clientIp: string): string {
-  return `"request_id":${JSON.stringify(requestId)},"session_id":"${sessionId}","client_ip":${JSON.stringify(clientIp)}`;
+export function connectionFields(requestId: RequestId, sessionId: SessionId, clientIp: string): string {
+  return `"request_id":"${requestId}","session_id":"${sessionId}","client_ip":${JSON.stringify(clientIp)}`;
 }
 
 /** Where winston formats leave the finished line (triple-beam's MESSAGE). */

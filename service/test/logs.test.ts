@@ -8,6 +8,8 @@ import { once } from 'node:events';
 import { describe, it, type TestContext } from 'node:test';
 import { LineSink } from '../src/line-sink.ts';
 import { LineWriter } from '../src/line-writer.ts';
+import type { RequestId } from '../src/request-id.ts';
+import type { SessionId } from '../src/sessions.ts';
 import { LOG_EVENTS } from '../src/log-events.ts';
 import { connectionFields, createServiceLogger } from '../src/logger.ts';
 import { parseLines, startApp, type LogLine } from './support/app.ts';
@@ -95,8 +97,8 @@ describe('A line', () => {
     const { sink, lines } = openSink(t);
     const logger = createServiceLogger(sink, 'INFO', 'chat.consumers');
     const address = '2001:db8::1';
-    const connection = connectionFields('id "quoted"', 'abc', address);
-    const fields = { request_id: 'id "quoted"', session_id: 'abc', client_ip: address };
+    const connection = connectionFields('an-id_1.5' as RequestId, 'abc' as SessionId, address);
+    const fields = { request_id: 'an-id_1.5', session_id: 'abc', client_ip: address };
     logger.messageReceived({ connection, count: 5, length: 128, durationMs: 12.34567 });
     logger.info('WebSocket message received', {
       event: 'websocket_message_received',

@@ -10,7 +10,9 @@ import { loadConfig } from '../src/config.ts';
 import { connectionFields, type Logger } from '../src/logger.ts';
 import { CHUNK_BYTES } from '../src/loki-queue.ts';
 import type { LokiShipper } from '../src/loki-shipper.ts';
+import type { RequestId } from '../src/request-id.ts';
 import { ServiceLog } from '../src/service-log.ts';
+import type { SessionId } from '../src/sessions.ts';
 import { parseLines, type LogLine } from './support/app.ts';
 import { Client } from './support/client.ts';
 import { FaultyLoki } from './support/faulty-loki.ts';
@@ -18,7 +20,7 @@ import { ServiceProcess } from './support/process.ts';
 
 /** Time that lines may take to flow again once Loki is back. */
 const FLOWING_MS = 5000;
-const SESSION = '6f1f7a5e-0000-4000-8000-000000000001';
+const SESSION = '6f1f7a5e-0000-4000-8000-000000000001' as SessionId;
 /** Lines written every 10 ms. */
 const LINES = 5;
 
@@ -151,7 +153,8 @@ describe('Lines', () => {
     let written = 0;
     while (written < 20_000) {
       // Identifiers that compression makes little of.
-      for (let line = 0; line < 200; line += 1) log.write((written += 1), randomBytes(150).toString('hex'));
+      for (let line = 0; line < 200; line += 1)
+        log.write((written += 1), randomBytes(150).toString('hex') as RequestId);
       assert.ok(log.loki.waitingBytes <= 1_048_576 + 2 * CHUNK_BYTES, `${log.loki.waitingBytes} bytes wait`);
       await delay(10);
     }
@@ -262,7 +265,7 @@ class ShippedLog {
   }
 
   /** Writes a line that tells its number. */
-  write(number: number, requestId = 'trace'): void {
+  write(number: number, requestId = 'trace' as RequestId): void {
     const connection = connectionFields(requestId, SESSION, '127.0.0.1');
     this.logger.messageReceived({ connection, count: number, length: 1, durationMs: 0.1 });
   }
