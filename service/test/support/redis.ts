@@ -73,6 +73,9 @@ export class RedisServer {
   }
 }
 
+/** What the script of the batches answers, at the end of what a server sends: counts, as a bulk string (RESP). */
+const BATCH_ANSWER = /\$\d+\r\n!?\d+(,\d+)*\r\n$/;
+
 /** A TCP proxy that can lose what a server replies: the bytes arrive, the answer does not, and the connection ends. */
 export class LossyProxy {
   readonly port: number;
@@ -115,7 +118,8 @@ export class LossyProxy {
         upstream.write(data);
       });
       upstream.on('data', (data: Buffer) => {
-        if (!losing) {
+        // The answer to a command before it, a ping or a handshake, may come first.
+        if (!losing || !BATCH_ANSWER.test(data.toString('latin1'))) {
           client.write(data);
           return;
         }
