@@ -187,12 +187,7 @@ describe('Lines', () => {
   });
 
   it('beyond the buffer of a reader that does not read are dropped and counted; the loop is not held', async (t) => {
-    const folder = mkdtempSync(join(tmpdir(), 'wmc-fifo-'));
-    t.after(() => {
-      rmSync(folder, { recursive: true });
-    });
-    const path = join(folder, 'fifo');
-    execFileSync('mkfifo', [path]);
+    const path = makeFifo(t);
     const reader = spawn('sleep', ['60'], { stdio: [openSync(path, 'r+'), 'ignore', 'ignore'] });
     t.after(() => reader.kill('SIGKILL'));
     const writer = new LineWriter(openSync(path, 'w'), 100_000);
@@ -223,12 +218,7 @@ describe('Lines', () => {
   });
 
   it('written in part only, as to a pipe that is nearly full, go on where they stopped', async (t) => {
-    const folder = mkdtempSync(join(tmpdir(), 'wmc-fifo-'));
-    t.after(() => {
-      rmSync(folder, { recursive: true });
-    });
-    const path = join(folder, 'fifo');
-    execFileSync('mkfifo', [path]);
+    const path = makeFifo(t);
     // Held open for reading and not read: a pipe takes 64 KiB, and what does not block takes what there is room for.
     const held = openSync(path, 'r+');
     t.after(() => {
@@ -284,6 +274,17 @@ describe('Lines', () => {
     assert.equal(parseLines(readFileSync(file, 'utf8')).at(-1)?.event, 'service_stopped');
   });
 });
+
+/** Path of a new named pipe. */
+function makeFifo(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'wmc-fifo-'));
+  t.after(() => {
+    rmSync(folder, { recursive: true });
+  });
+  const path = join(folder, 'fifo');
+  execFileSync('mkfifo', [path]);
+  return path;
+}
 
 function openSink(
   t: TestContext,
