@@ -1,21 +1,29 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Bench, BenchOptions, BenchResult } from './support/bench.ts';
 import type { Comparison, Measure } from './support/comparison.ts';
-import { ALL_ON, compareInTurn, CONTENDERS, WITHOUT_LINES, type Contender } from './support/contenders.ts';
+import {
+  ALL_ON,
+  compareInWindows,
+  CONTENDERS,
+  WITHOUT_LINES,
+  type Contender,
+  type Trial,
+} from './support/contenders.ts';
+import { DIVISION } from './support/cores.ts';
 import { FleetClient } from './support/fleet-client.ts';
 import { utilization } from './support/loop-sample.ts';
 import { ServerProcess } from './support/server-process.ts';
 
-/** Opened and cut before, so often that the code of a handshake is compiled: the rate rises for 20,000 of them. */
-const WARMUPS = 4;
+/** Opened and cut before, so often that the code of a handshake is compiled: the rate rises for 30,000 of them. */
+const WARMUPS = 6;
 const WARMUP_SOCKETS = 6000;
 /** No more warm-ups are begun after this long: some servers are slow, and have nothing to compile. */
 const MAX_WARMUP_SECONDS = 8;
-/** For the server to be done with those. */
+/** For the server, and Loki, to be done with those. */
 const SETTLE_MS = 1000;
-const SOCKETS = 8000;
-/** Opened so often in a round: one time takes little more than a second. */
-const TIMES = 2;
+/** Opened in half a second, so often in a round. */
+const SOCKETS = 4000;
+const WINDOWS = 4;
 /** Handshakes under way at once: enough that the server always has the next. */
 const IN_FLIGHT = 200;
 
@@ -40,42 +48,47 @@ export const accepting: Bench = {
 async function measure({ rounds }: BenchOptions): Promise<BenchResult> {
   const contenders = CONTENDERS.filter(({ name }) => name !== WITHOUT_LINES);
   return {
-    method: `${rounds} rounds, interleaved, each with a server of its own; ${TIMES} times ${SOCKETS} sockets, ${IN_FLIGHT} handshakes under way at once, after ${WARMUPS} times ${WARMUP_SOCKETS}`,
-    ...(await compareInTurn(contenders, rounds, measureOnce)),
+    method: `${rounds} rounds, interleaved, each with a server of its own, ${DIVISION}; ${WINDOWS} times ${SOCKETS} sockets in turn with the others, ${IN_FLIGHT} handshakes under way at once, after ${WARMUPS} times ${WARMUP_SOCKETS}`,
+    ...(await compareInWindows(contenders, { rounds, windows: WINDOWS }, begin)),
   };
 }
 
-async function measureOnce(
+async function begin(
   { name, kind, dialect }: Contender,
   env: Readonly<Record<string, string>>,
   comparison: Comparison,
-): Promise<readonly string[]> {
-  const server = await ServerProcess.start(kind, { env, loopProbe: true, discardLog: true });
+): Promise<Trial> {
+  const server = await ServerProcess.start(kind, { env, loopProbe: true, discardLog: true, ownCore: true });
   const fleet = new FleetClient();
-  try {
-    comparison.add(name, FIRST, await warmUp(fleet, server.port, dialect));
-    const faults: string[] = [];
-    const sums = { seconds: 0, activeMs: 0, busy: 0 };
-    for (let times = 0; times < TIMES; times += 1) {
+  fleet.keepOffServer();
+  comparison.add(name, FIRST, await warmUp(fleet, server.port, dialect));
+  const sums = { opened: 0, seconds: 0, activeMs: 0, busy: 0 };
+  const faults: string[] = [];
+  return {
+    window: async () => {
       const from = await server.sample();
       const report = await fleet.open(server.port, SOCKETS, { dialect, inFlight: IN_FLIGHT });
       const to = await server.sample();
       faults.push(...report.faults);
       if (report.open !== SOCKETS) faults.push(`${name} accepted ${report.open} of ${SOCKETS} connections`);
+      sums.opened += report.open;
       sums.seconds += report.seconds;
       sums.activeMs += to.activeMs - from.activeMs;
       sums.busy += utilization(from, to);
       await fleet.order({ do: 'cut' });
       await delay(SETTLE_MS);
-    }
-    comparison.add(name, ACCEPTED, (TIMES * SOCKETS) / sums.seconds);
-    comparison.add(name, LOOP, (sums.activeMs * 1000) / (TIMES * SOCKETS));
-    comparison.add(name, SERVER_BUSY, sums.busy / TIMES);
-    return faults;
-  } finally {
-    await fleet.end();
-    await server.kill();
-  }
+    },
+    result: () => {
+      comparison.add(name, ACCEPTED, sums.opened / sums.seconds);
+      comparison.add(name, LOOP, (sums.activeMs * 1000) / sums.opened);
+      comparison.add(name, SERVER_BUSY, sums.busy / WINDOWS);
+      return faults;
+    },
+    end: async () => {
+      await fleet.end();
+      await server.kill();
+    },
+  };
 }
 
 /** @returns connections a second that the server accepted first */

@@ -1,7 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { median, type Bench, type BenchOptions, type BenchResult, type Target } from './support/bench.ts';
 import type { Comparison, Measure } from './support/comparison.ts';
-import { ALL_ON, compareInTurn, CONTENDERS, WITHOUT_LINES, type Contender } from './support/contenders.ts';
+import {
+  ALL_ON,
+  compareInWindows,
+  CONTENDERS,
+  ELSEWHERE,
+  WITHOUT_LINES,
+  type Contender,
+  type Trial,
+} from './support/contenders.ts';
+import { DIVISION } from './support/cores.ts';
 import { FleetClient } from './support/fleet-client.ts';
 import type { FleetReport } from './support/fleet.ts';
 import { utilization } from './support/loop-sample.ts';
@@ -11,9 +20,13 @@ const SOCKETS = 500;
 const WARMUP_SECONDS = 3;
 /** After the warm-up, for what it left to do: lines that wait for Loki are as many as it takes in some seconds. */
 const SETTLE_MS = 3000;
+/** After each window, for the last lines to be shipped. */
+const REST_MS = 700;
 /** A server that is warm does so much more at least than in its warm-up. */
 const WARMING = 1.2;
-const SECONDS = 4;
+/** Each rate is sent for so long, so often, and the median counts: a stall of the machine spoils one of them. */
+const SECONDS = 2;
+const WINDOWS = 3;
 /** Rates, as shares of what the bare server can do at most, and what is measured at each. */
 const LOADS = [0.1, 0.5, 0.8].map((share) => ({
   share,
@@ -36,11 +49,11 @@ export const latency: Bench = {
 
 async function measure({ rounds }: BenchOptions): Promise<BenchResult> {
   const best = await bestOfBare(Math.min(rounds, 3));
-  const contenders = CONTENDERS.filter(({ name }) => name !== WITHOUT_LINES);
+  const contenders = [...CONTENDERS.filter(({ name }) => name !== WITHOUT_LINES), ELSEWHERE];
   return {
-    method: `${rounds} rounds, interleaved, each with a server of its own; ${SOCKETS} sockets, shares of ${Math.round(best)} messages/s, each for ${SECONDS} s, after ${WARMUP_SECONDS} s as fast as it goes and ${SETTLE_MS / 1000} s of rest; from when a message was due to its reply; none where the rate is more than a server can do`,
-    ...(await compareInTurn(contenders, rounds, (contender, env, comparison) =>
-      measureOnce(contender, env, best, comparison),
+    method: `${rounds} rounds, interleaved, each with a server of its own, ${DIVISION}; ${SOCKETS} sockets, shares of ${Math.round(best)} messages/s, each ${WINDOWS} times for ${SECONDS} s in turn with the others, of which the median counts, after ${WARMUP_SECONDS} s as fast as it goes and ${SETTLE_MS / 1000} s of rest; from when a message was due to its reply; none where the rate is more than a server can do`,
+    ...(await compareInWindows(contenders, { rounds, windows: WINDOWS }, (contender, env, comparison) =>
+      begin(contender, env, best, comparison),
     )),
   };
 }
@@ -49,10 +62,11 @@ async function measure({ rounds }: BenchOptions): Promise<BenchResult> {
 async function bestOfBare(tries: number): Promise<number> {
   const rates: number[] = [];
   for (let attempt = 0; attempt < tries; attempt += 1) {
-    const server = await ServerProcess.start('bare', { discardLog: true });
+    const server = await ServerProcess.start('bare', { discardLog: true, ownCore: true });
     const fleet = new FleetClient();
+    fleet.keepOffServer();
     const warm = await warmUp(fleet, server.port, 'plain');
-    const { answered, seconds } = await fleet.order({ do: 'saturate', senders: SOCKETS, seconds: SECONDS });
+    const { answered, seconds } = await fleet.order({ do: 'saturate', senders: SOCKETS, seconds: WARMUP_SECONDS });
     rates.push((answered - warm.answered) / seconds);
     await fleet.end();
     await server.kill();
@@ -60,34 +74,51 @@ async function bestOfBare(tries: number): Promise<number> {
   return median(rates);
 }
 
-async function measureOnce(
+async function begin(
   { name, kind, dialect }: Contender,
   env: Readonly<Record<string, string>>,
   best: number,
   comparison: Comparison,
-): Promise<readonly string[]> {
-  const server = await ServerProcess.start(kind, { env, loopProbe: true, discardLog: true });
+): Promise<Trial> {
+  const server = await ServerProcess.start(kind, { env, loopProbe: true, discardLog: true, ownCore: true });
   const fleet = new FleetClient();
-  try {
-    const { answered, seconds } = await warmUp(fleet, server.port, dialect);
-    await delay(SETTLE_MS);
-    const faults: string[] = [];
-    for (const { share, quantiles, busy } of LOADS) {
-      const rate = Math.round(best * share);
-      // Beyond what a server can do, what waits only grows: its latency is the length of the measurement.
-      if (rate > (answered / seconds) * WARMING) break;
-      const from = await server.sample();
-      const report = await fleet.order({ do: 'send', rate, senders: SOCKETS, seconds: SECONDS, exact: true });
-      const to = await server.sample();
-      for (const [quantile, measured] of quantiles) comparison.add(name, measured, report.latencyMs[quantile]);
-      comparison.add(name, busy, utilization(from, to));
-      faults.push(...report.faults);
-    }
-    return faults;
-  } finally {
-    await fleet.end();
-    await server.kill();
-  }
+  fleet.keepOffServer();
+  const { answered, seconds } = await warmUp(fleet, server.port, dialect);
+  await delay(SETTLE_MS);
+  // Beyond what a server can do, what waits only grows: its latency is the length of the measurement.
+  const most = (answered / seconds) * WARMING;
+  const found = LOADS.map((load) => ({ load, rate: Math.round(best * load.share), windows: [] as Window[] })).filter(
+    ({ rate }) => rate <= most,
+  );
+  return {
+    window: async () => {
+      for (const { rate, windows } of found) {
+        const from = await server.sample();
+        const report = await fleet.order({ do: 'send', rate, senders: SOCKETS, seconds: SECONDS, exact: true });
+        windows.push({ report, busy: utilization(from, await server.sample()) });
+        await delay(REST_MS);
+      }
+    },
+    result: () => {
+      for (const { load, windows } of found) {
+        for (const [quantile, measured] of load.quantiles)
+          comparison.add(name, measured, median(windows.map(({ report }) => report.latencyMs[quantile])));
+        comparison.add(name, load.busy, median(windows.map(({ busy }) => busy)));
+      }
+      return found.flatMap(({ windows }) => windows.flatMap(({ report }) => report.faults));
+    },
+    end: async () => {
+      await fleet.end();
+      await server.kill();
+    },
+  };
+}
+
+/** What one rate brought once. */
+interface Window {
+  readonly report: FleetReport;
+  /** Share of the time that the server's event loop was active. */
+  readonly busy: number;
 }
 
 async function warmUp(fleet: FleetClient, port: number, dialect: Contender['dialect']): Promise<FleetReport> {

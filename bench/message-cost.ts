@@ -1,6 +1,7 @@
 import type { Bench, BenchOptions, BenchResult } from './support/bench.ts';
 import type { Comparison, Measure } from './support/comparison.ts';
 import { ALL_ON, compareInTurn, CONTENDERS, WITHOUT_LINES, type Contender } from './support/contenders.ts';
+import { DIVISION } from './support/cores.ts';
 import { FleetClient } from './support/fleet-client.ts';
 import { messageCost, utilization } from './support/loop-sample.ts';
 import { ServerProcess } from './support/server-process.ts';
@@ -39,7 +40,7 @@ export const messageCosts: Bench = {
 
 async function measure({ rounds }: BenchOptions): Promise<BenchResult> {
   return {
-    method: `${rounds} rounds, interleaved, each with a server of its own; ${SOCKETS} sockets, each sends its next message when the last is answered, for ${SECONDS} s after ${WARMUP_SECONDS} s`,
+    method: `${rounds} rounds, interleaved, each with a server of its own, ${DIVISION}; ${SOCKETS} sockets, each sends its next message when the last is answered, for ${SECONDS} s after ${WARMUP_SECONDS} s`,
     ...(await compareInTurn(CONTENDERS, rounds, measureOnce)),
   };
 }
@@ -49,8 +50,9 @@ async function measureOnce(
   env: Readonly<Record<string, string>>,
   comparison: Comparison,
 ): Promise<readonly string[]> {
-  const server = await ServerProcess.start(kind, { env, loopProbe: true, discardLog: true });
+  const server = await ServerProcess.start(kind, { env, loopProbe: true, discardLog: true, ownCore: true });
   const fleet = new FleetClient();
+  fleet.keepOffServer();
   try {
     await fleet.open(server.port, SOCKETS, { dialect });
     const { answered: before } = await fleet.order({ do: 'saturate', senders: SOCKETS, seconds: WARMUP_SECONDS });

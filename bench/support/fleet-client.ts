@@ -1,12 +1,14 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { keepTo } from './cores.ts';
 import type { DialectName } from './dialects.ts';
 import type { FleetOrder, FleetReport } from './fleet.ts';
 
 /** A fleet of clients in a process of its own, so that its work is not the measuring process' nor the server's. */
 export class FleetClient {
   readonly #child: ChildProcess;
+  readonly #ended: Promise<void>;
 
   constructor() {
     this.#child = fork(fileURLToPath(new URL('fleet.ts', import.meta.url)), {
@@ -14,6 +16,12 @@ export class FleetClient {
       // A client that collects garbage often would measure its own pauses.
       execArgv: ['--max-semi-space-size=64'],
     });
+    this.#ended = once(this.#child, 'exit').then(() => undefined);
+  }
+
+  /** Keeps its process off the server's core. */
+  keepOffServer(): void {
+    keepTo('others', this.#child.pid);
   }
 
   /**
@@ -22,11 +30,11 @@ export class FleetClient {
    */
   async order(order: FleetOrder): Promise<FleetReport> {
     this.#child.send(order);
-    const ended = once(this.#child, 'exit').then(() => {
-      throw new Error(`the fleet's process ended during "${order.do}"`);
+    const answer = new Promise<FleetReport>((resolve) => {
+      this.#child.once('message', resolve);
     });
-    ended.catch(() => undefined);
-    const [report] = (await Promise.race([once(this.#child, 'message'), ended])) as [FleetReport];
+    const report = await Promise.race([answer, this.#ended]);
+    if (report === undefined) throw new Error(`the fleet's process ended during "${order.do}"`);
     return report;
   }
 
@@ -43,6 +51,6 @@ export class FleetClient {
   async end(): Promise<void> {
     if (this.#child.exitCode !== null) return;
     this.#child.disconnect();
-    await once(this.#child, 'exit');
+    await this.#ended;
   }
 }

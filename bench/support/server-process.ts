@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Inbox } from '../../service/test/support/inbox.ts';
 import { Scrape } from '../../service/test/support/scrape.ts';
 import { UNTOLD, type LoopSample } from './loop-sample.ts';
+import { keepTo } from './cores.ts';
 import type { MemoryUse } from './memory-probe.ts';
 import {
   bareProgram,
@@ -33,6 +34,8 @@ export interface ServerOptions {
   readonly loopProbe?: boolean;
   /** Its log is read and thrown away once it listens: looking at each line would take the CPU time that it is to have. */
   readonly discardLog?: boolean;
+  /** Keeps it, once it listens, to the core that is the server's alone. */
+  readonly ownCore?: boolean;
   /** Looks at each whole line of the log, beside the process' own. */
   readonly onLine?: (line: string) => void;
 }
@@ -69,6 +72,8 @@ export class ServerProcess {
   port = 0;
   stderr = '';
   readonly #lines = new Inbox<ProcessLine>();
+  /** Who reads the log that nobody looks at. */
+  #logReader: ChildProcess | undefined;
 
   private constructor(kind: ServerKind, { env = {}, onLine, ...options }: ServerOptions) {
     const { program, by } = PROGRAMS[kind];
@@ -110,6 +115,10 @@ export class ServerProcess {
     if (!('event' in line)) throw new Error(`the ${kind} server did not start: ${server.stderr}`);
     server.port = line['port'] as number;
     if (options.discardLog === true) server.#discardLog();
+    if (options.ownCore === true) {
+      keepTo('server', server.pid);
+      keepTo('others', server.#logReader?.pid);
+    }
     return server;
   }
 
@@ -199,7 +208,7 @@ export class ServerProcess {
     const { stdout } = this.child;
     if (stdout === null) return;
     stdout.removeAllListeners('data').pause();
-    spawn('cat', { stdio: [stdout, 'ignore', 'inherit'] });
+    this.#logReader = spawn('cat', { stdio: [stdout, 'ignore', 'inherit'] });
     stdout.destroy();
   }
 

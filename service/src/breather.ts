@@ -1,5 +1,5 @@
 /** Longest stretch of work, in milliseconds. */
-const WORK_MS = 0.5;
+const WORK_MS = 0.25;
 /** Long enough for the kernel to run who waits, short enough not to slow the work. */
 const NAP_MS = 0.2;
 /** How often {@link Breather.breathe} is called between two looks at the clock. */
@@ -20,7 +20,11 @@ export class Breather {
   /** To be called once for each small piece of work. Sleeps if the thread has worked for long enough. */
   readonly breathe = (): void => {
     this.#calls += 1;
-    if (this.#calls % CALLS_A_LOOK !== 0 || performance.now() - this.#workingSince < WORK_MS) return;
+    if (this.#calls % CALLS_A_LOOK === 0 && performance.now() - this.#workingSince >= WORK_MS) this.nap();
+  };
+
+  /** To be called before a piece of work that takes a stretch by itself. */
+  readonly nap = (): void => {
     Atomics.wait(this.#never, 0, 0, NAP_MS);
     this.#workingSince = performance.now();
   };

@@ -1,6 +1,6 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { Agent as HttpAgent, request as requestHttp } from './node-http.ts';
 
 /** How a push ended, the `outcome` label of `websocket_loki_pushes_total`, with what each one is. */
@@ -49,9 +49,12 @@ export class LokiClient {
   readonly #base: URL;
   readonly #agent: InstanceType<typeof HttpAgent>;
   readonly #request: typeof requestHttp;
+  readonly #pause: () => void;
 
-  constructor(target: LokiTarget) {
+  /** @param pause called before each piece of a body is written */
+  constructor(target: LokiTarget, pause: () => void = () => undefined) {
     this.#target = target;
+    this.#pause = pause;
     this.#base = new URL(target.url);
     const secure = this.#base.protocol === 'https:';
     this.#agent = secure
@@ -128,11 +131,14 @@ export class LokiClient {
           resolve({ status: response.statusCode ?? 0, headers: response.headers, text });
         }, fail);
       });
-      request.end(body);
+      if (body === undefined) request.end();
+      else Readable.from(piecesOf(body, this.#pause)).pipe(request);
     });
   }
 }
 
+/** A system call for a whole body takes most of a millisecond, in one stretch: the kernel carries it over to Loki meanwhile. */
+const PIECE_BYTES = 32 * 1024;
 /** What Loki has is asked on the side: lines wait for the answer. */
 const QUERY_TIMEOUT_MS = 1000;
 const MAX_DETAIL = 300;
@@ -159,6 +165,13 @@ class ExchangeError extends Error {
     super(describe(cause), { cause });
     this.timedOut = cause instanceof TimeoutError;
     this.sent = request.writableFinished;
+  }
+}
+
+function* piecesOf(body: Buffer, pause: () => void): Generator<Buffer> {
+  for (let start = 0; start < body.length; start += PIECE_BYTES) {
+    pause();
+    yield body.subarray(start, start + PIECE_BYTES);
   }
 }
 

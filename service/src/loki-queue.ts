@@ -12,7 +12,7 @@ export interface LineChunk {
 export const CHUNK_BYTES = 512 * 1024;
 
 /**
- * Lines that wait for Loki, in order. What waits for longer than a push takes is compressed to about a seventh, so that a few
+ * Lines that wait for Loki, in order. What waits for longer than a few pushes take is compressed to about a seventh, so that a few
  * MiB last through an outage. When even that is full the oldest go: what Loki gets at its return is the latest, without holes.
  *
  * Memory is used again, or given back by hand: the garbage collector sees small objects and takes its time while the buffers behind
@@ -28,6 +28,11 @@ export class LokiQueue {
   #openSince = Infinity;
   /** A buffer to follow the open one. */
   #spare: Buffer | undefined;
+  #away = false;
+  /** Full chunks, as they came, older than the open one. */
+  readonly #full: LineChunk[] = [];
+  #fullBytes = 0;
+  /** Older ones, compressed. */
   readonly #packed: PackedChunk[] = [];
   #packedBytes = 0;
 
@@ -42,12 +47,18 @@ export class LokiQueue {
 
   /** Bytes in memory. */
   get bytes(): number {
-    return this.#openBytes + this.#packedBytes;
+    return this.#openBytes + this.#fullBytes + this.#packedBytes;
   }
 
   /** When the first of the lines was taken, in milliseconds since 1970; Infinity if there is none. */
   get since(): number {
-    return this.#packed[0]?.since ?? this.#openSince;
+    return (this.#packed[0] ?? this.#full[0])?.since ?? this.#openSince;
+  }
+
+  /** Whether what waits is to wait for long: then all but the newest is compressed at once. */
+  set away(away: boolean) {
+    this.#away = away;
+    if (away) this.#packBeyond(0);
   }
 
   /**
@@ -55,7 +66,7 @@ export class LokiQueue {
    * @param bytes at most {@link CHUNK_BYTES}
    */
   add(bytes: Uint8Array, lines: number): void {
-    if (this.#openBytes + bytes.length > CHUNK_BYTES) this.#pack();
+    if (this.#openBytes + bytes.length > CHUNK_BYTES) this.#fill();
     if (this.#openBytes === 0) this.#openSince = Date.now();
     this.#open.set(bytes, this.#openBytes);
     this.#openBytes += bytes.length;
@@ -67,18 +78,16 @@ export class LokiQueue {
   take(): LineChunk | undefined {
     const packed = this.#packed.shift();
     if (packed !== undefined) return this.#unpack(packed);
-    if (this.#openLines === 0) return undefined;
-    const chunk = { bytes: this.#open.subarray(0, this.#openBytes), lines: this.#openLines, since: this.#openSince };
-    this.#open = this.#spare ?? newChunk();
-    this.#spare = undefined;
-    this.#emptyOpen();
-    return chunk;
+    const full = this.#takeFull();
+    if (full !== undefined) return full;
+    return this.#openLines === 0 ? undefined : this.#takeOpen();
   }
 
   /** Gives back the memory of lines taken out. */
-  giveBack({ bytes }: LineChunk): void {
-    if (bytes.buffer.byteLength === CHUNK_BYTES) this.#spare = Buffer.from(bytes.buffer);
-    else free(bytes);
+  giveBack({ bytes }: Pick<LineChunk, 'bytes'>): void {
+    const whole = Buffer.from(bytes.buffer);
+    if (whole.length === CHUNK_BYTES && this.#spare === undefined) this.#spare = whole;
+    else free(whole);
   }
 
   #unpack({ bytes, rawBytes, lines, since }: PackedChunk): LineChunk {
@@ -88,24 +97,55 @@ export class LokiQueue {
     return { bytes: raw, lines, since };
   }
 
-  #pack(): void {
-    const raw = this.#open.subarray(0, this.#openBytes);
+  #takeOpen(): LineChunk {
+    const chunk = { bytes: this.#open.subarray(0, this.#openBytes), lines: this.#openLines, since: this.#openSince };
+    this.#open = this.#spare ?? newChunk();
+    this.#spare = undefined;
+    this.#emptyOpen();
+    return chunk;
+  }
+
+  #takeFull(): LineChunk | undefined {
+    const full = this.#full.shift();
+    this.#fullBytes -= full?.bytes.length ?? 0;
+    return full;
+  }
+
+  /** Makes room in the open chunk. */
+  #fill(): void {
+    const chunk = this.#takeOpen();
+    this.#full.push(chunk);
+    this.#fullBytes += chunk.bytes.length;
+    this.#packBeyond(this.#away ? 0 : MAX_FULL);
+  }
+
+  /** Compresses all but the newest so many of the full chunks. */
+  #packBeyond(most: number): void {
+    while (this.#full.length > most) {
+      const oldest = this.#takeFull();
+      if (oldest === undefined) return;
+      this.#pack(oldest);
+      this.giveBack(oldest);
+    }
+  }
+
+  #pack({ bytes: raw, lines, since }: LineChunk): void {
     const roomy = zstdCompressSync(raw, { chunkSize: raw.length, params: LEVEL });
     // Cut to size: it would hold the room for the worst case.
     const bytes = Buffer.allocUnsafeSlow(roomy.length);
     roomy.copy(bytes);
     free(roomy);
-    this.#packed.push({ bytes, rawBytes: raw.length, lines: this.#openLines, since: this.#openSince });
+    this.#packed.push({ bytes, rawBytes: raw.length, lines, since });
     this.#packedBytes += bytes.length;
-    this.#emptyOpen();
   }
 
   #dropOldest(): void {
     const packed = this.#packed.shift();
-    if (packed === undefined) throw new RangeError(`${this.#maxBytes} bytes are too few for one chunk`);
-    this.#packedBytes -= packed.bytes.length;
-    free(packed.bytes);
-    this.#onDropped(packed.lines);
+    const oldest = packed ?? this.#takeFull();
+    if (oldest === undefined) throw new RangeError(`${this.#maxBytes} bytes are too few for one chunk`);
+    if (packed !== undefined) this.#packedBytes -= packed.bytes.length;
+    this.giveBack(oldest);
+    this.#onDropped(oldest.lines);
   }
 
   #emptyOpen(): void {
@@ -115,12 +155,12 @@ export class LokiQueue {
   }
 }
 
-interface PackedChunk {
-  readonly bytes: Buffer;
+interface PackedChunk extends LineChunk {
   readonly rawBytes: number;
-  readonly lines: number;
-  readonly since: number;
 }
+
+/** Most full chunks that wait as they came: to compress one holds up the event loop for a millisecond where both have one core. */
+const MAX_FULL = 1;
 
 const LEVEL = { [constants.ZSTD_c_compressionLevel]: 1 };
 

@@ -59,8 +59,8 @@ export class LokiSender {
   constructor(options: LokiSenderOptions, onReport: (report: LokiReport) => void) {
     this.#options = options;
     this.#onReport = onReport;
-    this.#client = new LokiClient(options);
-    const { breathe } = new Breather();
+    const { breathe, nap } = new Breather();
+    this.#client = new LokiClient(options, nap);
     this.#reader = new LineReader(breathe);
     this.#encoder = new PushEncoder(options, breathe);
     this.#selector = ownLines(options);
@@ -148,6 +148,7 @@ export class LokiSender {
     this.#report(result);
     if (done) {
       this.#failures = 0;
+      this.#queue.away = false;
       return;
     }
     delivery.inDoubt ||= result.inDoubt;
@@ -198,6 +199,7 @@ export class LokiSender {
    */
   #pause(spentMs: number, leastMs: number): Promise<void> {
     this.#failures += 1;
+    this.#queue.away = true;
     const { retryMaxMs } = this.#options;
     const pace = Math.min(retryMaxMs, FIRST_PAUSE_MS * 2 ** (this.#failures - 1)) * (0.8 + Math.random() * 0.2);
     return this.#sleep(Math.max(pace - spentMs, Math.min(leastMs, retryMaxMs)));

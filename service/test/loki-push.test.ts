@@ -83,7 +83,9 @@ describe('The queue', () => {
     const queue = new LokiQueue(4 * CHUNK_BYTES, () => undefined);
     const given = Array.from({ length: 50 }, (_, index) => `${index} ${'x'.repeat(30_000)}\n`);
     for (const line of given) queue.add(Buffer.from(line), 1);
-    assert.ok(queue.bytes < 2 * CHUNK_BYTES, 'what waits is compressed');
+    assert.ok(queue.bytes < 2 * CHUNK_BYTES, 'all but the newest two chunks are compressed');
+    queue.away = true;
+    assert.ok(queue.bytes < CHUNK_BYTES, 'all but the newest chunk is, when it is to wait for long');
     assert.equal(takeAll(queue), given.join(''));
     assert.equal(queue.bytes, 0);
     assert.equal(queue.since, Infinity);

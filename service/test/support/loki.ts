@@ -73,6 +73,11 @@ export class Loki {
     return loki;
   }
 
+  /** Its process' id, while it is up. */
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
   /** Starts it again, with the data it had. */
   async up(): Promise<void> {
     const program = TOOLS.loki.find();
