@@ -33,7 +33,7 @@ export class LokiQueue {
   readonly #full: LineChunk[] = [];
   #fullBytes = 0;
   /** Older ones, compressed. */
-  readonly #packed: PackedChunk[] = [];
+  readonly #packed: LineChunk[] = [];
   #packedBytes = 0;
 
   /**
@@ -84,15 +84,15 @@ export class LokiQueue {
   }
 
   /** Gives back the memory of lines taken out. */
-  giveBack({ bytes }: Pick<LineChunk, 'bytes'>): void {
+  giveBack({ bytes }: LineChunk): void {
     const whole = Buffer.from(bytes.buffer);
     if (whole.length === CHUNK_BYTES && this.#spare === undefined) this.#spare = whole;
     else free(whole);
   }
 
-  #unpack({ bytes, rawBytes, lines, since }: PackedChunk): LineChunk {
+  #unpack({ bytes, lines, since }: LineChunk): LineChunk {
     this.#packedBytes -= bytes.length;
-    const raw = zstdDecompressSync(bytes, { chunkSize: rawBytes });
+    const raw = zstdDecompressSync(bytes, ROOM);
     free(bytes);
     return { bytes: raw, lines, since };
   }
@@ -130,12 +130,12 @@ export class LokiQueue {
   }
 
   #pack({ bytes: raw, lines, since }: LineChunk): void {
-    const roomy = zstdCompressSync(raw, { chunkSize: raw.length, params: LEVEL });
+    const roomy = zstdCompressSync(raw, { ...ROOM, params: LEVEL });
     // Cut to size: it would hold the room for the worst case.
     const bytes = Buffer.allocUnsafeSlow(roomy.length);
     roomy.copy(bytes);
     free(roomy);
-    this.#packed.push({ bytes, rawBytes: raw.length, lines, since });
+    this.#packed.push({ bytes, lines, since });
     this.#packedBytes += bytes.length;
   }
 
@@ -155,20 +155,18 @@ export class LokiQueue {
   }
 }
 
-interface PackedChunk extends LineChunk {
-  readonly rawBytes: number;
-}
-
 /** Most full chunks that wait as they came: to compress one holds up the event loop for a millisecond where both have one core. */
 const MAX_FULL = 1;
 
+/** What is written to has memory of its own: less would be taken from Node.js' pool, which others have small buffers in. */
+const ROOM = { chunkSize: CHUNK_BYTES };
 const LEVEL = { [constants.ZSTD_c_compressionLevel]: 1 };
 
 function newChunk(): Buffer {
   return Buffer.allocUnsafeSlow(CHUNK_BYTES);
 }
 
-/** Frees the memory behind a buffer at once, if that is the buffer's alone. */
-function free({ buffer, byteLength }: Buffer): void {
-  if (buffer instanceof ArrayBuffer && byteLength > buffer.byteLength / 8) buffer.transfer(0);
+/** Frees the memory behind a buffer at once. It must be the buffer's alone. */
+function free({ buffer }: Buffer): void {
+  if (buffer instanceof ArrayBuffer) buffer.transfer(0);
 }

@@ -91,6 +91,16 @@ describe('The queue', () => {
     assert.equal(queue.since, Infinity);
   });
 
+  it('frees no memory but its own, however small a chunk is', () => {
+    const queue = new LokiQueue(4 * CHUNK_BYTES, () => undefined);
+    queue.away = true;
+    const given = ['small\n', `${'x'.repeat(CHUNK_BYTES - 1)}\n`];
+    for (const line of given) queue.add(Buffer.from(line), 1);
+    const neighbour = Buffer.from('shares the pool of small buffers');
+    assert.equal(takeAll(queue), given.join(''));
+    assert.equal(neighbour.toString(), 'shares the pool of small buffers');
+  });
+
   it('drops the oldest when it is full, and says how many lines they were', () => {
     let dropped = 0;
     const queue = new LokiQueue(2 * CHUNK_BYTES, (lines) => {
