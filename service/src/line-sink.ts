@@ -1,4 +1,6 @@
-/** Whole lines, each with its line feed. Destinations share the bytes: they read them and never change them. */
+import { LineBuffer } from './line-buffer.ts';
+
+/** Whole lines, each with its line feed. The bytes are lent: who keeps them copies them. */
 export interface LineBatch {
   readonly bytes: Buffer;
   readonly lines: number;
@@ -15,17 +17,16 @@ export interface LineDestination {
   flush(timeoutMs: number): Promise<void>;
 }
 
-/** How long lines are gathered before they are handed out, unless {@link BATCH_CHARS} come together first. */
+/** How long lines are gathered before they are handed out, unless a buffer is full first. */
 const GATHER_MS = 10;
-/** Size of a batch: large enough to make a write cheap, small enough for a pipe (64 KiB on Linux). */
-const BATCH_CHARS = 65_536;
+/** Most bytes of a character in UTF-8, for each of JavaScript's own units. */
+const MAX_CHARACTER_BYTES = 3;
 const LINE_FEED = 0x0a;
 
 /** Gathers the log's lines, and hands them out in batches: whatever a destination costs, it costs once a batch. */
 export class LineSink {
   readonly #destinations: readonly LineDestination[];
-  #gathered = '';
-  #lines = 0;
+  readonly #gathered = new LineBuffer();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(...destinations: readonly LineDestination[]) {
@@ -34,25 +35,38 @@ export class LineSink {
 
   /** Takes a line, without its line feed. Never throws, never waits. */
   write(line: string): void {
-    this.#gathered += line + '\n';
-    this.#lines += 1;
-    if (this.#gathered.length >= BATCH_CHARS) this.handOut();
+    const most = line.length * MAX_CHARACTER_BYTES + 1;
+    const gathered = this.room(most);
+    if (gathered.fits(most)) {
+      gathered.text(line);
+      gathered.end();
+    } else this.#giveOut({ bytes: Buffer.from(`${line}\n`), lines: 1 });
+  }
+
+  /**
+   * Where a line can be put together that has so many bytes at most, its line feed included. It is to be ended in the same turn of the
+   * event loop. More than the buffer holds does not fit.
+   */
+  room(bytes: number): LineBuffer {
+    if (!this.#gathered.fits(bytes)) this.handOut();
     this.#timer ??= setTimeout(this.#onTimer, GATHER_MS);
+    return this.#gathered;
   }
 
   /** Hands out what is gathered, without waiting for more. */
   handOut(): void {
-    if (this.#lines === 0) return;
-    const batch: LineBatch = { bytes: Buffer.from(this.#gathered), lines: this.#lines };
-    this.#gathered = '';
-    this.#lines = 0;
-    for (const destination of this.#destinations) destination.take(batch);
+    const { lines } = this.#gathered;
+    if (lines > 0) this.#giveOut({ lines, bytes: this.#gathered.take() });
   }
 
   /** Hands out what is gathered, and waits for every destination, for this long at most. */
   async flush(timeoutMs: number): Promise<void> {
     this.handOut();
     await Promise.all(this.#destinations.map((destination) => destination.flush(timeoutMs)));
+  }
+
+  #giveOut(batch: LineBatch): void {
+    for (const destination of this.#destinations) destination.take(batch);
   }
 
   readonly #onTimer = (): void => {

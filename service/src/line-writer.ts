@@ -1,6 +1,7 @@
 import { writev } from 'node:fs';
 import { once, EventEmitter } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
+import { LINE_BUFFER_BYTES } from './line-buffer.ts';
 import { splitBatch, type LineBatch, type LineDestination } from './line-sink.ts';
 
 /** Lines that a writer wrote and lost. */
@@ -12,8 +13,20 @@ export interface LineCounts {
 /** Pause before a write is tried again that a non-blocking pipe refused. */
 const RETRY_MS = 5;
 
-/** Most batches in one write (IOV_MAX of Linux, writev(2)). */
+/** Most blocks in one write (IOV_MAX of Linux, writev(2)). */
 const MAX_VECTORS = 1024;
+
+/** Size of a block of lines: what a batch has at most, unless a line is longer. */
+const BLOCK_BYTES = LINE_BUFFER_BYTES;
+/** Blocks that are kept to be used again: to have the kernel make new memory takes longer than to write it. */
+const MAX_FREE_BLOCKS = 4;
+
+/** Lines in memory of the writer's own. */
+interface Block {
+  readonly bytes: Buffer;
+  length: number;
+  lines: number;
+}
 
 /**
  * Writes log lines to a file descriptor, from the thread pool: all that waits in one write, since the next one can only begin once
@@ -28,9 +41,11 @@ export class LineWriter implements LineDestination {
   readonly #maxBytes: number;
   readonly #settled = new EventEmitter();
   /** In order, those of the write under way first. */
-  #batches: LineBatch[] = [];
-  #writing = false;
-  /** Bytes of the first batch that are written. */
+  #blocks: Block[] = [];
+  /** How many of them the write under way has, a pause before it is tried again included; 0 if there is none. */
+  #inWrite = 0;
+  readonly #free: Block[] = [];
+  /** Bytes of the first block that are written. */
   #written = 0;
   #waitingBytes = 0;
   #broken = false;
@@ -66,7 +81,10 @@ export class LineWriter implements LineDestination {
     this.#droppedFull += beyond.lines;
     if (kept.lines === 0) return;
     this.#waitingBytes += kept.bytes.length;
-    this.#batches.push(kept);
+    const block = this.#blockFor(kept.bytes.length);
+    block.bytes.set(kept.bytes, block.length);
+    block.length += kept.bytes.length;
+    block.lines += kept.lines;
     if (!this.#writing) this.#write();
   }
 
@@ -77,11 +95,26 @@ export class LineWriter implements LineDestination {
     while (!done()) await once(this.#settled, 'write', { signal }).catch(() => undefined);
   }
 
+  get #writing(): boolean {
+    return this.#inWrite > 0;
+  }
+
+  /** The last block, if it is not being written and has room for so much more, or one behind it. */
+  #blockFor(bytes: number): Block {
+    const last = this.#blocks[this.#blocks.length - 1];
+    if (last !== undefined && this.#blocks.length > this.#inWrite && last.length + bytes <= last.bytes.length)
+      return last;
+    const free = bytes > BLOCK_BYTES ? undefined : this.#free.pop();
+    const block = free ?? { bytes: Buffer.allocUnsafeSlow(Math.max(bytes, BLOCK_BYTES)), length: 0, lines: 0 };
+    this.#blocks.push(block);
+    return block;
+  }
+
   #write(): void {
-    this.#writing = true;
-    const vectors = this.#batches.slice(0, MAX_VECTORS).map(({ bytes }) => bytes);
-    const [first] = vectors;
-    if (first !== undefined && this.#written > 0) vectors[0] = first.subarray(this.#written);
+    this.#inWrite = Math.min(this.#blocks.length, MAX_VECTORS);
+    const vectors = this.#blocks
+      .slice(0, this.#inWrite)
+      .map(({ bytes, length }, index) => bytes.subarray(index === 0 ? this.#written : 0, length));
     writev(this.#fd, vectors, null, (error, written) => {
       if (error?.code === 'EAGAIN')
         void delay(RETRY_MS).then(() => {
@@ -95,25 +128,33 @@ export class LineWriter implements LineDestination {
   #wrote(bytes: number): void {
     this.#written += bytes;
     let done = 0;
-    for (const batch of this.#batches) {
-      if (this.#written < batch.bytes.length) break;
-      this.#written -= batch.bytes.length;
-      this.#waitingBytes -= batch.bytes.length;
-      this.#shipped += batch.lines;
+    for (const block of this.#blocks.slice(0, this.#inWrite)) {
+      if (this.#written < block.length) break;
+      this.#written -= block.length;
+      this.#waitingBytes -= block.length;
+      this.#shipped += block.lines;
       done += 1;
+      this.#giveBack(block);
     }
-    this.#batches.splice(0, done);
-    this.#writing = false;
-    if (this.#batches.length > 0) this.#write();
+    this.#blocks.splice(0, done);
+    this.#inWrite = 0;
+    if (this.#blocks.length > 0) this.#write();
     this.#settled.emit('write');
+  }
+
+  #giveBack(block: Block): void {
+    if (block.bytes.length !== BLOCK_BYTES || this.#free.length === MAX_FREE_BLOCKS) return;
+    block.length = 0;
+    block.lines = 0;
+    this.#free.push(block);
   }
 
   /** The reader is gone: what waits is lost, and so is what will come. */
   #break(): void {
     this.#broken = true;
-    for (const batch of this.#batches) this.#droppedBroken += batch.lines;
-    this.#batches = [];
-    this.#writing = false;
+    for (const block of this.#blocks) this.#droppedBroken += block.lines;
+    this.#blocks = [];
+    this.#inWrite = 0;
     this.#waitingBytes = 0;
     this.#settled.emit('write');
   }

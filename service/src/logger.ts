@@ -101,7 +101,7 @@ class ServiceLogger implements Logger {
   /** The levels that are written: winston finds out anew for each line, and formats those that no one wants. */
   readonly #enabled: ReadonlySet<LogLevel>;
   readonly #infoEnabled: boolean;
-  readonly #messageHead: string;
+  readonly #messageHead: Buffer;
   readonly #connectedHead: string;
   readonly #disconnectedHead: string;
 
@@ -111,7 +111,7 @@ class ServiceLogger implements Logger {
     this.#name = name;
     this.#enabled = new Set(LOG_LEVELS.filter((level) => winston.isLevelEnabled(level)));
     this.#infoEnabled = this.#enabled.has('INFO');
-    this.#messageHead = this.#head('WebSocket message received', 'websocket_message_received');
+    this.#messageHead = Buffer.from(this.#head('WebSocket message received', 'websocket_message_received'));
     this.#connectedHead = this.#head('WebSocket connected', 'websocket_connected');
     this.#disconnectedHead = this.#head('WebSocket disconnected', 'websocket_disconnected');
   }
@@ -142,9 +142,18 @@ class ServiceLogger implements Logger {
 
   messageReceived({ connection, count, length, durationMs }: MessageFields): void {
     if (!this.#infoEnabled) return;
-    this.#sink.write(
-      `{"timestamp":"${timestamp()}${this.#messageHead}${connection},"message_count":${count},"message_length":${length},"duration_ms":${millisecondText(durationMs)}}`,
-    );
+    const line = this.#sink.room(connection.length + MESSAGE_LINE_BYTES);
+    line.bytes(lineStart());
+    line.bytes(this.#messageHead);
+    line.ascii(connection);
+    line.bytes(MESSAGE_COUNT);
+    line.whole(count);
+    line.bytes(MESSAGE_LENGTH);
+    line.whole(length);
+    line.bytes(DURATION);
+    line.thousandths(Math.round(durationMs * 1000));
+    line.bytes(LINE_END);
+    line.end();
   }
 
   connected({ connection, resumed, count }: ConnectedFields): void {
@@ -192,15 +201,13 @@ export function roundMs(ms: number): number {
   return Math.round(ms * 1000) / 1000;
 }
 
-/** What JSON makes of {@link roundMs}, put together: making a text of a fraction is slow. */
-function millisecondText(ms: number): string {
-  const micros = Math.round(ms * 1000);
-  const whole = Math.floor(micros / 1000);
-  return String(whole) + (FRACTION_TEXTS[micros - whole * 1000] ?? '');
-}
-
-/** What thousandths add to a whole number: nothing, `.001`, ... `.01`, ... */
-const FRACTION_TEXTS = Array.from({ length: 1000 }, (_, thousandths) => String(thousandths / 1000).slice(1));
+/** Parts of the line of a message. */
+const MESSAGE_COUNT = Buffer.from(',"message_count":');
+const MESSAGE_LENGTH = Buffer.from(',"message_length":');
+const DURATION = Buffer.from(',"duration_ms":');
+const LINE_END = Buffer.from('}');
+/** More than the line of a message has beside its connection's fields: its names, and four numbers of 20 digits. */
+const MESSAGE_LINE_BYTES = 512;
 
 function jsonLine({ level, logger, message, ...fields }: Record<string, unknown>): string {
   return JSON.stringify({ timestamp: timestamp(), level, logger, message, ...fields }, plainErrors);
@@ -228,4 +235,18 @@ function timestamp(): string {
   }
   timestampText = `${timestampHead}${String(now - second * 1000).padStart(3, '0')}Z`;
   return timestampText;
+}
+
+const TIMESTAMP_FIELD = '{"timestamp":"';
+const lineStartBytes = Buffer.from(TIMESTAMP_FIELD + new Date(0).toISOString());
+let lineStartText = '';
+
+/** How a line begins now. */
+function lineStart(): Buffer {
+  const text = timestamp();
+  if (text !== lineStartText) {
+    lineStartBytes.write(text, TIMESTAMP_FIELD.length, 'latin1');
+    lineStartText = text;
+  }
+  return lineStartBytes;
 }

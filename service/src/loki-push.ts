@@ -23,8 +23,8 @@ export class PushEncoder {
   readonly #writer = new SnappyWriter();
   /** Structured metadata that all lines of a shape have. */
   readonly #constants = new WeakMap<LineShape, Buffer>();
-  /** Where in the body text and constants of a shape stood last. */
-  readonly #written = new Map<LineShape, { text: number; constants: number }>();
+  /** The last entry of each shape. */
+  readonly #written = new Map<LineShape, WrittenEntry>();
   readonly #breathe: () => void;
 
   /** @param breathe called for each entry */
@@ -43,10 +43,8 @@ export class PushEncoder {
   encode(bytes: Buffer, entries: readonly LokiEntry[]): Buffer {
     this.#writer.reset();
     this.#written.clear();
-    for (const level of LOG_LEVELS) {
-      const ofLevel = entries.filter(({ shape }) => shape.level === level);
-      if (ofLevel.length > 0) this.#stream(bytes, this.#labels[level], ofLevel);
-    }
+    for (const [level, ofLevel] of Map.groupBy(entries, ({ shape }) => shape.level))
+      this.#stream(bytes, this.#labels[level], ofLevel);
     return this.#writer.finish();
   }
 
@@ -83,48 +81,88 @@ export class PushEncoder {
     writer.varint(length);
     // Positions in the body, less those in what was read.
     const shift = writer.length - entry.start;
-    this.#lineAndConstants(bytes, entry, constants);
-    this.#reference(REQUEST_ID, bytes, requestStart, requestEnd, shift);
-    this.#reference(SESSION_ID, bytes, sessionStart, sessionEnd, shift);
+    const last = this.#lastOf(shape);
+    this.#lineAndConstants(bytes, entry, constants, last);
+    this.#reference(REQUEST_ID, bytes, requestStart, requestEnd, shift, last.request);
+    this.#reference(SESSION_ID, bytes, sessionStart, sessionEnd, shift, last.session);
+    last.entry = entry;
+    last.shift = shift;
     writer.fill(gap, writer.length - start);
   }
 
-  #lineAndConstants(bytes: Buffer, { shape, start, end }: LokiEntry, constants: Buffer): void {
+  #lastOf(shape: LineShape): WrittenEntry {
+    const last = this.#written.get(shape) ?? new WrittenEntry();
+    // A line that had to be parsed is like no other.
+    if (shape.text.length > 0) this.#written.set(shape, last);
+    return last;
+  }
+
+  /** @param last is told where the constants are */
+  #lineAndConstants(bytes: Buffer, entry: LokiEntry, constants: Buffer, last: WrittenEntry): void {
     const writer = this.#writer;
-    const { text } = shape;
-    if (text.length === 0) {
-      writer.bytes(bytes, start, end);
+    const { entry: before, shift, constantsAt } = last;
+    if (before === undefined || !writer.reaches(before.start + shift)) {
+      writer.bytes(bytes, entry.start, entry.end);
+      last.constantsAt = writer.length;
       writer.bytes(constants);
       return;
     }
-    const before = this.#written.get(shape);
-    const now = before ?? { text: 0, constants: 0 };
-    if (before === undefined) this.#written.set(shape, now);
-    writer.bytes(bytes, start, start + HEAD_START);
-    now.text = this.#once(text, before?.text);
-    writer.bytes(bytes, start + HEAD_START + text.length, end);
-    now.constants = this.#once(constants, before?.constants);
+    this.#likeBefore(bytes, entry, before, shift);
+    last.constantsAt = writer.length;
+    writer.again(constantsAt, constants.length);
   }
 
-  /** Writes what may have been written before. @returns where it stands now */
-  #once(text: Buffer, before: number | undefined): number {
+  /** Writes a line as what it has in common with another of its shape, and the rest: ids, counts, durations. */
+  #likeBefore(bytes: Buffer, { shape, start, end, sessionEnd }: LokiEntry, before: LokiEntry, shift: number): void {
     const writer = this.#writer;
-    const now = writer.length;
-    if (before !== undefined && writer.reaches(before)) writer.again(before, text.length);
-    else writer.bytes(text);
-    return now;
+    const textStart = start + HEAD_START;
+    this.#difference(bytes, start, textStart, before.start, before.start + HEAD_START, shift);
+    writer.again(before.start + HEAD_START + shift, shape.text.length);
+    writer.bytes(bytes, textStart + shape.text.length, sessionEnd);
+    this.#difference(bytes, sessionEnd, end, before.sessionEnd, before.end, shift);
   }
 
-  /** A pair whose value stands in the line. */
-  #reference(name: Buffer, bytes: Buffer, start: number, end: number, shift: number): void {
+  /**
+   * Writes a range of the bytes by reference to another, field by field as far as they are alike.
+   * @param shift from where the other stands in the bytes to where it stands in the body
+   */
+  #difference(bytes: Buffer, start: number, end: number, other: number, otherEnd: number, shift: number): void {
+    const writer = this.#writer;
+    let rest = start;
+    for (let at = start, from = other; at < end && from < otherEnd;) {
+      const alike = commonLength(bytes, at, end, from, otherEnd);
+      if (alike >= LEAST_REFERRED) {
+        writer.bytes(bytes, rest, at);
+        writer.again(from + shift, alike);
+        rest = at + alike;
+      }
+      at = fieldEnd(bytes, at + alike, end);
+      from = fieldEnd(bytes, from + alike, otherEnd);
+    }
+    writer.bytes(bytes, rest, end);
+  }
+
+  /**
+   * Writes a pair whose value stands in the line.
+   * @param shift from where the line was read to where it stands in the body
+   * @param last the last pair of this name, which this becomes
+   */
+  #reference(name: Buffer, bytes: Buffer, start: number, end: number, shift: number, last: WrittenPair): void {
+    const writer = this.#writer;
     const length = end - start;
     if (length === 0) return;
-    const writer = this.#writer;
-    writer.byte(TAG_3);
-    writer.varint(name.length + 1 + varintLength(length) + length);
-    writer.bytes(name);
-    writer.byte(TAG_2);
-    writer.varint(length);
+    const at = writer.length;
+    if (last.length === length && writer.reaches(last.at)) writer.again(last.at, last.headLength);
+    else {
+      writer.byte(TAG_3);
+      writer.varint(name.length + 1 + varintLength(length) + length);
+      writer.bytes(name);
+      writer.byte(TAG_2);
+      writer.varint(length);
+    }
+    last.at = at;
+    last.headLength = writer.length - at;
+    last.length = length;
     if (writer.reaches(start + shift)) writer.again(start + shift, length);
     else writer.bytes(bytes, start, end);
   }
@@ -142,6 +180,27 @@ export class PushEncoder {
     return constants;
   }
 }
+
+/** The entry of a shape that was written last. One object for all of a shape: what is made anew for each line is garbage. */
+class WrittenEntry {
+  entry: LokiEntry | undefined = undefined;
+  /** Where its line stands in the body, less where it stands in what was read. */
+  shift = 0;
+  constantsAt = 0;
+  readonly request = new WrittenPair();
+  readonly session = new WrittenPair();
+}
+
+/** A pair that was written last: where, and how long it is up to its value, and its value. */
+class WrittenPair {
+  at = 0;
+  headLength = 0;
+  length = 0;
+}
+
+/** Fewer bytes are not worth a reference: with the head of the text after it, it takes seven. */
+const LEAST_REFERRED = 8;
+const COMMA = 0x2c;
 
 /** Tags of fields 1 to 3 with a length (wire type 2), and of fields 1 and 2 with an integer (wire type 0). */
 const TAG_1 = 0x0a;
@@ -170,4 +229,19 @@ function labelText(labels: Readonly<Record<string, string>>): string {
   return `{${Object.entries(labels)
     .map(([name, value]) => `${name}=${JSON.stringify(value)}`)
     .join(', ')}}`;
+}
+
+/** How many bytes of two ranges are alike from their starts. */
+function commonLength(bytes: Buffer, start: number, end: number, other: number, otherEnd: number): number {
+  const most = Math.min(end - start, otherEnd - other);
+  let length = 0;
+  while (length < most && bytes[start + length] === bytes[other + length]) length += 1;
+  return length;
+}
+
+/** Where the next comma is. */
+function fieldEnd(bytes: Buffer, start: number, end: number): number {
+  let at = start;
+  while (at < end && bytes[at] !== COMMA) at += 1;
+  return at;
 }

@@ -50,6 +50,11 @@ export class LokiQueue {
     return this.#openBytes + this.#fullBytes + this.#packedBytes;
   }
 
+  /** Whether a whole chunk waits. */
+  get behind(): boolean {
+    return this.#full.length + this.#packed.length > 0;
+  }
+
   /** When the first of the lines was taken, in milliseconds since 1970; Infinity if there is none. */
   get since(): number {
     return (this.#packed[0] ?? this.#full[0])?.since ?? this.#openSince;

@@ -39,6 +39,7 @@ export interface LokiReport {
 export class LokiSender {
   readonly #options: LokiSenderOptions;
   readonly #onReport: (report: LokiReport) => void;
+  readonly #breather = new Breather();
   readonly #client: LokiClient;
   readonly #encoder: PushEncoder;
   readonly #queue: LokiQueue;
@@ -59,7 +60,7 @@ export class LokiSender {
   constructor(options: LokiSenderOptions, onReport: (report: LokiReport) => void) {
     this.#options = options;
     this.#onReport = onReport;
-    const { breathe, nap } = new Breather();
+    const { breathe, nap } = this.#breather;
     this.#client = new LokiClient(options, nap);
     this.#reader = new LineReader(breathe);
     this.#encoder = new PushEncoder(options, breathe);
@@ -72,6 +73,7 @@ export class LokiSender {
   /** Takes a copy of lines: at most `CHUNK_BYTES`. */
   add(bytes: Uint8Array, lines: number): void {
     this.#queue.add(bytes, lines);
+    this.#setPace();
     this.#report();
     if (!this.#running) void this.#run();
   }
@@ -81,6 +83,7 @@ export class LokiSender {
     if (!this.#running) return Promise.resolve();
     return new Promise((resolve) => {
       this.#flushing.push(resolve);
+      this.#setPace();
       this.#endPause?.();
     });
   }
@@ -104,6 +107,7 @@ export class LokiSender {
       const parked = this.#parked;
       const waitMs = parked === undefined ? Infinity : parked.askAt - performance.now();
       const chunk = waitMs > 0 ? this.#queue.take() : undefined;
+      this.#setPace();
       if (chunk !== undefined) return this.#begin(chunk);
       if (parked === undefined) return undefined;
       if (waitMs > 0) await this.#sleep(waitMs);
@@ -112,12 +116,17 @@ export class LokiSender {
     }
   }
 
+  /** A whole push that waits behind another says that lines come faster than they leave. */
+  #setPace(): void {
+    this.#breather.hurried = this.#queue.behind || this.#flushing.length > 0;
+  }
+
   /** Reads the lines. Those that are too long for Loki are left out: it would refuse the whole push. */
   #begin(chunk: LineChunk): Delivery {
     const all = this.#reader.read(chunk.bytes);
-    const entries = all.filter(({ start, end }) => end - start <= MAX_LINE_BYTES);
+    const entries = all.every(isTaken) ? all : all.filter(isTaken);
     this.#dropped.too_long += all.length - entries.length;
-    return { chunk, entries, inDoubt: false, asked: 0, askAt: 0 };
+    return { chunk, all, entries, inDoubt: false, asked: 0, askAt: 0 };
   }
 
   /** Delivers, or parks what stays in doubt. */
@@ -129,6 +138,7 @@ export class LokiSender {
       }
       await this.#push(delivery);
     }
+    this.#reader.giveBack(delivery.all);
     this.#queue.giveBack(delivery.chunk);
     this.#report();
   }
@@ -233,6 +243,7 @@ export class LokiSender {
 /** Lines on their way. */
 interface Delivery {
   readonly chunk: LineChunk;
+  readonly all: readonly LokiEntry[];
   /** Those of the lines that Loki is still to get. */
   entries: LokiEntry[];
   /** Whether Loki may have some of them. */
@@ -240,6 +251,11 @@ interface Delivery {
   /** How often Loki was asked in vain, and when to ask again, on `performance.now`'s clock. */
   asked: number;
   askAt: number;
+}
+
+/** Whether Loki takes a line of that length. */
+function isTaken({ start, end }: LokiEntry): boolean {
+  return end - start <= MAX_LINE_BYTES;
 }
 
 /** Loki's `max_line_size`, unless configured. */

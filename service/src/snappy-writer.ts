@@ -39,19 +39,23 @@ export class SnappyWriter {
     this.#length += 1;
   }
 
-  /** An integer as Protocol Buffers write it ("Encoding", base 128 varints). */
+  /** An integer below 2^32 as Protocol Buffers write it ("Encoding", base 128 varints). */
   varint(value: number): void {
-    let rest = value;
-    for (; rest > 0x7f; rest = Math.floor(rest / 128)) this.byte((rest % 128) | 0x80);
+    let rest = value >>> 0;
+    for (; rest > 0x7f; rest >>>= 7) this.byte((rest & 0x7f) | 0x80);
     this.byte(rest);
   }
 
   bytes(source: Buffer, start = 0, end = source.length): void {
     if (start === end) return;
     if (this.#literal === 0) this.#beginLiteral();
-    const written = source.copy(this.#out, this.#at, start, end);
-    this.#at += written;
-    this.#length += written;
+    const out = this.#out;
+    const length = end - start;
+    let at = this.#at;
+    this.#at += length;
+    this.#length += length;
+    if (length > MAX_LOOP) source.copy(out, at, start, end);
+    else for (let from = start; from < end; from += 1, at += 1) out[at] = source[from] as number;
   }
 
   /**
@@ -129,17 +133,20 @@ const MAX_COPY = 64;
 const MAX_DISTANCE = 0xffff;
 const GAP_BYTES = 4;
 
-/** An integer as Protocol Buffers and Snappy write it: seven bits a byte, the lowest first. */
+/** Up to so many bytes, a loop copies faster than a call into native code. */
+const MAX_LOOP = 96;
+
+/** An integer below 2^32 as Protocol Buffers and Snappy write it: seven bits a byte, the lowest first. */
 export function varint(value: number): Buffer {
   const bytes: number[] = [];
-  let rest = value;
-  for (; rest > 0x7f; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 0x80);
+  let rest = value >>> 0;
+  for (; rest > 0x7f; rest >>>= 7) bytes.push((rest & 0x7f) | 0x80);
   return Buffer.from([...bytes, rest]);
 }
 
 /** How many bytes {@link varint} takes. */
 export function varintLength(value: number): number {
   let length = 1;
-  for (let rest = value; rest > 0x7f; rest = Math.floor(rest / 128)) length += 1;
+  for (let rest = value >>> 0; rest > 0x7f; rest >>>= 7) length += 1;
   return length;
 }

@@ -186,6 +186,37 @@ describe('Lines', () => {
     assert.deepEqual(writer.counts, { shipped: 50_000, dropped: { buffer_full: 0, broken: 0 } });
   });
 
+  it('of any length and any characters arrive in order among those put together by hand', async (t) => {
+    const { sink, lines } = openSink(t, 64 * 1024 * 1024);
+    const logger = createServiceLogger(sink, 'INFO');
+    const texts = ['short', '会'.repeat(21_840), '🙂'.repeat(40_000), 'x'.repeat(65_535), 'x'.repeat(200_000), ''];
+    for (const [index, text] of texts.entries()) {
+      logger.messageReceived({ connection: '"a":1', count: index, length: 1, durationMs: 0 });
+      sink.write(JSON.stringify({ text }));
+    }
+    const found = (await lines()).map((line) => JSON.parse(line) as { message_count?: number; text?: string });
+    assert.deepEqual(
+      found.map(({ message_count: count, text }) => count ?? text),
+      texts.flatMap((text, index) => [index, text]),
+    );
+  });
+
+  it('take no more memory than their bytes, however few are handed out at once', async (t) => {
+    const path = makeFifo(t);
+    const reader = spawn('sleep', ['60'], { stdio: [openSync(path, 'r+'), 'ignore', 'ignore'] });
+    t.after(() => reader.kill('SIGKILL'));
+    const writer = new LineWriter(openSync(path, 'w'), 1_000_000);
+    const batch = { bytes: Buffer.from(`${'x'.repeat(99)}\n`), lines: 1 };
+    const before = process.memoryUsage().arrayBuffers;
+    for (let line = 0; line < 10_000; line += 1) writer.take(batch);
+    const more = process.memoryUsage().arrayBuffers - before;
+    const late = spawn('cat', [path], { stdio: 'ignore' });
+    t.after(() => late.kill('SIGKILL'));
+    await writer.flush(5000);
+    assert.equal(writer.counts.shipped, 10_000);
+    assert.ok(more < 1_200_000, `${more} bytes of memory`);
+  });
+
   it('beyond the buffer of a reader that does not read are dropped and counted; the loop is not held', async (t) => {
     const path = makeFifo(t);
     const reader = spawn('sleep', ['60'], { stdio: [openSync(path, 'r+'), 'ignore', 'ignore'] });
