@@ -101,7 +101,8 @@ export class PushEncoder {
   #lineAndConstants(bytes: Buffer, entry: LokiEntry, constants: Buffer, last: WrittenEntry): void {
     const writer = this.#writer;
     const { entry: before, shift, constantsAt } = last;
-    if (before === undefined || !writer.reaches(before.start + shift)) {
+    const length = entry.end - entry.start + constants.length;
+    if (before === undefined || !writer.reaches(before.start + shift, length)) {
       writer.bytes(bytes, entry.start, entry.end);
       last.constantsAt = writer.length;
       writer.bytes(constants);

@@ -78,9 +78,12 @@ export class SnappyWriter {
     out[gap + 3] = value >>> 21;
   }
 
-  /** Whether text from a position on is near enough to stand there {@link again}. */
-  reaches(position: number): boolean {
-    return this.#length - position <= MAX_DISTANCE;
+  /**
+   * Whether text from a position on is near enough to stand there {@link again}.
+   * @param ahead how much is written before
+   */
+  reaches(position: number, ahead = 0): boolean {
+    return this.#length + ahead - position <= MAX_DISTANCE;
   }
 
   /** The text that begins at a position, once more. */

@@ -38,6 +38,21 @@ describe('A push', () => {
     assert.ok(body.length < bytes.length, `${body.length} bytes of ${bytes.length}`);
   });
 
+  it('refers to no line that is too far away, however far it is', () => {
+    const encoder = new PushEncoder(IDENTITY);
+    const short = { ...CONNECTION_LINE, request_id: 'a', message_count: 1, message_length: 1 };
+    const long = { ...short, request_id: 'b'.repeat(120), session_id: 'c'.repeat(120) };
+    for (let between = 63_900; between < 65_536; between += 1) {
+      const lines = [short, { ...CONNECTION_LINE, event: 'other', detail: 'x'.repeat(between) }, long];
+      const bytes = Buffer.from(lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+      const pushed = decodePush(encoder.encode(bytes, new LineReader().read(bytes)));
+      assert.deepEqual(
+        pushed.map(({ line }) => line),
+        lines.map((line) => JSON.stringify(line)),
+      );
+    }
+  });
+
   it('without lines is one that Loki can read', () => {
     assert.deepEqual(decodePush(new PushEncoder(IDENTITY).encode(Buffer.alloc(0), [])), []);
   });
