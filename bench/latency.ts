@@ -26,7 +26,7 @@ const REST_MS = 700;
 const WARMING = 1.2;
 /** Each rate is sent for so long, so often, and the median counts: a stall of the machine spoils one of them. */
 const SECONDS = 1;
-const WINDOWS = 5;
+const WINDOWS = 3;
 /** Rates, as shares of what the bare server can do at most, and what is measured at each. */
 const LOADS = [0.1, 0.5, 0.8].map((share) => ({
   share,

@@ -6,6 +6,8 @@ interface Pace {
 
 /** A tenth of the core: what the event loop needs is there for it, and a push is made and sent in some 50 ms. */
 const CALM: Pace = { workMs: 0.1, napMs: 1 };
+/** How long work may take at that pace: where others want the core, a nap is much longer than asked for. */
+const CALM_MS = 60;
 /** For one who is behind: naps just long enough for the kernel to run who waits. */
 const HURRIED: Pace = { workMs: 0.25, napMs: 0.2 };
 /** How often {@link Breather.breathe} is called between two looks at the clock. */
@@ -21,13 +23,20 @@ const CALLS_A_LOOK = 8;
  */
 export class Breather {
   readonly #never = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
-  #pace = CALM;
+  #pace = HURRIED;
+  /** Until when there is time, on `performance.now`'s clock. */
+  #calmUntil = 0;
   #calls = 0;
   #workingSince = performance.now();
 
-  /** Whether the work piles up. */
-  set hurried(hurried: boolean) {
-    this.#pace = hurried ? HURRIED : CALM;
+  /** There is time for the work that begins now. */
+  takeTime(): void {
+    this.#calmUntil = performance.now() + CALM_MS;
+  }
+
+  /** The work piles up. */
+  hurry(): void {
+    this.#calmUntil = 0;
   }
 
   /** To be called once for each small piece of work. Sleeps if the thread has worked for long enough. */
@@ -38,6 +47,7 @@ export class Breather {
 
   /** To be called before a piece of work that takes a stretch by itself. */
   readonly nap = (): void => {
+    this.#pace = performance.now() < this.#calmUntil ? CALM : HURRIED;
     Atomics.wait(this.#never, 0, 0, this.#pace.napMs);
     this.#workingSince = performance.now();
   };

@@ -73,7 +73,7 @@ export class LokiSender {
   /** Takes a copy of lines: at most `CHUNK_BYTES`. */
   add(bytes: Uint8Array, lines: number): void {
     this.#queue.add(bytes, lines);
-    this.#setPace();
+    if (this.#piledUp) this.#breather.hurry();
     this.#report();
     if (!this.#running) void this.#run();
   }
@@ -83,7 +83,7 @@ export class LokiSender {
     if (!this.#running) return Promise.resolve();
     return new Promise((resolve) => {
       this.#flushing.push(resolve);
-      this.#setPace();
+      this.#breather.hurry();
       this.#endPause?.();
     });
   }
@@ -107,7 +107,8 @@ export class LokiSender {
       const parked = this.#parked;
       const waitMs = parked === undefined ? Infinity : parked.askAt - performance.now();
       const chunk = waitMs > 0 ? this.#queue.take() : undefined;
-      this.#setPace();
+      if (this.#piledUp) this.#breather.hurry();
+      else this.#breather.takeTime();
       if (chunk !== undefined) return this.#begin(chunk);
       if (parked === undefined) return undefined;
       if (waitMs > 0) await this.#sleep(waitMs);
@@ -116,9 +117,9 @@ export class LokiSender {
     }
   }
 
-  /** A whole push that waits behind another says that lines come faster than they leave. */
-  #setPace(): void {
-    this.#breather.hurried = this.#queue.behind || this.#flushing.length > 0;
+  /** Whether a whole push waits behind another: lines come faster than they leave; or someone waits for them to leave. */
+  get #piledUp(): boolean {
+    return this.#queue.behind || this.#flushing.length > 0;
   }
 
   /** Reads the lines. Those that are too long for Loki are left out: it would refuse the whole push. */

@@ -156,7 +156,8 @@ describe('Lines', () => {
       for (let line = 0; line < 200; line += 1)
         log.write((written += 1), randomBytes(150).toString('hex') as RequestId);
       assert.ok(log.loki.waitingBytes <= 1_048_576 + 2 * CHUNK_BYTES, `${log.loki.waitingBytes} bytes wait`);
-      await delay(10);
+      // Where cores are few the thread that has the queue gets little time, and lines that it can't take are dropped before they are in it.
+      await delay(30);
     }
     await loki.up();
     await log.line('loki_push_recovered');
