@@ -73,13 +73,17 @@ export class RedisServer {
   }
 }
 
-/** What the script of the batches answers, at the end of what a server sends: counts, as a bulk string (RESP). */
-const BATCH_ANSWER = /\$\d+\r\n!?\d+(,\d+)*\r\n$/;
+/** Where a command begins that runs the script of the batches. */
+const SCRIPT = /EVAL(?:SHA)?\r\n/;
+/** What that script answers: counts, as a bulk string (RESP); or that it is not known. */
+const SCRIPT_ANSWERS = /\$\d+\r\n!?\d+(?:,\d+)*\r\n|-NOSCRIPT/g;
+/** The key of a script that is run without a batch, to see whether the store works. */
+const PROBE = ':probe';
 
 /** A TCP proxy that can lose what a server replies: the bytes arrive, the answer does not, and the connection ends. */
 export class LossyProxy {
   readonly port: number;
-  /** How many more answers are lost. Only answers to what is sent from now on count. */
+  /** How many more answers to batches are lost. Only answers to what is sent from now on count. */
   lose = 0;
   /** Answers lost so far. */
   lost = 0;
@@ -112,14 +116,16 @@ export class LossyProxy {
             upstream.destroy();
           });
       }
-      let losing = false;
+      /** The scripts under way, in order: whether the answer is to be lost. */
+      const scripts: boolean[] = [];
       client.on('data', (data: Buffer) => {
-        if (proxy.lose > 0 && data.includes('EVALSHA')) losing = true;
+        const [, ...sent] = data.toString('latin1').split(SCRIPT);
+        scripts.push(...sent.map((script) => proxy.lose > 0 && !script.includes(PROBE)));
         upstream.write(data);
       });
       upstream.on('data', (data: Buffer) => {
-        // The answer to a command before it, a ping or a handshake, may come first.
-        if (!losing || !BATCH_ANSWER.test(data.toString('latin1'))) {
+        const answers = data.toString('latin1').match(SCRIPT_ANSWERS) ?? [];
+        if (!scripts.splice(0, answers.length).includes(true)) {
           client.write(data);
           return;
         }
