@@ -159,6 +159,8 @@ describe('Lines', () => {
       // Where cores are few the thread that has the queue gets little time, and lines that it can't take are dropped before they are in it.
       await delay(30);
     }
+    // All are with the thread before Loki is back: what came to a full queue later would push out what is the oldest by then.
+    await log.loki.flush(1000);
     await loki.up();
     await log.line('loki_push_recovered');
     await log.delivered();
