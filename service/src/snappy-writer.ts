@@ -49,13 +49,9 @@ export class SnappyWriter {
   bytes(source: Buffer, start = 0, end = source.length): void {
     if (start === end) return;
     if (this.#literal === 0) this.#beginLiteral();
-    const out = this.#out;
-    const length = end - start;
-    let at = this.#at;
-    this.#at += length;
-    this.#length += length;
-    if (length > MAX_LOOP) source.copy(out, at, start, end);
-    else for (let from = start; from < end; from += 1, at += 1) out[at] = source[from] as number;
+    const written = source.copy(this.#out, this.#at, start, end);
+    this.#at += written;
+    this.#length += written;
   }
 
   /**
@@ -135,9 +131,6 @@ const COPY_WITH_2_BYTES = 2;
 const MAX_COPY = 64;
 const MAX_DISTANCE = 0xffff;
 const GAP_BYTES = 4;
-
-/** Up to so many bytes, a loop copies faster than a call into native code. */
-const MAX_LOOP = 96;
 
 /** An integer below 2^32 as Protocol Buffers and Snappy write it: seven bits a byte, the lowest first. */
 export function varint(value: number): Buffer {
