@@ -129,7 +129,7 @@ What they led to:
 - **A reply is one short string written to the socket as a frame**, where \`ws\` makes a head and a payload, two buffers and one gathered write. Where frames are compressed \`ws\` reads and writes them.
 - **The line of a message** is put together as bytes, in place (\`service/src/line-buffer.ts\`); winston formats all but those of messages and connections. As a string it was a tree of twelve parts, to be walked, copied and converted when it was written:
   three times as long (1,500 ns against 540, interleaved), and 900 bytes of garbage a line, so that the event loop stopped for a collection twice as often. Lines are handed on 64 KiB at a time or
-  every 10 ms: one copy into blocks that are used again (new memory for each batch took 65 µs, most of it page faults), one write by the thread pool of all that wait, and one copy for the thread that ships them to Loki. With a write for each batch half of the lines were
+  every 20 ms: one copy into blocks that are used again (new memory for each batch took 65 µs, most of it page faults), one write by the thread pool of all that wait, and one copy for the thread that ships them to Loki. With a write for each batch half of the lines were
   dropped at full load: the next write only began once the event loop had come round.
 - **Memory of an idle connection**, by heap snapshots: listeners for five events a socket, in a hash table each, were 150 bytes of it; they are one overridden \`emit\` now. Two more listeners, a clock and
   an object of two fields were as much again. A connection with everything on was at 1.28 times the bare server's.

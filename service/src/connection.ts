@@ -59,7 +59,7 @@ export class Connection implements MessageTaker {
   #reason: CloseReason | undefined;
   /** Close code that the service sent, 1006 if it ended the socket without one. */
   #sentCode = 0;
-  /** Fields of its log lines that stay the same; made with the first line. */
+  /** Fields of the lines of its messages that stay the same; made with the first. */
   #logFields: string | undefined;
 
   /** @param stream the connection below `socket` */
@@ -252,12 +252,11 @@ export class Connection implements MessageTaker {
     metrics.connectionDuration.observe(durationSeconds);
     if (this.#reason === 'drain') metrics.drainConnections.inc({ outcome: receivedCode === 1006 ? 'cut' : 'closed' });
     logger.disconnected({
-      connection: this.#logFields ?? this.#identityText(),
+      connection: this,
       code,
       initiator,
       reason: this.#reason ?? (code === 1006 ? 'connection_lost' : 'client'),
       closeReason: receivedReason.toString(),
-      count: this.session.count,
       durationMs: durationSeconds * 1000,
     });
     store.release(this.session);
@@ -349,7 +348,7 @@ export class Connection implements MessageTaker {
     const { logger, config } = this.#context;
     const sampling = config.logMessageSampling;
     if (sampling === 1 || (sampling > 1 && count % sampling === 0)) {
-      this.#logFields ??= this.#identityText();
+      this.#logFields ??= connectionFields(this);
       logger.messageReceived({ connection: this.#logFields, count, length, durationMs });
     }
   }
@@ -363,10 +362,6 @@ export class Connection implements MessageTaker {
         message_count: count,
         content: content.toString(),
       });
-  }
-
-  #identityText(): string {
-    return connectionFields(this.requestId, this.session.id, this.address);
   }
 
   #identity(): { request_id: string; session_id: string; client_ip: string } {

@@ -6,7 +6,6 @@ import { clientAddressOf } from './client-address.ts';
 import { Connection, OwnedSocket, type Client, type ConnectionContext } from './connection.ts';
 import type { Connections } from './connections.ts';
 import type { Lifecycle } from './lifecycle.ts';
-import { connectionFields } from './logger.ts';
 import { originCheck } from './origins.ts';
 import { STATUS_CODES as STATUS_TEXTS } from './node-http.ts';
 import { CLOSE_CODES, REFUSALS, requestedSessionId, WEBSOCKET_PATH, type ErrorBody, type Refusal } from './protocol.ts';
@@ -238,11 +237,7 @@ export class Handshakes {
     metrics.connectionsOpened.inc();
     if (resumed) metrics.sessionsResumed.inc();
     else metrics.sessionsCreated.inc();
-    logger.connected({
-      connection: connectionFields(client.requestId, session.id, client.address),
-      resumed,
-      count: session.count,
-    });
+    logger.connected({ connection, resumed });
   }
 
   #refuseUnopened(error: unknown, handshake: Handshake): void {

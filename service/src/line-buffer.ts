@@ -1,5 +1,7 @@
 /** Most bytes of lines that {@link LineBuffer} takes. */
 export const LINE_BUFFER_BYTES = 65_536;
+/** Most bytes of a character in UTF-8, for each of JavaScript's own units. */
+export const MAX_CHARACTER_BYTES = 3;
 
 /**
  * Log lines one after another, as bytes. A line is put together from parts in place: as a string it would be a tree of its parts, to
@@ -33,7 +35,7 @@ export class LineBuffer {
     this.#length += this.#bytes.write(part, this.#length, 'latin1');
   }
 
-  /** Any text; a character is three bytes at most. */
+  /** Any text, of {@link MAX_CHARACTER_BYTES} a character at most. */
   text(part: string): void {
     this.#length += this.#bytes.write(part, this.#length);
   }

@@ -1,4 +1,4 @@
-import { LineBuffer } from './line-buffer.ts';
+import { LineBuffer, MAX_CHARACTER_BYTES } from './line-buffer.ts';
 
 /** Whole lines, each with its line feed. The bytes are lent: who keeps them copies them. */
 export interface LineBatch {
@@ -18,9 +18,7 @@ export interface LineDestination {
 }
 
 /** How long lines are gathered before they are handed out, unless a buffer is full first. */
-const GATHER_MS = 10;
-/** Most bytes of a character in UTF-8, for each of JavaScript's own units. */
-const MAX_CHARACTER_BYTES = 3;
+const GATHER_MS = 20;
 const LINE_FEED = 0x0a;
 
 /** Gathers the log's lines, and hands them out in batches: whatever a destination costs, it costs once a batch. */

@@ -1,5 +1,6 @@
 import { createLogger, format, type Logger as WinstonLogger } from 'winston';
 import Transport from 'winston-transport';
+import { MAX_CHARACTER_BYTES, type LineBuffer } from './line-buffer.ts';
 import type { LineSink } from './line-sink.ts';
 import type { LogEvent } from './log-events.ts';
 import { LOG_LEVELS, type LogLevel } from './log-levels.ts';
@@ -47,25 +48,29 @@ export interface MessageFields {
   readonly durationMs: number;
 }
 
+/** Whose line it is. */
+export interface LoggedConnection {
+  readonly requestId: RequestId;
+  readonly session: { readonly id: SessionId; readonly count: number };
+  /** The client's. */
+  readonly address: string;
+}
+
 /** Fields of the line of a connection that opened. */
 export interface ConnectedFields {
-  /** From {@link connectionFields}. */
-  readonly connection: string;
+  /** Its count is what the session starts from. */
+  readonly connection: LoggedConnection;
   readonly resumed: boolean;
-  /** What the session starts from. */
-  readonly count: number;
 }
 
 /** Fields of the line of a connection that closed. */
 export interface DisconnectedFields {
-  /** From {@link connectionFields}. */
-  readonly connection: string;
+  readonly connection: LoggedConnection;
   readonly code: number;
   readonly initiator: string;
   readonly reason: string;
   /** What the client wrote into its close frame; empty for nothing. */
   readonly closeReason: string;
-  readonly count: number;
   readonly durationMs: number;
 }
 
@@ -86,9 +91,9 @@ export function createServiceLogger(sink: LineSink, level: LogLevel, name = 'cha
   return new ServiceLogger(winston, sink, name);
 }
 
-/** The part of a connection's lines that never changes, as JSON text to be put into the middle of a line. */
-export function connectionFields(requestId: RequestId, sessionId: SessionId, clientIp: string): string {
-  return `"request_id":"${requestId}","session_id":"${sessionId}","client_ip":${JSON.stringify(clientIp)}`;
+/** The part of the lines of a connection's messages that never changes, as JSON text to be put into the middle of a line. */
+export function connectionFields({ requestId, session, address }: LoggedConnection): string {
+  return `"request_id":"${requestId}","session_id":"${session.id}","client_ip":${JSON.stringify(address)}`;
 }
 
 /** Where winston formats leave the finished line (triple-beam's MESSAGE). */
@@ -102,8 +107,8 @@ class ServiceLogger implements Logger {
   readonly #enabled: ReadonlySet<LogLevel>;
   readonly #infoEnabled: boolean;
   readonly #messageHead: Buffer;
-  readonly #connectedHead: string;
-  readonly #disconnectedHead: string;
+  readonly #connectedHead: Buffer;
+  readonly #disconnectedHead: Buffer;
 
   constructor(winston: WinstonLogger, sink: LineSink, name: string) {
     this.#winston = winston;
@@ -112,8 +117,8 @@ class ServiceLogger implements Logger {
     this.#enabled = new Set(LOG_LEVELS.filter((level) => winston.isLevelEnabled(level)));
     this.#infoEnabled = this.#enabled.has('INFO');
     this.#messageHead = Buffer.from(this.#head('WebSocket message received', 'websocket_message_received'));
-    this.#connectedHead = this.#head('WebSocket connected', 'websocket_connected');
-    this.#disconnectedHead = this.#head('WebSocket disconnected', 'websocket_disconnected');
+    this.#connectedHead = Buffer.from(this.#head('WebSocket connected', 'websocket_connected'));
+    this.#disconnectedHead = Buffer.from(this.#head('WebSocket disconnected', 'websocket_disconnected'));
   }
 
   readonly debug: LogMethod = (message, fields) => {
@@ -156,19 +161,37 @@ class ServiceLogger implements Logger {
     line.end();
   }
 
-  connected({ connection, resumed, count }: ConnectedFields): void {
+  connected({ connection, resumed }: ConnectedFields): void {
     if (!this.#infoEnabled) return;
-    this.#sink.write(
-      `{"timestamp":"${timestamp()}${this.#connectedHead}${connection},"resumed":${resumed},"message_count":${count}}`,
-    );
+    const line = this.#sink.room(connection.requestId.length + connection.address.length + CONNECTION_LINE_BYTES);
+    line.bytes(lineStart());
+    line.bytes(this.#connectedHead);
+    putConnection(line, connection);
+    line.bytes(resumed ? RESUMED : NEW);
+    line.bytes(MESSAGE_COUNT);
+    line.whole(connection.session.count);
+    line.bytes(LINE_END);
+    line.end();
   }
 
-  disconnected({ connection, code, initiator, reason, closeReason, count, durationMs }: DisconnectedFields): void {
+  disconnected({ connection, code, initiator, reason, closeReason, durationMs }: DisconnectedFields): void {
     if (!this.#infoEnabled) return;
-    const said = closeReason === '' ? '' : `"close_reason":${JSON.stringify(closeReason)},`;
-    this.#sink.write(
-      `{"timestamp":"${timestamp()}${this.#disconnectedHead}${connection},"code":${code},"initiator":"${initiator}","reason":"${reason}",${said}"message_count":${count},"duration_ms":${roundMs(durationMs)}}`,
-    );
+    const said = closeReason === '' ? '' : `,"close_reason":${JSON.stringify(closeReason)}`;
+    const varying = connection.requestId.length + connection.address.length + said.length * MAX_CHARACTER_BYTES;
+    const line = this.#sink.room(varying + CONNECTION_LINE_BYTES);
+    line.bytes(lineStart());
+    line.bytes(this.#disconnectedHead);
+    putConnection(line, connection);
+    line.bytes(CODE);
+    line.whole(code);
+    line.ascii(`,"initiator":"${initiator}","reason":"${reason}"`);
+    line.text(said);
+    line.bytes(MESSAGE_COUNT);
+    line.whole(connection.session.count);
+    line.bytes(DURATION);
+    line.thousandths(Math.round(durationMs * 1000));
+    line.bytes(LINE_END);
+    line.end();
   }
 
   /** From the end of the timestamp to the first field of the connection. */
@@ -196,18 +219,31 @@ class SinkTransport extends Transport {
   }
 }
 
-/** Three decimals: a microsecond is the finest that a reader of the log can use. */
-export function roundMs(ms: number): number {
-  return Math.round(ms * 1000) / 1000;
+/** What {@link connectionFields} makes, in place. */
+function putConnection(line: LineBuffer, { requestId, session, address }: LoggedConnection): void {
+  line.bytes(REQUEST_ID);
+  line.ascii(requestId);
+  line.bytes(SESSION_ID);
+  line.ascii(session.id);
+  line.bytes(CLIENT_IP);
+  line.ascii(JSON.stringify(address));
 }
 
-/** Parts of the line of a message. */
+/** Parts of the lines of messages and connections. */
+const REQUEST_ID = Buffer.from('"request_id":"');
+const SESSION_ID = Buffer.from('","session_id":"');
+const CLIENT_IP = Buffer.from('","client_ip":');
+const RESUMED = Buffer.from(',"resumed":true');
+const NEW = Buffer.from(',"resumed":false');
+const CODE = Buffer.from(',"code":');
 const MESSAGE_COUNT = Buffer.from(',"message_count":');
 const MESSAGE_LENGTH = Buffer.from(',"message_length":');
 const DURATION = Buffer.from(',"duration_ms":');
 const LINE_END = Buffer.from('}');
 /** More than the line of a message has beside its connection's fields: its names, and four numbers of 20 digits. */
 const MESSAGE_LINE_BYTES = 512;
+/** More than the line of a connection has beside its ids, its address and the client's words. */
+const CONNECTION_LINE_BYTES = 640;
 
 function jsonLine({ level, logger, message, ...fields }: Record<string, unknown>): string {
   return JSON.stringify({ timestamp: timestamp(), level, logger, message, ...fields }, plainErrors);

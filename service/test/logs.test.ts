@@ -97,9 +97,13 @@ describe('A line', () => {
     const { sink, lines } = openSink(t);
     const logger = createServiceLogger(sink, 'INFO', 'chat.consumers');
     const address = '2001:db8::1';
-    const connection = connectionFields('an-id_1.5' as RequestId, 'abc' as SessionId, address);
+    const connection = {
+      requestId: 'an-id_1.5' as RequestId,
+      session: { id: 'abc' as SessionId, count: 5 },
+      address,
+    };
     const fields = { request_id: 'an-id_1.5', session_id: 'abc', client_ip: address };
-    logger.messageReceived({ connection, count: 5, length: 128, durationMs: 12.34567 });
+    logger.messageReceived({ connection: connectionFields(connection), count: 5, length: 128, durationMs: 12.34567 });
     logger.info('WebSocket message received', {
       event: 'websocket_message_received',
       ...fields,
@@ -107,11 +111,13 @@ describe('A line', () => {
       message_length: 128,
       duration_ms: 12.346,
     });
-    logger.connected({ connection, resumed: true, count: 4 });
-    logger.info('WebSocket connected', { event: 'websocket_connected', ...fields, resumed: true, message_count: 4 });
-    for (const closeReason of ['', 'a "reason"\n']) {
+    for (const resumed of [true, false]) {
+      logger.connected({ connection, resumed });
+      logger.info('WebSocket connected', { event: 'websocket_connected', ...fields, resumed, message_count: 5 });
+    }
+    for (const closeReason of ['', 'a "reason"\n', 'zu müde 😴\u0000']) {
       const close = { code: 1001, initiator: 'server', reason: 'drain' };
-      logger.disconnected({ connection, ...close, closeReason, count: 5, durationMs: 2000.1234 });
+      logger.disconnected({ connection, ...close, closeReason, durationMs: 2000.1234 });
       logger.info('WebSocket disconnected', {
         event: 'websocket_disconnected',
         ...fields,
@@ -122,7 +128,7 @@ describe('A line', () => {
       });
     }
     const texts = (await lines()).map((text) => text.replace(/"timestamp":"[^"]+"/, ''));
-    assert.equal(texts.length, 8);
+    assert.equal(texts.length, 12);
     for (let index = 0; index < texts.length; index += 2) assert.equal(texts[index], texts[index + 1]);
   });
 
@@ -219,12 +225,17 @@ describe('Lines', () => {
 
   it('beyond the buffer of a reader that does not read are dropped and counted; the loop is not held', async (t) => {
     const path = makeFifo(t);
-    const reader = spawn('sleep', ['60'], { stdio: [openSync(path, 'r+'), 'ignore', 'ignore'] });
+    const end = openSync(path, 'r+');
+    const reader = spawn('sleep', ['60'], { stdio: [end, 'ignore', 'ignore'] });
+    // With its reader the write ends that would else hold the thread pool, and this process.
+    closeSync(end);
     t.after(() => reader.kill('SIGKILL'));
     const writer = new LineWriter(openSync(path, 'w'), 100_000);
     const sink = new LineSink(writer);
     const startedAt = performance.now();
     for (let line = 0; line < 10_000; line += 1) sink.write('x'.repeat(99));
+    // Now: later the pipe has taken the first lines, and there is room for more.
+    sink.handOut();
     await new Promise((resolve) => setTimeout(resolve, 50));
     assert.ok(performance.now() - startedAt < 2000);
     assert.equal(writer.counts.dropped.buffer_full, 9000);

@@ -269,7 +269,7 @@ class ShippedLog {
 
   /** Writes a line that tells its number. */
   write(number: number, requestId = 'trace' as RequestId): void {
-    const connection = connectionFields(requestId, SESSION, '127.0.0.1');
+    const connection = connectionFields({ requestId, session: { id: SESSION, count: 0 }, address: '127.0.0.1' });
     this.logger.messageReceived({ connection, count: number, length: 1, durationMs: 0.1 });
   }
 
