@@ -10,9 +10,8 @@ import {
   type Trial,
 } from './support/contenders.ts';
 import { DIVISION } from './support/cores.ts';
-import { FleetClient } from './support/fleet-client.ts';
 import { utilization } from './support/loop-sample.ts';
-import { ServerProcess } from './support/server-process.ts';
+import { Rig } from './support/rig.ts';
 
 /** Opened and cut before, so often that the code of a handshake is compiled: the rate rises for 30,000 of them. */
 const WARMUPS = 6;
@@ -58,10 +57,8 @@ async function begin(
   env: Readonly<Record<string, string>>,
   comparison: Comparison,
 ): Promise<Trial> {
-  const server = await ServerProcess.start(kind, { env, loopProbe: true, discardLog: true, ownCore: true });
-  const fleet = new FleetClient();
-  fleet.keepOffServer();
-  const first = await warmUp(fleet, server.port, dialect);
+  const { rig, found: first } = await Rig.start(kind, env, (starting) => warmUp(starting, dialect));
+  const { server, fleet } = rig;
   comparison.add(name, FIRST, first);
   const sockets = Math.min(MAX_SOCKETS, Math.ceil(first * 2));
   const sums = { opened: 0, seconds: 0, activeMs: 0, busy: 0 };
@@ -86,19 +83,16 @@ async function begin(
       comparison.add(name, SERVER_BUSY, sums.busy / WINDOWS);
       return faults;
     },
-    end: async () => {
-      await fleet.end();
-      await server.kill();
-    },
+    end: () => rig.end(),
   };
 }
 
 /** @returns connections a second that the server accepted first */
-async function warmUp(fleet: FleetClient, port: number, dialect: Contender['dialect']): Promise<number> {
+async function warmUp({ server, fleet }: Rig, dialect: Contender['dialect']): Promise<number> {
   const startedAt = performance.now();
   let first = NaN;
   for (let times = 0; times < WARMUPS && performance.now() - startedAt < MAX_WARMUP_SECONDS * 1000; times += 1) {
-    const { open, seconds } = await fleet.open(port, WARMUP_SOCKETS, { dialect, inFlight: IN_FLIGHT });
+    const { open, seconds } = await fleet.open(server.port, WARMUP_SOCKETS, { dialect, inFlight: IN_FLIGHT });
     if (times === 0) first = open / seconds;
     await fleet.order({ do: 'cut' });
     await delay(SETTLE_MS);

@@ -11,10 +11,9 @@ import {
   type Trial,
 } from './support/contenders.ts';
 import { DIVISION } from './support/cores.ts';
-import { FleetClient } from './support/fleet-client.ts';
 import type { FleetReport } from './support/fleet.ts';
 import { utilization } from './support/loop-sample.ts';
-import { ServerProcess } from './support/server-process.ts';
+import { Rig } from './support/rig.ts';
 
 const SOCKETS = 500;
 const WARMUP_SECONDS = 3;
@@ -24,9 +23,12 @@ const SETTLE_MS = 3000;
 const REST_MS = 700;
 /** A server that is warm does so much more at least than in its warm-up. */
 const WARMING = 1.2;
-/** Each rate is sent for so long, so often, and the median counts: a stall of the machine spoils one of them. */
-const SECONDS = 1;
-const WINDOWS = 3;
+/**
+ * Each rate is sent for so long, so often, and the median counts. One window of seven has a stall of the machine of 10 ms or more:
+ * with three windows, every eighteenth median is one of those.
+ */
+const SECONDS = 2;
+const WINDOWS = 5;
 /** Rates, as shares of what the bare server can do at most, and what is measured at each. */
 const LOADS = [0.1, 0.5, 0.8].map((share) => ({
   share,
@@ -62,14 +64,10 @@ async function measure({ rounds }: BenchOptions): Promise<BenchResult> {
 async function bestOfBare(tries: number): Promise<number> {
   const rates: number[] = [];
   for (let attempt = 0; attempt < tries; attempt += 1) {
-    const server = await ServerProcess.start('bare', { discardLog: true, ownCore: true });
-    const fleet = new FleetClient();
-    fleet.keepOffServer();
-    const warm = await warmUp(fleet, server.port, 'plain');
-    const { answered, seconds } = await fleet.order({ do: 'saturate', senders: SOCKETS, seconds: WARMUP_SECONDS });
+    const { rig, found: warm } = await Rig.start('bare', {}, (starting) => warmUp(starting, 'plain'));
+    const { answered, seconds } = await rig.fleet.order({ do: 'saturate', senders: SOCKETS, seconds: WARMUP_SECONDS });
     rates.push((answered - warm.answered) / seconds);
-    await fleet.end();
-    await server.kill();
+    await rig.end();
   }
   return median(rates);
 }
@@ -80,19 +78,17 @@ async function begin(
   best: number,
   comparison: Comparison,
 ): Promise<Trial> {
-  const server = await ServerProcess.start(kind, { env, loopProbe: true, discardLog: true, ownCore: true });
-  const fleet = new FleetClient();
-  fleet.keepOffServer();
-  const { answered, seconds } = await warmUp(fleet, server.port, dialect);
+  const { rig, found: warm } = await Rig.start(kind, env, (starting) => warmUp(starting, dialect));
+  const { server, fleet } = rig;
   await delay(SETTLE_MS);
   // Beyond what a server can do, what waits only grows: its latency is the length of the measurement.
-  const most = (answered / seconds) * WARMING;
-  const found = LOADS.map((load) => ({ load, rate: Math.round(best * load.share), windows: [] as Window[] })).filter(
+  const most = (warm.answered / warm.seconds) * WARMING;
+  const loads = LOADS.map((load) => ({ load, rate: Math.round(best * load.share), windows: [] as Window[] })).filter(
     ({ rate }) => rate <= most,
   );
   return {
     window: async () => {
-      for (const { rate, windows } of found) {
+      for (const { rate, windows } of loads) {
         const from = await server.sample();
         const report = await fleet.order({ do: 'send', rate, senders: SOCKETS, seconds: SECONDS, exact: true });
         windows.push({ report, busy: utilization(from, await server.sample()) });
@@ -100,17 +96,14 @@ async function begin(
       }
     },
     result: () => {
-      for (const { load, windows } of found) {
+      for (const { load, windows } of loads) {
         for (const [quantile, measured] of load.quantiles)
           comparison.add(name, measured, median(windows.map(({ report }) => report.latencyMs[quantile])));
         comparison.add(name, load.busy, median(windows.map(({ busy }) => busy)));
       }
-      return found.flatMap(({ windows }) => windows.flatMap(({ report }) => report.faults));
+      return loads.flatMap(({ windows }) => windows.flatMap(({ report }) => report.faults));
     },
-    end: async () => {
-      await fleet.end();
-      await server.kill();
-    },
+    end: () => rig.end(),
   };
 }
 
@@ -121,8 +114,8 @@ interface Window {
   readonly busy: number;
 }
 
-async function warmUp(fleet: FleetClient, port: number, dialect: Contender['dialect']): Promise<FleetReport> {
-  await fleet.open(port, SOCKETS, { dialect });
+async function warmUp({ server, fleet }: Rig, dialect: Contender['dialect']): Promise<FleetReport> {
+  await fleet.open(server.port, SOCKETS, { dialect });
   return fleet.order({ do: 'saturate', senders: SOCKETS, seconds: WARMUP_SECONDS });
 }
 

@@ -2,9 +2,9 @@ import type { Bench, BenchOptions, BenchResult } from './support/bench.ts';
 import type { Comparison, Measure } from './support/comparison.ts';
 import { ALL_ON, compareInTurn, CONTENDERS, WITHOUT_LINES, type Contender } from './support/contenders.ts';
 import { DIVISION } from './support/cores.ts';
-import { FleetClient } from './support/fleet-client.ts';
 import { messageCost, utilization } from './support/loop-sample.ts';
-import { ServerProcess } from './support/server-process.ts';
+import { Rig } from './support/rig.ts';
+import type { ServerProcess } from './support/server-process.ts';
 
 const SOCKETS = 500;
 /** Until the code is compiled that messages run through. */
@@ -50,12 +50,12 @@ async function measureOnce(
   env: Readonly<Record<string, string>>,
   comparison: Comparison,
 ): Promise<readonly string[]> {
-  const server = await ServerProcess.start(kind, { env, loopProbe: true, discardLog: true, ownCore: true });
-  const fleet = new FleetClient();
-  fleet.keepOffServer();
-  try {
+  const { rig, found: warm } = await Rig.start(kind, env, async ({ server, fleet }) => {
     await fleet.open(server.port, SOCKETS, { dialect });
-    const { answered: before } = await fleet.order({ do: 'saturate', senders: SOCKETS, seconds: WARMUP_SECONDS });
+    return fleet.order({ do: 'saturate', senders: SOCKETS, seconds: WARMUP_SECONDS });
+  });
+  const { server, fleet } = rig;
+  try {
     const from = await server.sample();
     const { answered, seconds, busy, faults } = await fleet.order({
       do: 'saturate',
@@ -63,7 +63,7 @@ async function measureOnce(
       seconds: SECONDS,
     });
     const to = await server.sample();
-    const messages = answered - before;
+    const messages = answered - warm.answered;
     const { loopMicros, loopCpuMicros, cpuMicros, allocatedBytes } = messageCost(from, to, messages);
     comparison.add(name, LOOP, loopMicros);
     comparison.add(name, LOOP_CPU, loopCpuMicros);
@@ -74,8 +74,7 @@ async function measureOnce(
     comparison.add(name, CLIENT_BUSY, busy);
     return kind === 'service' ? [...faults, ...(await lostLines(server, name, comparison))] : faults;
   } finally {
-    await fleet.end();
-    await server.kill();
+    await rig.end();
   }
 }
 
