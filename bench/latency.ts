@@ -29,6 +29,8 @@ const WARMING = 1.2;
  */
 const SECONDS = 2;
 const WINDOWS = 5;
+/** For a look, of one round. */
+const QUICK_WINDOWS = 1;
 /** Rates, as shares of what the bare server can do at most, and what is measured at each. */
 const LOADS = [0.1, 0.5, 0.8].map((share) => ({
   share,
@@ -51,10 +53,11 @@ export const latency: Bench = {
 
 async function measure({ rounds }: BenchOptions): Promise<BenchResult> {
   const best = await bestOfBare(Math.min(rounds, 3));
+  const windows = rounds === 1 ? QUICK_WINDOWS : WINDOWS;
   const contenders = [...CONTENDERS.filter(({ name }) => name !== WITHOUT_LINES), ELSEWHERE];
   return {
-    method: `${rounds} rounds, interleaved, each with a server of its own, ${DIVISION}; ${SOCKETS} sockets, shares of ${Math.round(best)} messages/s, each ${WINDOWS} times for ${SECONDS} s in turn with the others, of which the median counts, after ${WARMUP_SECONDS} s as fast as it goes and ${SETTLE_MS / 1000} s of rest; from when a message was due to its reply; none where the rate is more than a server can do`,
-    ...(await compareInWindows(contenders, { rounds, windows: WINDOWS }, (contender, env, comparison) =>
+    method: `${rounds} rounds, interleaved, each with a server of its own, ${DIVISION}; ${SOCKETS} sockets, shares of ${Math.round(best)} messages/s, each ${windows} times for ${SECONDS} s in turn with the others, of which the median counts, after ${WARMUP_SECONDS} s as fast as it goes and ${SETTLE_MS / 1000} s of rest; from when a message was due to its reply; none where the rate is more than a server can do`,
+    ...(await compareInWindows(contenders, { rounds, windows }, (contender, env, comparison) =>
       begin(contender, env, best, comparison),
     )),
   };

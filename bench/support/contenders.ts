@@ -80,9 +80,11 @@ export async function compareInTurn(
   const comparison = new Comparison(BARE);
   const faults: string[] = [];
   await withLoki(contenders, async (able, envOf) => {
-    for (let round = 0; round < rounds; round += 1)
+    for (let round = 0; round < rounds; round += 1) {
+      tellRound(round, rounds);
       for (const contender of rotated(able, round))
         faults.push(...(await measure(contender, envOf(contender), comparison)));
+    }
   });
   return { figures: comparison.figures(), faults };
 }
@@ -102,6 +104,7 @@ export async function compareInWindows(
   const faults: string[] = [];
   await withLoki(contenders, async (able, envOf) => {
     for (let round = 0; round < rounds; round += 1) {
+      tellRound(round, rounds);
       const trials: Trial[] = [];
       try {
         for (const contender of rotated(able, round)) trials.push(await begin(contender, envOf(contender), comparison));
@@ -142,6 +145,11 @@ async function withLoki(
     await loki?.remove();
     sink?.stop();
   }
+}
+
+/** A comparison takes minutes to half an hour, and its figures come at the end. */
+function tellRound(round: number, rounds: number): void {
+  console.error(`bench: ${new Date().toISOString()}, round ${round + 1} of ${rounds}`);
 }
 
 function rotated<T>(list: readonly T[], by: number): readonly T[] {
