@@ -150,11 +150,11 @@ What limits it is the system calls, one read and one write for each message: Nod
 Every target is met by the figures above. Where it was closest:
 
 - **p99 at 50 % load**, with a live Loki beside it, was 1.5 times the bare server's while the shipping thread worked in longer stretches, made twice as much garbage and pushed twice as many bytes. One window of 2 s in seven has a stall of 10 to 38 ms,
-  whichever server is measured: the machine's own (the scheduler's trace shows a kernel thread, \`kdamond\`, on the server's core for up to 8 ms; the rest is from outside the virtual machine). So the median of five windows counts for each round; in windows of 1 s a stall of 8 ms is the 99th percentile.
+  whichever server is measured (the scheduler's trace shows a kernel thread, \`kdamond\`, on the server's core for up to 8 ms; the cause of the longer ones is not known). So the median of five windows counts for each round; in windows of 1 s a stall of 8 ms is the 99th percentile.
 - **Accepting**: the rate is within the target; of the event loop's time a connection takes about a sixth more than the bare server's: the client's address (a system
   call, 7 µs), the session, the longer answer, the line. In a round the ratio may be lower than the target, as the spread says. A process that has just started is slower by a third and more, as the bare server is, until the code of a handshake is compiled; that has its own row.
-- **Memory of a connection** is within the target by the median, and in some rounds beyond it: resident memory comes in pages. In V8's heap it is 1.09 times the bare server's, in every round.
-- **A scrape** is within its bound by the median of a hundred; the longest of them had something else of the event loop's in the same time, as those of \`/healthz/\` have: heartbeats, a collection of garbage.`;
+- **Memory of a connection** is within the target by the median, and in some rounds beyond it: resident memory comes in pages. In V8's heap it is 1.09 times the bare server's, and no more in any round.
+- **A scrape** is within its bound by the median of a hundred; what made the longest of them long was not traced. Their time has in it all that the event loop did meanwhile, heartbeats and garbage too; so have those of \`/healthz/\`, which vary as well.`;
 }
 
 function sizing(overview: Overview): string {

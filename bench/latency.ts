@@ -68,9 +68,16 @@ async function bestOfBare(tries: number): Promise<number> {
   const rates: number[] = [];
   for (let attempt = 0; attempt < tries; attempt += 1) {
     const { rig, found: warm } = await Rig.start('bare', {}, (starting) => warmUp(starting, 'plain'));
-    const { answered, seconds } = await rig.fleet.order({ do: 'saturate', senders: SOCKETS, seconds: WARMUP_SECONDS });
-    rates.push((answered - warm.answered) / seconds);
-    await rig.end();
+    try {
+      const { answered, seconds } = await rig.fleet.order({
+        do: 'saturate',
+        senders: SOCKETS,
+        seconds: WARMUP_SECONDS,
+      });
+      rates.push((answered - warm.answered) / seconds);
+    } finally {
+      await rig.end();
+    }
   }
   return median(rates);
 }

@@ -91,7 +91,7 @@ export function createServiceLogger(sink: LineSink, level: LogLevel, name = 'cha
   return new ServiceLogger(winston, sink, name);
 }
 
-/** The part of the lines of a connection's messages that never changes, as JSON text to be put into the middle of a line. */
+/** The part of a connection's lines that never changes, as JSON text to be put into the middle of a line. */
 export function connectionFields({ requestId, session, address }: LoggedConnection): string {
   return `"request_id":"${requestId}","session_id":"${session.id}","client_ip":${JSON.stringify(address)}`;
 }
@@ -147,10 +147,7 @@ class ServiceLogger implements Logger {
 
   messageReceived({ connection, count, length, durationMs }: MessageFields): void {
     if (!this.#infoEnabled) return;
-    const line = this.#sink.room(connection.length + MESSAGE_LINE_BYTES);
-    line.bytes(lineStart());
-    line.bytes(this.#messageHead);
-    line.ascii(connection);
+    const line = this.#begin(this.#messageHead, connection, LINE_BYTES);
     line.bytes(MESSAGE_COUNT);
     line.whole(count);
     line.bytes(MESSAGE_LENGTH);
@@ -163,10 +160,7 @@ class ServiceLogger implements Logger {
 
   connected({ connection, resumed }: ConnectedFields): void {
     if (!this.#infoEnabled) return;
-    const line = this.#sink.room(connection.requestId.length + connection.address.length + CONNECTION_LINE_BYTES);
-    line.bytes(lineStart());
-    line.bytes(this.#connectedHead);
-    putConnection(line, connection);
+    const line = this.#begin(this.#connectedHead, connectionFields(connection), LINE_BYTES);
     line.bytes(resumed ? RESUMED : NEW);
     line.bytes(MESSAGE_COUNT);
     line.whole(connection.session.count);
@@ -177,11 +171,8 @@ class ServiceLogger implements Logger {
   disconnected({ connection, code, initiator, reason, closeReason, durationMs }: DisconnectedFields): void {
     if (!this.#infoEnabled) return;
     const said = closeReason === '' ? '' : `,"close_reason":${JSON.stringify(closeReason)}`;
-    const varying = connection.requestId.length + connection.address.length + said.length * MAX_CHARACTER_BYTES;
-    const line = this.#sink.room(varying + CONNECTION_LINE_BYTES);
-    line.bytes(lineStart());
-    line.bytes(this.#disconnectedHead);
-    putConnection(line, connection);
+    const most = LINE_BYTES + said.length * MAX_CHARACTER_BYTES;
+    const line = this.#begin(this.#disconnectedHead, connectionFields(connection), most);
     line.bytes(CODE);
     line.whole(code);
     line.ascii(`,"initiator":"${initiator}","reason":"${reason}"`);
@@ -192,6 +183,15 @@ class ServiceLogger implements Logger {
     line.thousandths(Math.round(durationMs * 1000));
     line.bytes(LINE_END);
     line.end();
+  }
+
+  /** Begins a line that has so many bytes at most beside the connection's fields. */
+  #begin(head: Buffer, connection: string, most: number): LineBuffer {
+    const line = this.#sink.room(connection.length + most);
+    line.bytes(lineStart());
+    line.bytes(head);
+    line.ascii(connection);
+    return line;
   }
 
   /** From the end of the timestamp to the first field of the connection. */
@@ -219,20 +219,7 @@ class SinkTransport extends Transport {
   }
 }
 
-/** What {@link connectionFields} makes, in place. */
-function putConnection(line: LineBuffer, { requestId, session, address }: LoggedConnection): void {
-  line.bytes(REQUEST_ID);
-  line.ascii(requestId);
-  line.bytes(SESSION_ID);
-  line.ascii(session.id);
-  line.bytes(CLIENT_IP);
-  line.ascii(JSON.stringify(address));
-}
-
 /** Parts of the lines of messages and connections. */
-const REQUEST_ID = Buffer.from('"request_id":"');
-const SESSION_ID = Buffer.from('","session_id":"');
-const CLIENT_IP = Buffer.from('","client_ip":');
 const RESUMED = Buffer.from(',"resumed":true');
 const NEW = Buffer.from(',"resumed":false');
 const CODE = Buffer.from(',"code":');
@@ -240,10 +227,8 @@ const MESSAGE_COUNT = Buffer.from(',"message_count":');
 const MESSAGE_LENGTH = Buffer.from(',"message_length":');
 const DURATION = Buffer.from(',"duration_ms":');
 const LINE_END = Buffer.from('}');
-/** More than the line of a message has beside its connection's fields: its names, and four numbers of 20 digits. */
-const MESSAGE_LINE_BYTES = 512;
-/** More than the line of a connection has beside its ids, its address and the client's words. */
-const CONNECTION_LINE_BYTES = 640;
+/** More than any of these lines has beside its connection's fields and the client's words: its names, and four numbers of 20 digits. */
+const LINE_BYTES = 512;
 
 function jsonLine({ level, logger, message, ...fields }: Record<string, unknown>): string {
   return JSON.stringify({ timestamp: timestamp(), level, logger, message, ...fields }, plainErrors);
