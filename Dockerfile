@@ -13,6 +13,7 @@ COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
 COPY scripts/build.ts scripts/
+COPY lib lib
 COPY service service
 RUN npm run build
 
@@ -32,6 +33,7 @@ RUN mkdir -p /nodejs/bin && ln -s "$(command -v node)" /nodejs/bin/node \
      done \
   && chown -R 65532:65532 /app
 COPY --chown=65532:65532 scripts/dev-container.ts scripts/
+COPY --chown=65532:65532 lib lib
 COPY --chown=65532:65532 service service
 ENV NODE_ENV=development
 USER 65532:65532

@@ -124,24 +124,24 @@ time of the event loop:
 What they led to:
 
 - **A short text message is taken before \`ws\` sees it.** Nearly every message is one whole frame of ASCII text. \`ws\` carries it through a second stream, a list of buffers, four views and an
-  event; here a scan over the chunk that the socket read finds it, and allocates nothing (\`service/src/frame-scanner.ts\`). Anything else goes to \`ws\` from the first byte of its frame on. That is why a message with its metrics costs
+  event; here a scan over the chunk that the socket read finds it, and allocates nothing (\`service/src/connections/fast-path/short-text-scanner.ts\`). Anything else goes to \`ws\` from the first byte of its frame on. That is why a message with its metrics costs
   less than the bare server's: 1.14 times as much before it, on a quiet machine. Fuzzed with a million inputs; a property test compares it with \`ws\` over any chunks.
 - **A reply is one short string written to the socket as a frame**, where \`ws\` makes a head and a payload, two buffers and one gathered write. Where frames are compressed \`ws\` reads and writes them.
-- **The line of a message** is put together as bytes, in place (\`service/src/line-buffer.ts\`); winston formats all but those of messages and connections. As a string it was a tree of twelve parts, to be walked, copied and converted when it was written:
+- **The line of a message** is put together as bytes, in place (\`service/src/log/line-buffer.ts\`); winston formats all but those of messages and connections. As a string it was a tree of twelve parts, to be walked, copied and converted when it was written:
   three times as long (1,500 ns against 540, interleaved), and 900 bytes of garbage a line, so that the event loop stopped for a collection twice as often. Lines are handed on 64 KiB at a time or
   every 20 ms: one copy into blocks that are used again (new memory for each batch took 65 µs, most of it page faults), one write by the thread pool of all that wait, and one copy for the thread that ships them to Loki. With a write for each batch half of the lines were
   dropped at full load: the next write only began once the event loop had come round.
 - **Memory of an idle connection**, by heap snapshots: listeners for five events a socket, in a hash table each, were 150 bytes of it; they are one overridden \`emit\` now. Two more listeners, a clock and
   an object of two fields were as much again. A connection with everything on was at 1.28 times the bare server's.
 - **A bye and its close frame are one write**: two writes and a line by winston for each client took draining 10,000 of them at once from under 2.5 s to over 3.
-- **A handshake that negotiates nothing** is answered by us: \`ws\` makes a hash object and a list of headers for each. Its SHA-1 (\`service/src/accept-key.ts\`, 4 µs where \`crypto.hash\` took 9), and UUIDs that are one string from
-  the start (\`service/src/uuid.ts\`) are ours for the same reason. What is left over the bare server is the client's address (a system call, 7 µs), the session, the longer answer and the line.
-- **The thread that ships lines works for a tenth of a millisecond, and naps for a whole one** (\`service/src/breather.ts\`), as long as lines do not pile up: in one piece of 6 ms it kept the event loop waiting for a slice of the scheduler,
+- **A handshake that negotiates nothing** is answered by us: \`ws\` makes a hash object and a list of headers for each. Its SHA-1 (\`service/src/connections/accept-key.ts\`, 4 µs where \`crypto.hash\` took 9), and UUIDs that are one string from
+  the start (\`service/src/protocol/uuid.ts\`) are ours for the same reason. What is left over the bare server is the client's address (a system call, 7 µs), the session, the longer answer and the line.
+- **The thread that ships lines works for a tenth of a millisecond, and naps for a whole one** (\`service/src/loki/breather.ts\`), as long as lines do not pile up: in one piece of 6 ms it kept the event loop waiting for a slice of the scheduler,
   and in stretches of 0.25 ms with naps of 0.2 it took half of the core for as long as a push was made, which left a busy event loop as far behind. The event loop waited 4.8 µs a message for it before, 2.6 after (on cores of different speed on two hours of one day).
   Its pushes are written 64 KiB at a time, and lines that wait are compressed only once a whole push waits before them: either took more than a millisecond in one piece.
-- **A push refers to the line before**, field by field (\`service/src/loki-push.ts\`): 248 KB for 1,520 lines of 521 KB, 462 before, in no more time. What is made for each line in that thread is used again: V8 collects its garbage with threads
+- **A push refers to the line before**, field by field (\`service/src/loki/push.ts\`): 248 KB for 1,520 lines of 521 KB, 462 before, in no more time. What is made for each line in that thread is used again: V8 collects its garbage with threads
   of usual priority, 3 ms at a time, which is time that the event loop waits where it has one core.
-- **\`import 'node:http'\` loads undici**, for a WebSocket client that nobody asked for, and 50 ms of the start. The service gets the module another way (\`service/src/node-http.ts\`).
+- **\`import 'node:http'\` loads undici**, for a WebSocket client that nobody asked for, and 50 ms of the start. The service gets the module another way (\`service/src/runtime/node-http.ts\`).
 - **The store's client** made a signal with a time-out for every command, and an error of each, used or not. It has none now; the batches have a bound of their own.
 - **\`process_open_fds\` and the lists of handles** are left out of the scrape: they walk over every socket.
 

@@ -5,7 +5,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { loadConfig } from '../service/src/config.ts';
+import { loadConfig } from '../service/src/config/load-config.ts';
 import { simulateRollout, type RolloutOptions } from './rollout/model.ts';
 import { SIMULATION_HEADINGS, simulationCells, type SimulationReport } from './rollout/report.ts';
 import { SCENARIOS } from './rollout/scenarios.ts';

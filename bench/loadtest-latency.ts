@@ -7,8 +7,8 @@
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { CountingServer } from '../loadtest/test/support/counting-server.ts';
-import { readResult, startLoadtest } from '../loadtest/test/support/run-loadtest.ts';
+import { CountingServer } from '../testkit/counting-server.ts';
+import { readResult, startLoadtest } from '../testkit/run-loadtest.ts';
 import type { Quantiles } from '../loadtest/src/timeline.ts';
 import { describeResult, figure, quantile, type Figure } from './support/bench.ts';
 

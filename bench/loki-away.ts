@@ -1,4 +1,4 @@
-import { Loki, NO_LOKI } from '../service/test/support/loki.ts';
+import { Loki, NO_LOKI } from '../testkit/loki.ts';
 import { figure, type Bench, type BenchOptions, type BenchResult } from './support/bench.ts';
 import { RATE } from './support/contenders.ts';
 import { FleetClient } from './support/fleet-client.ts';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Loki, NO_LOKI } from '../service/test/support/loki.ts';
+import { Loki, NO_LOKI } from '../testkit/loki.ts';
 import { figure, type Bench, type BenchOptions, type BenchResult } from './support/bench.ts';
 import { FleetClient } from './support/fleet-client.ts';
 import { MemoryWatch } from './support/memory-watch.ts';

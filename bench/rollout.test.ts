@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { loadConfig } from '../service/src/config.ts';
+import { loadConfig } from '../service/src/config/load-config.ts';
 import { Random } from './fuzz/random.ts';
 import { binomial, partAtRandom } from './rollout/chance.ts';
 import { simulateRollout, type RolloutOptions } from './rollout/model.ts';

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { ResumeTokens } from '../service/src/resume-token.ts';
-import type { SessionId } from '../service/src/sessions.ts';
-import { Client } from '../service/test/support/client.ts';
-import { RedisServer } from '../service/test/support/redis.ts';
+import { ResumeTokens } from '../service/src/sessions/resume-token.ts';
+import type { SessionId } from '../service/src/sessions/session-store.ts';
+import { Client } from '../testkit/client.ts';
+import { RedisServer } from '../testkit/redis.ts';
 import { figure, quantile, type Bench, type BenchOptions, type BenchResult, type Figure } from './support/bench.ts';
 import { Comparison, type Measure } from './support/comparison.ts';
 import { FleetClient } from './support/fleet-client.ts';

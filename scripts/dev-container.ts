@@ -7,7 +7,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { readdirSync, watch } from 'node:fs';
 import { join } from 'node:path';
 
-const FOLDER = 'service';
+const FOLDERS = ['service', 'lib'];
 const PROGRAM = 'service/src/main.ts';
 /** A sync writes its files one after another. */
 const SETTLE_MS = 100;
@@ -31,8 +31,10 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const)
   });
 
 function folders(): string[] {
-  const inside = readdirSync(FOLDER, { recursive: true, withFileTypes: true }).filter((entry) => entry.isDirectory());
-  return [FOLDER, ...inside.map(({ parentPath, name }) => join(parentPath, name))];
+  return FOLDERS.flatMap((folder) => {
+    const inside = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isDirectory());
+    return [folder, ...inside.map(({ parentPath, name }) => join(parentPath, name))];
+  });
 }
 
 function start(): ChildProcess {

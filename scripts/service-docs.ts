@@ -1,10 +1,10 @@
 import { Registry } from 'prom-client';
-import { loadConfig } from '../service/src/config.ts';
-import { configTable } from '../service/src/config-docs.ts';
-import { LOG_EVENTS } from '../service/src/log-events.ts';
-import { createMetrics, ERROR_TYPES, SERVER_ERROR_TYPES } from '../service/src/metrics.ts';
-import { CLOSE_CODES, REFUSALS, WEBSOCKET_PATH } from '../service/src/protocol.ts';
-import { VERSION } from '../service/src/version.ts';
+import { loadConfig } from '../service/src/config/load-config.ts';
+import { configTable } from '../service/src/config/help.ts';
+import { LOG_EVENTS } from '../service/src/log/events.ts';
+import { createMetrics, ERROR_TYPES, SERVER_ERROR_TYPES } from '../service/src/metrics/metrics.ts';
+import { CLOSE_CODES, REFUSALS, WEBSOCKET_PATH } from '../service/src/protocol/protocol.ts';
+import { VERSION } from '../lib/version.ts';
 
 /** Pages of docs/ that are made from definitions in the code: file name and text. `npm run docs` writes them. */
 export const SERVICE_PAGES: Readonly<Record<string, () => string | Promise<string>>> = {

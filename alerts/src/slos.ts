@@ -1,5 +1,5 @@
-import { MESSAGE_REJECTIONS, SERVER_ERROR_TYPES } from '../../service/src/metrics.ts';
-import { REFUSALS } from '../../service/src/protocol.ts';
+import { MESSAGE_REJECTIONS, SERVER_ERROR_TYPES } from '../../service/src/metrics/metrics.ts';
+import { REFUSALS } from '../../service/src/protocol/protocol.ts';
 import { BY_SERVICE, SERVICE, type Severity } from './rule.ts';
 
 /** A promise about a share of events, measured where the service counts them. */

@@ -6,8 +6,8 @@ import { parse, stringify } from 'yaml';
 import type { AlertingRule } from '../src/groups.ts';
 import { plainRules } from '../src/plain.ts';
 import { DEFAULTS, type RuleValues } from '../src/values.ts';
-import { ALERTS, type RuleFile } from './support/rules.ts';
-import { findTool, run, withFolder } from './support/tools.ts';
+import { ALERTS, type RuleFile } from '../../testkit/rules.ts';
+import { findTool, run, withFolder } from '../../testkit/tools.ts';
 
 const helm = findTool('helm');
 const promtool = findTool('promtool');

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { parse, stringify } from 'yaml';
 import type { AlertingRule } from '../src/groups.ts';
-import { alertingRules, ALERTS, type RuleFile } from './support/rules.ts';
-import { findTool, run, withFolder } from './support/tools.ts';
+import { alertingRules, ALERTS, type RuleFile } from '../../testkit/rules.ts';
+import { findTool, run, withFolder } from '../../testkit/tools.ts';
 
 const promtool = findTool('promtool');
 const folder = ALERTS.pathname;

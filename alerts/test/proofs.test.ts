@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import { parse } from 'yaml';
 import { PROOFS } from '../../e2e/alerts/proofs.ts';
 import { ALERT_NAMES } from '../src/alerts.ts';
-import { ALERTS, alertingRules } from './support/rules.ts';
+import { ALERTS, alertingRules } from '../../testkit/rules.ts';
 
 const { prometheusRule } = parse(readFileSync(new URL('../chart/values.yaml', ALERTS), 'utf8')) as {
   prometheusRule: Record<string, unknown>;

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { parse } from 'yaml';
 import { alertmanagerConfig, notificationTemplates, plainAlertmanager, ROUTING } from '../src/alertmanager.ts';
-import { alertmanager, startAlertmanager } from './support/alertmanager.ts';
-import { alertingRules, ALERTS } from './support/rules.ts';
-import { findTool, run, withFolder } from './support/tools.ts';
+import { alertmanager, startAlertmanager } from '../../testkit/alertmanager.ts';
+import { alertingRules, ALERTS } from '../../testkit/rules.ts';
+import { findTool, run, withFolder } from '../../testkit/tools.ts';
 
 const amtool = findTool('amtool');
 const CONFIG = new URL('generated/alertmanager.yaml', ALERTS).pathname;

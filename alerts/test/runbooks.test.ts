@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { parse } from 'yaml';
 import { ALERT_NAMES } from '../src/alerts.ts';
-import { codeBlocks } from './support/runbook.ts';
-import { ALERTS, wrapQueries } from './support/rules.ts';
-import { findTool, run, withFolder } from './support/tools.ts';
+import { codeBlocks } from '../../testkit/runbook.ts';
+import { ALERTS, wrapQueries } from '../../testkit/rules.ts';
+import { findTool, run, withFolder } from '../../testkit/tools.ts';
 
 const promtool = findTool('promtool');
 const values = parse(readFileSync(new URL('../chart/values.yaml', ALERTS), 'utf8')) as Record<string, unknown>;

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { ALERT_NAMES, ALERTS } from '../src/alerts.ts';
 import { RUNBOOK_URL } from '../src/config.ts';
-import { alertingRules, ALERTS as FOLDER, recordingRules } from './support/rules.ts';
+import { alertingRules, ALERTS as FOLDER, recordingRules } from '../../testkit/rules.ts';
 
 /** The guidelines of monitoring.mixins.dev, as mixtool lints them, and what this project adds. */
 describe('each alert', () => {

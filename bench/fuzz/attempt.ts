@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { constants, inflateRawSync } from 'node:zlib';
-import type { Config } from '../../service/src/config.ts';
-import { REFUSALS } from '../../service/src/protocol.ts';
-import { OPCODE } from '../../service/test/support/raw-client.ts';
+import type { Config } from '../../service/src/config/load-config.ts';
+import { REFUSALS } from '../../service/src/protocol/protocol.ts';
+import { OPCODE } from '../../testkit/raw-client.ts';
 import { closeFrame } from './frame-inputs.ts';
 import { parseResponse, type HttpResponse } from './http-response.ts';
 import type { Prediction } from './frame-model.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { WebSocket } from 'ws';
-import type { Scrape } from '../../service/test/support/scrape.ts';
+import type { Scrape } from '../../testkit/scrape.ts';
 import { ServerProcess, type ServerKind } from '../support/server-process.ts';
 import { Attempt } from './attempt.ts';
 import { CheckingClient } from './checking-client.ts';

@@ -1,5 +1,5 @@
 import { constants, deflateRawSync } from 'node:zlib';
-import { OPCODE } from '../../service/test/support/raw-client.ts';
+import { OPCODE } from '../../testkit/raw-client.ts';
 import { mutate } from './mutate.ts';
 import type { Random } from './random.ts';
 

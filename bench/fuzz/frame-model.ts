@@ -1,6 +1,6 @@
 import { constants, inflateRawSync } from 'node:zlib';
-import type { ErrorType, MessageRejection } from '../../service/src/metrics.ts';
-import { OPCODE } from '../../service/test/support/raw-client.ts';
+import type { ErrorType, MessageRejection } from '../../service/src/metrics/metrics.ts';
+import { OPCODE } from '../../testkit/raw-client.ts';
 import type { FrameTarget } from './frame-inputs.ts';
 
 /** What the service must do with a client's bytes. */

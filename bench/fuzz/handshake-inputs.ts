@@ -1,5 +1,5 @@
 import { METHODS } from 'node:http';
-import { WEBSOCKET_PATH } from '../../service/src/protocol.ts';
+import { WEBSOCKET_PATH } from '../../service/src/protocol/protocol.ts';
 import { mutate } from './mutate.ts';
 import type { Random } from './random.ts';
 

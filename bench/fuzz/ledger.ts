@@ -1,5 +1,5 @@
-import { CODE_LABELS } from '../../service/src/metrics.ts';
-import type { Scrape } from '../../service/test/support/scrape.ts';
+import { CODE_LABELS } from '../../service/src/metrics/metrics.ts';
+import type { Scrape } from '../../testkit/scrape.ts';
 import type { Part } from './parts.ts';
 
 /** What the clients of a part know to have happened, to be compared with what the service counted. */

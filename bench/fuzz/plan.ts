@@ -1,4 +1,4 @@
-import { loadConfig, type Config } from '../../service/src/config.ts';
+import { loadConfig, type Config } from '../../service/src/config/load-config.ts';
 import { frameStream, goodMessages, message, pingFlood, type FrameTarget } from './frame-inputs.ts';
 import { predict, type Prediction } from './frame-model.ts';
 import { goodHandshake, handshakeInput, plainRequest } from './handshake-inputs.ts';

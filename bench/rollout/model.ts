@@ -1,6 +1,6 @@
-import type { Config } from '../../service/src/config.ts';
-import { closingWindowMs } from '../../service/src/drain.ts';
-import { retryAfterMs } from '../../service/src/retry-after.ts';
+import type { Config } from '../../service/src/config/load-config.ts';
+import { closingWindowMs } from '../../service/src/connections/drain.ts';
+import { retryAfterMs } from '../../service/src/connections/retry-after.ts';
 import { Random } from '../fuzz/random.ts';
 import { partAtRandom } from './chance.ts';
 

@@ -1,4 +1,4 @@
-import { loadConfig } from '../../service/src/config.ts';
+import { loadConfig } from '../../service/src/config/load-config.ts';
 import type { RolloutOptions } from './model.ts';
 
 /** A rollout that is looked at. */

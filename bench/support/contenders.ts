@@ -1,4 +1,4 @@
-import { Loki, NO_LOKI } from '../../service/test/support/loki.ts';
+import { Loki, NO_LOKI } from '../../testkit/loki.ts';
 import type { BenchResult } from './bench.ts';
 import { Comparison } from './comparison.ts';
 import { keepTo } from './cores.ts';

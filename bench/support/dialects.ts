@@ -1,4 +1,4 @@
-import { frame, handshake, OPCODE } from '../../service/test/support/raw-client.ts';
+import { frame, handshake, OPCODE } from '../../testkit/raw-client.ts';
 
 /** How a kind of server is spoken to: the same work, a message in and a count out, in its own words. */
 export interface Dialect {

@@ -1,5 +1,5 @@
 import { connect, type OnReadOpts, type Socket } from 'node:net';
-import { frame, OPCODE } from '../../service/test/support/raw-client.ts';
+import { frame, OPCODE } from '../../testkit/raw-client.ts';
 import type { Wire } from './dialects.ts';
 
 /** Who hears of what happens to the sockets of a fleet. */

@@ -1,4 +1,4 @@
-import { OPTIONS, type Option } from '../../service/src/options.ts';
+import { OPTIONS, type Option } from '../../service/src/config/options.ts';
 
 /** Key of one of the service's options. */
 export type OptionKey = keyof typeof OPTIONS;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { parse } from 'yaml';
-import { OPTIONS, type Option } from '../../service/src/options.ts';
+import { OPTIONS, type Option } from '../../service/src/config/options.ts';
 import { optionSchema } from '../src/config-block.ts';
 import { CHART_DEFAULTS, configOptions, NOT_EXPOSED, otherOptions, SET_BY_OTHER_VALUES } from '../src/options.ts';
 

@@ -1,5 +1,5 @@
-import { interpolate, type Picked } from '../test/support/interpolate.ts';
-import type { DashboardFile, PanelFile } from '../test/support/dashboard-file.ts';
+import { interpolate, type Picked } from '../../testkit/interpolate.ts';
+import type { DashboardFile, PanelFile } from '../../testkit/dashboard-file.ts';
 import type { Prometheus } from '../test/support/prometheus.ts';
 
 /** A series as the page draws it: its name, and its value at each of the times, `null` where there is none. */

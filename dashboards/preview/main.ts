@@ -5,8 +5,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { chromium, type Page } from 'playwright-core';
 import { TOOLS } from '../../scripts/tools.ts';
-import { readDashboards } from '../test/support/dashboard-file.ts';
-import { ANY } from '../test/support/interpolate.ts';
+import { readDashboards } from '../../testkit/dashboard-file.ts';
+import { ANY } from '../../testkit/interpolate.ts';
 import { NO_STACK, Stack } from '../test/support/stack.ts';
 import { drawnPanels, type Source } from './data.ts';
 

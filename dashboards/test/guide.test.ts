@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import type { LogLine } from '../../service/test/support/app.ts';
-import { Client } from '../../service/test/support/client.ts';
-import { Loki } from '../../service/test/support/loki.ts';
-import { ServiceProcess } from '../../service/test/support/process.ts';
-import { RedisServer } from '../../service/test/support/redis.ts';
+import type { LogLine } from '../../testkit/app.ts';
+import { Client } from '../../testkit/client.ts';
+import { Loki } from '../../testkit/loki.ts';
+import { ServiceProcess } from '../../testkit/process.ts';
+import { RedisServer } from '../../testkit/redis.ts';
 import { Prometheus } from './support/prometheus.ts';
 import { NO_STACK } from './support/stack.ts';
 

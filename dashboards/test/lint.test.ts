@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { wrapQueries } from '../../alerts/test/support/rules.ts';
-import { findTool, run, withFolder } from '../../alerts/test/support/tools.ts';
+import { wrapQueries } from '../../testkit/rules.ts';
+import { findTool, run, withFolder } from '../../testkit/tools.ts';
 import { LOGQL } from '../src/logql.ts';
 import { PROMQL } from '../src/promql.ts';
-import { ANY, interpolate } from './support/interpolate.ts';
-import { readDashboards, type DashboardFile, type PanelFile } from './support/dashboard-file.ts';
+import { ANY, interpolate } from '../../testkit/interpolate.ts';
+import { readDashboards, type DashboardFile, type PanelFile } from '../../testkit/dashboard-file.ts';
 
 const promtool = findTool('promtool');
 

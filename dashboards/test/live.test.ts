@@ -3,11 +3,11 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { after, before, describe, test } from 'node:test';
 import { ALERT_NAMES } from '../../alerts/src/alerts.ts';
-import { codeBlocks } from '../../alerts/test/support/runbook.ts';
+import { codeBlocks } from '../../testkit/runbook.ts';
 import { LOGQL } from '../src/logql.ts';
-import { readDashboards, type PanelFile } from './support/dashboard-file.ts';
-import { LokiReader } from './support/loki-reader.ts';
-import { ANY, interpolate, type Picked } from './support/interpolate.ts';
+import { readDashboards, type PanelFile } from '../../testkit/dashboard-file.ts';
+import { LokiReader } from '../../testkit/loki-reader.ts';
+import { ANY, interpolate, type Picked } from '../../testkit/interpolate.ts';
 import { NO_STACK, Stack } from './support/stack.ts';
 
 /** Panels of both dashboards, as Grafana reads them. */

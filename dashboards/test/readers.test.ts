@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { committedRules, recordingRules } from '../../alerts/test/support/rules.ts';
-import { startApp } from '../../service/test/support/app.ts';
+import { committedRules, recordingRules } from '../../testkit/rules.ts';
+import { startApp } from '../../testkit/app.ts';
 import { LABEL_VALUES, PROMQL } from '../src/promql.ts';
 
 /** Metrics that nothing here reads, with the reason why they are served all the same: exact names, or beginnings that end in `*`. */

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { WebSocket } from 'ws';
-import { OPCODE, RawClient } from '../../service/test/support/raw-client.ts';
+import { OPCODE, RawClient } from '../../testkit/raw-client.ts';
 import { FleetClient } from '../support/fleet-client.ts';
 import { until } from '../support/wait.ts';
 

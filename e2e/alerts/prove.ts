@@ -5,7 +5,7 @@ import type { ReceiverName } from '../../alerts/src/alertmanager.ts';
 import { RUNBOOK_URL } from '../../alerts/src/config.ts';
 import type { Severity } from '../../alerts/src/rule.ts';
 import { SLOS } from '../../alerts/src/slos.ts';
-import type { NotifiedAlert } from '../../alerts/test/support/alertmanager.ts';
+import type { NotifiedAlert } from '../../testkit/alertmanager.ts';
 import { progress } from '../support/figures.ts';
 import { until } from '../support/wait.ts';
 import { NOTIFIED_SECONDS, type Bed } from './bed.ts';

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';
 import type { ReceiverName } from '../../alerts/src/alertmanager.ts';
-import type { Notification, NotifiedAlert } from '../../alerts/test/support/alertmanager.ts';
+import type { Notification, NotifiedAlert } from '../../testkit/alertmanager.ts';
 
 /** A notification that came. */
 export interface Received {

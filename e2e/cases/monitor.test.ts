@@ -12,8 +12,8 @@ import {
   MonitorProcess,
   problemsOf,
   type JsonEvent,
-} from '../../monitor/test/support/monitor-process.ts';
-import { Client } from '../../service/test/support/client.ts';
+} from '../../testkit/monitor-process.ts';
+import { Client } from '../../testkit/client.ts';
 import { ApiRelay } from '../support/api-relay.ts';
 import { apply, kubectl } from '../support/commands.ts';
 import { kubeconfigPath, restrictedKubeconfig, writeKubeconfig, type Rule } from '../support/kubeconfig.ts';

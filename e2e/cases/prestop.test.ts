@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Client } from '../../service/test/support/client.ts';
+import { Client } from '../../testkit/client.ts';
 import { describeBreaks, summarise } from '../support/breaks.ts';
 import { figure } from '../support/figures.ts';
 import { Fleet } from '../support/fleet.ts';

@@ -57,7 +57,7 @@ describe('skaffold with the profile buildah', { skip: SKIP }, () => {
 
   test('an edited source is in the container, and the service runs anew, within moments', async () => {
     assert.ok(dev !== undefined);
-    const source = join(skaffold.folder, 'service/src/http.ts');
+    const source = join(skaffold.folder, 'service/src/http/routes.ts');
     const text = readFileSync(source, 'utf8');
     assert.ok(text.includes("'healthy'"));
     const answered: number[] = [];

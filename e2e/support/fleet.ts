@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { Inbox } from '../../service/test/support/inbox.ts';
+import { Inbox } from '../../testkit/inbox.ts';
 import type { Break } from './breaks.ts';
 import type { FleetOrder, FleetReport } from './fleet-process.ts';
 import { until } from './wait.ts';

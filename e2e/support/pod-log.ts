@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { Inbox } from '../../service/test/support/inbox.ts';
+import { Inbox } from '../../testkit/inbox.ts';
 import { startKubectl } from './commands.ts';
 import type { Release } from './release.ts';
 

@@ -1,5 +1,5 @@
 import { stringify } from 'yaml';
-import { Scrape } from '../../service/test/support/scrape.ts';
+import { Scrape } from '../../testkit/scrape.ts';
 import { CHART } from '../../scripts/chart/tools.ts';
 import { kubectl, kubectlJson, run, runWell } from './commands.ts';
 import type { Namespace } from './namespace.ts';

@@ -3,7 +3,7 @@
  * Runs the load test: the only place that reads the command line, hooks signals and exits. Exit statuses are in options.ts.
  */
 import { writeFileSync } from 'node:fs';
-import { VERSION } from '../../service/src/version.ts';
+import { VERSION } from '../../lib/version.ts';
 import { checkAssertion } from './asserts.ts';
 import { WorkerLostError } from './crew.ts';
 import { parseOptions, usage, type Command, type ExitStatus, type Settings } from './options.ts';

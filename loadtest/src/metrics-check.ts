@@ -1,6 +1,6 @@
-import { getText, NoAnswerError } from '../../monitor/src/http-get.ts';
-import { MetricsTextError, parseMetricsText, sum, sumBy, type Samples } from '../../monitor/src/metrics-text.ts';
-import { VERSION } from '../../service/src/version.ts';
+import { getText, NoAnswerError } from '../../lib/http-get.ts';
+import { MetricsTextError, parseMetricsText, sum, sumBy, type Samples } from '../../lib/metrics-text.ts';
+import { VERSION } from '../../lib/version.ts';
 
 /** Names of the service's metrics that are compared. */
 const MESSAGES = 'websocket_messages_total';

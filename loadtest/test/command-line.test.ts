@@ -4,8 +4,8 @@ import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { CountingServer } from './support/counting-server.ts';
-import { loadtest, loadtestJson, startLoadtest } from './support/run-loadtest.ts';
+import { CountingServer } from '../../testkit/counting-server.ts';
+import { loadtest, loadtestJson, startLoadtest } from '../../testkit/run-loadtest.ts';
 
 /** Gives a test a server of its own: the metrics would show the clients of another. */
 function withServer(test: (server: CountingServer) => Promise<void>): () => Promise<void> {

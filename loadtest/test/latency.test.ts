@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { CountingServer } from './support/counting-server.ts';
-import { loadtestJson, readResult, startLoadtest } from './support/run-loadtest.ts';
+import { CountingServer } from '../../testkit/counting-server.ts';
+import { loadtestJson, readResult, startLoadtest } from '../../testkit/run-loadtest.ts';
 
 /** Quantile of what the server itself measured. */
 function quantile(values: readonly number[], share: number): number {

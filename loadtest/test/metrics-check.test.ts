@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { connect, createServer, type AddressInfo, type Server } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
-import { CountingServer } from './support/counting-server.ts';
-import { loadtestJson, readResult, startLoadtest } from './support/run-loadtest.ts';
+import { CountingServer } from '../../testkit/counting-server.ts';
+import { loadtestJson, readResult, startLoadtest } from '../../testkit/run-loadtest.ts';
 
 const SHORT = ['--sockets', '6', '--rate', '100', '--send-rate', '10', '--duration', '1'];
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { ViolationKind } from '../src/count-ledger.ts';
-import { CountingServer, type ServerOptions } from './support/counting-server.ts';
-import { readResult, startLoadtest } from './support/run-loadtest.ts';
+import { CountingServer, type ServerOptions } from '../../testkit/counting-server.ts';
+import { readResult, startLoadtest } from '../../testkit/run-loadtest.ts';
 import type { Result } from '../src/result.ts';
 
 const SOCKETS = 5;

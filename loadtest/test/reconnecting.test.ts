@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { CountingServer, type ServerOptions } from './support/counting-server.ts';
-import { readResult, startLoadtest } from './support/run-loadtest.ts';
+import { CountingServer, type ServerOptions } from '../../testkit/counting-server.ts';
+import { readResult, startLoadtest } from '../../testkit/run-loadtest.ts';
 import type { Result } from '../src/result.ts';
 
 const SOCKETS = 4;

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { Result } from '../src/result.ts';
-import { CountingServer } from './support/counting-server.ts';
-import { loadtest } from './support/run-loadtest.ts';
+import { CountingServer } from '../../testkit/counting-server.ts';
+import { loadtest } from '../../testkit/run-loadtest.ts';
 
 describe('the report', () => {
   let page = '';

@@ -4,8 +4,8 @@ import { describe, it } from 'node:test';
 import { planProcesses, planSources, type SystemLimits } from '../src/limits.ts';
 import { SourceAddresses } from '../src/source-addresses.ts';
 import { UsageError } from '../src/usage-error.ts';
-import { CountingServer } from './support/counting-server.ts';
-import { loadtestJson, readResult, startLoadtest } from './support/run-loadtest.ts';
+import { CountingServer } from '../../testkit/counting-server.ts';
+import { loadtestJson, readResult, startLoadtest } from '../../testkit/run-loadtest.ts';
 
 const LIMITS: SystemLimits = { descriptors: 20_000, ports: 28_232, cores: 8 };
 

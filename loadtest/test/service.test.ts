@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { ServiceProcess } from '../../service/test/support/process.ts';
-import { loadtestJson, readResult, startLoadtest } from './support/run-loadtest.ts';
+import { ServiceProcess } from '../../testkit/process.ts';
+import { loadtestJson, readResult, startLoadtest } from '../../testkit/run-loadtest.ts';
 
 describe('against the service itself', { concurrency: 4 }, () => {
   it('every bad client gets what it deserves, good ones notice nothing, and the metrics agree', async (t) => {

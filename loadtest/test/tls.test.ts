@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { WebSocketServer } from 'ws';
-import { loadtest, loadtestJson } from './support/run-loadtest.ts';
+import { loadtest, loadtestJson } from '../../testkit/run-loadtest.ts';
 
 describe('a wss:// service', { concurrency: 3 }, () => {
   let server: Server;

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { KubeConfig } from '@kubernetes/client-node';
 import { CannotWatchError } from './cannot-watch.ts';
-import { getText, openStream, type Answer, type RequestOptions } from './http-get.ts';
+import { getText, openStream, type Answer, type RequestOptions } from '../../lib/http-get.ts';
 import type { ClusterTarget } from './options.ts';
 
 /** Query of a request; `undefined` is left out. */

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { FileTail, type FileChange } from './file-tail.ts';
-import { getText, type Answer } from './http-get.ts';
+import { getText, type Answer } from '../../lib/http-get.ts';
 import { aborted, pause } from './waiting.ts';
 import { LocalHealth, SERVICE, type HealthCheck } from './local-health.ts';
 import { LogWatch } from './log-watch.ts';

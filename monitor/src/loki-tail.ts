@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { getText } from './http-get.ts';
+import { getText } from '../../lib/http-get.ts';
 import type { LokiTarget } from './options.ts';
 import { pause } from './waiting.ts';
 

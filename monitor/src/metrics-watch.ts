@@ -1,4 +1,4 @@
-import { SERVER_ERROR_TYPES } from '../../service/src/metrics.ts';
+import { SERVER_ERROR_TYPES } from '../../service/src/metrics/metrics.ts';
 import type { Findings } from './events.ts';
 import { activityBetween, levelOf, UNKNOWN_LEVEL, type Activity, type Level, type Reading } from './snapshot.ts';
 

@@ -1,7 +1,7 @@
 import http from 'node:http';
 import { Duplex, PassThrough, Writable } from 'node:stream';
 import { PortForward } from '@kubernetes/client-node';
-import { USER_AGENT, type Answer } from './http-get.ts';
+import { USER_AGENT, type Answer } from '../../lib/http-get.ts';
 import { ApiError, statusMessage, type KubeApi } from './kube-api.ts';
 
 /** Where a pod serves. */

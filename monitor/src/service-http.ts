@@ -1,6 +1,6 @@
-import type { Answer } from './http-get.ts';
+import type { Answer } from '../../lib/http-get.ts';
 import type { HealthCheck } from './local-health.ts';
-import { parseMetricsText } from './metrics-text.ts';
+import { parseMetricsText } from '../../lib/metrics-text.ts';
 import type { Reading } from './snapshot.ts';
 
 /** Gets a path of the service, by whatever way leads there. */

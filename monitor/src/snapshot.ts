@@ -1,6 +1,6 @@
-import { sum, sumBy, type Samples } from './metrics-text.ts';
+import { sum, sumBy, type Samples } from '../../lib/metrics-text.ts';
 
-/** Metrics of the service that the monitor reads; service/src/metrics.ts makes them. */
+/** Metrics of the service that the monitor reads; service/src/metrics/metrics.ts makes them. */
 export const METRICS = {
   connections: 'websocket_active_connections',
   connectionsLimit: 'websocket_limit_connections',

@@ -10,7 +10,7 @@ import {
   MonitorProcess,
   problemsOf,
   type JsonEvent,
-} from './support/monitor-process.ts';
+} from '../../testkit/monitor-process.ts';
 
 /** A container that ended, as its status has it. */
 function ended(containerID: string, exitCode: number, reason: string): object {

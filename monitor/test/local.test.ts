@@ -5,9 +5,9 @@ import { appendFile, mkdtemp, rename, rm, truncate, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
-import { Client } from '../../service/test/support/client.ts';
-import { ServiceProcess } from '../../service/test/support/process.ts';
-import { isNotice, isProblem, isSnapshot, MonitorProcess, problemsOf } from './support/monitor-process.ts';
+import { Client } from '../../testkit/client.ts';
+import { ServiceProcess } from '../../testkit/process.ts';
+import { isNotice, isProblem, isSnapshot, MonitorProcess, problemsOf } from '../../testkit/monitor-process.ts';
 import { ServiceServer } from './support/service-server.ts';
 
 const SCRIPT = new URL('../../scripts/monitor.sh', import.meta.url).pathname;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Loki, NO_LOKI } from '../../service/test/support/loki.ts';
-import { isNotice, isProblem, MonitorProcess } from './support/monitor-process.ts';
+import { Loki, NO_LOKI } from '../../testkit/loki.ts';
+import { isNotice, isProblem, MonitorProcess } from '../../testkit/monitor-process.ts';
 import { ServiceServer } from './support/service-server.ts';
 
 async function push(loki: Loki, level: string, n: number, atMs = Date.now()): Promise<void> {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ServiceProcess } from '../../service/test/support/process.ts';
-import { MetricsTextError, parseMetricsText, sum, sumBy } from '../src/metrics-text.ts';
+import { ServiceProcess } from '../../testkit/process.ts';
+import { MetricsTextError, parseMetricsText, sum, sumBy } from '../../lib/metrics-text.ts';
 import {
   activityBetween,
   addActivities,

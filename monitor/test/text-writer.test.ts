@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { MonitorEvent } from '../src/events.ts';
 import { levelOf, snapshotOf } from '../src/snapshot.ts';
-import { parseMetricsText } from '../src/metrics-text.ts';
+import { parseMetricsText } from '../../lib/metrics-text.ts';
 import { Report } from '../src/report.ts';
 import { TextWriter } from '../src/text-writer.ts';
 import { metricsText } from './support/metrics.ts';

@@ -1,6 +1,6 @@
 import { CHART_DEFAULTS } from '../../chart/src/options.ts';
-import { loadConfig, type Config } from '../../service/src/config.ts';
-import { OPTIONS } from '../../service/src/options.ts';
+import { loadConfig, type Config } from '../../service/src/config/load-config.ts';
+import { OPTIONS } from '../../service/src/config/options.ts';
 import { objectsIn, render, scenarios, type KubeObject } from './scenarios.ts';
 
 /**

@@ -1,27 +1,27 @@
 import type { Server } from 'node:http';
 import type { AddressInfo, DropArgument, Socket } from 'node:net';
 import { Registry } from 'prom-client';
-import { createAdminServer } from './admin.ts';
-import { BoundedWarnings } from './bounded-warnings.ts';
-import { plainAddress } from './client-address.ts';
-import type { Config } from './config.ts';
-import { Connections } from './connections.ts';
-import { drain, type DrainOutcome } from './drain.ts';
-import { endWithError, Handshakes, isAnswered } from './handshakes.ts';
-import { createHttpApp } from './http.ts';
-import { Lifecycle } from './lifecycle.ts';
-import type { Logger } from './logger.ts';
-import type { LokiShipper } from './loki-shipper.ts';
-import { createMetrics, type LogPath, type Metrics } from './metrics.ts';
-import { createServer } from './node-http.ts';
-import { waitForQuiet, type PrestopReport } from './prestop-wait.ts';
-import { REFUSALS, type Refusal } from './protocol.ts';
-import { Readiness } from './readiness.ts';
-import { Scrapes } from './scrapes.ts';
+import { createAdminServer } from './http/admin-server.ts';
+import { BoundedWarnings } from './log/rate-limited-warnings.ts';
+import { plainAddress } from './http/client-address.ts';
+import type { Config } from './config/load-config.ts';
+import { Connections } from './connections/open-connections.ts';
+import { drain, type DrainOutcome } from './connections/drain.ts';
+import { endWithError, Handshakes, isAnswered } from './connections/handshakes.ts';
+import { createHttpApp } from './http/routes.ts';
+import { Lifecycle } from './lifecycle/lifecycle.ts';
+import type { Logger } from './log/logger.ts';
+import type { LokiShipper } from './loki/shipper.ts';
+import { createMetrics, type LogPath, type Metrics } from './metrics/metrics.ts';
+import { createServer } from './runtime/node-http.ts';
+import { waitForQuiet, type PrestopReport } from './lifecycle/prestop-wait.ts';
+import { REFUSALS, type Refusal } from './protocol/protocol.ts';
+import { Readiness } from './lifecycle/readiness.ts';
+import { Scrapes } from './lifecycle/last-scrape.ts';
 import { createStore } from './create-store.ts';
-import { ResumeTokens } from './resume-token.ts';
-import type { SessionStore } from './sessions.ts';
-import { VERSION } from './version.ts';
+import { ResumeTokens } from './sessions/resume-token.ts';
+import type { SessionStore } from './sessions/session-store.ts';
+import { VERSION } from '../../lib/version.ts';
 
 /** What an app is made from. */
 export interface AppParts {

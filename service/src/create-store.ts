@@ -1,9 +1,9 @@
-import type { Config } from './config.ts';
-import type { Logger } from './logger.ts';
-import { MemoryStore } from './memory-store.ts';
-import type { Metrics } from './metrics.ts';
-import { RedisStore, type StoreObserver } from './redis-store.ts';
-import type { SessionStore } from './sessions.ts';
+import type { Config } from './config/load-config.ts';
+import type { Logger } from './log/logger.ts';
+import { MemoryStore } from './sessions/memory-store.ts';
+import type { Metrics } from './metrics/metrics.ts';
+import { RedisStore, type StoreObserver } from './sessions/redis/redis-store.ts';
+import type { SessionStore } from './sessions/session-store.ts';
 
 /** Makes the session store that the configuration asks for. A shared one connects by itself, and is not waited for. */
 export function createStore(config: Config, metrics: Metrics, logger: Logger): SessionStore {

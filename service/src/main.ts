@@ -8,13 +8,13 @@
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { App } from './app.ts';
-import { parseArguments } from './arguments.ts';
-import { ConfigError, loadConfig, type Config } from './config.ts';
-import { describeConfig, changedOptions } from './config-docs.ts';
-import { descriptorWarning } from './descriptors.ts';
-import type { Logger } from './logger.ts';
+import { parseArguments } from './command-line.ts';
+import { ConfigError, loadConfig, type Config } from './config/load-config.ts';
+import { describeConfig, changedOptions } from './config/help.ts';
+import { descriptorWarning } from './config/open-files-limit.ts';
+import type { Logger } from './log/logger.ts';
 import { ServiceLog } from './service-log.ts';
-import { VERSION } from './version.ts';
+import { VERSION } from '../../lib/version.ts';
 
 const EXIT = { clean: 0, crash: 1, usage: 2, deadline: 3 } as const;
 /** Longest wait for the last log lines to reach Loki after a crash or a second signal: then the way out is short. */

@@ -5,9 +5,9 @@
  *
  * Reads ADMIN_PORT and PRESTOP_MAX_SECONDS from the environment, as the service does.
  */
-import { ADMIN_HEADER, DRAIN_PATH } from './admin.ts';
-import { ConfigError, loadConfig, type Config } from './config.ts';
-import { request } from './node-http.ts';
+import { ADMIN_HEADER, DRAIN_PATH } from './http/admin-server.ts';
+import { ConfigError, loadConfig, type Config } from './config/load-config.ts';
+import { request } from './runtime/node-http.ts';
 
 try {
   process.stderr.write(`prestop: ${await drain(loadConfig(process.env).config)}\n`);

@@ -16,8 +16,8 @@ import { on, once } from 'node:events';
 import { isIPv6 } from 'node:net';
 import { parseArgs } from 'node:util';
 import { WebSocket } from 'ws';
-import { WEBSOCKET_PATH } from './protocol.ts';
-import type { ReadinessReport } from './readiness.ts';
+import { WEBSOCKET_PATH } from './protocol/protocol.ts';
+import type { ReadinessReport } from './lifecycle/readiness.ts';
 
 /** Time for one answer, in milliseconds. */
 const ANSWER_MS = 5000;

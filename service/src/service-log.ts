@@ -1,10 +1,10 @@
-import type { Config } from './config.ts';
-import { LineSink } from './line-sink.ts';
-import { LineWriter } from './line-writer.ts';
-import { createServiceLogger, type Logger } from './logger.ts';
-import { lokiSenderOptions } from './loki-options.ts';
-import { LokiReports } from './loki-reports.ts';
-import { LokiShipper } from './loki-shipper.ts';
+import type { Config } from './config/load-config.ts';
+import { LineSink } from './log/line-sink.ts';
+import { LineWriter } from './log/line-writer.ts';
+import { createServiceLogger, type Logger } from './log/logger.ts';
+import { lokiSenderOptions } from './loki/shipping-options.ts';
+import { LokiReports } from './loki/reports.ts';
+import { LokiShipper } from './loki/shipper.ts';
 
 /** Longest wait for the last lines to be read by whoever reads stdout. */
 const STDOUT_FLUSH_MS = 1000;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { hash, randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
-import { acceptKey } from '../src/accept-key.ts';
+import { acceptKey } from '../src/connections/accept-key.ts';
 
 describe('The answer to a Sec-WebSocket-Key', () => {
   it('is that of the example of RFC 6455, section 1.3', () => {

@@ -3,8 +3,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, it } from 'node:test';
 import { TOOLS } from '../../scripts/tools.ts';
-import { startApp } from './support/app.ts';
-import { ServiceProcess } from './support/process.ts';
+import { startApp } from '../../testkit/app.ts';
+import { ServiceProcess } from '../../testkit/process.ts';
 
 describe('Node.js’ own WebSocket', () => {
   it('counts, resumes, and sees bye and 1001', async (t) => {

@@ -6,11 +6,11 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { configTable } from '../src/config-docs.ts';
-import type { ConfigError } from '../src/config.ts';
-import { loadConfig } from '../src/config.ts';
-import { OPTIONS } from '../src/options.ts';
-import { runToEnd } from './support/process.ts';
+import { configTable } from '../src/config/help.ts';
+import type { ConfigError } from '../src/config/load-config.ts';
+import { loadConfig } from '../src/config/load-config.ts';
+import { OPTIONS } from '../src/config/options.ts';
+import { runToEnd } from '../../testkit/process.ts';
 
 describe('The configuration', () => {
   it('without any variable is the documented defaults', () => {

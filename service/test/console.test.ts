@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it, before, after } from 'node:test';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import { TOOLS } from '../../scripts/tools.ts';
-import { startApp } from './support/app.ts';
-import { ServiceProcess } from './support/process.ts';
+import { startApp } from '../../testkit/app.ts';
+import { ServiceProcess } from '../../testkit/process.ts';
 
 const executablePath = TOOLS.chromium.find();
 

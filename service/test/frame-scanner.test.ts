@@ -4,8 +4,8 @@ import { Duplex } from 'node:stream';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import * as ws from 'ws';
-import { scan, scanAhead, type MessageTaker } from '../src/frame-scanner.ts';
-import { frame, OPCODE } from './support/raw-client.ts';
+import { scan, scanAhead, type MessageTaker } from '../src/connections/fast-path/short-text-scanner.ts';
+import { frame, OPCODE } from '../../testkit/raw-client.ts';
 
 /** `ws` exports the reader of its sockets; its types do not know. */
 const { Receiver } = ws as unknown as {

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, it } from 'node:test';
-import { REFUSALS, type Refusal } from '../src/protocol.ts';
-import { startApp, type RunningApp } from './support/app.ts';
-import { Client } from './support/client.ts';
-import { ask, handshake, RawClient, type HandshakeOptions } from './support/raw-client.ts';
+import { REFUSALS, type Refusal } from '../src/protocol/protocol.ts';
+import { startApp, type RunningApp } from '../../testkit/app.ts';
+import { Client } from '../../testkit/client.ts';
+import { ask, handshake, RawClient, type HandshakeOptions } from '../../testkit/raw-client.ts';
 
 describe('A handshake is refused with a status and a body that says why', () => {
   const cases: readonly (readonly [string, HandshakeOptions, Refusal])[] = [

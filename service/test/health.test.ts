@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { startApp } from './support/app.ts';
-import { Client } from './support/client.ts';
+import { startApp } from '../../testkit/app.ts';
+import { Client } from '../../testkit/client.ts';
 
 interface Answer {
   readonly status: number;

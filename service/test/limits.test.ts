@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { describe, it } from 'node:test';
-import { startApp } from './support/app.ts';
-import { Client } from './support/client.ts';
-import { ask, handshake } from './support/raw-client.ts';
+import { startApp } from '../../testkit/app.ts';
+import { Client } from '../../testkit/client.ts';
+import { ask, handshake } from '../../testkit/raw-client.ts';
 
 describe('Messages a second for a connection', () => {
   it('may come in a burst, and beyond it close with 1008; another connection is not held', async (t) => {

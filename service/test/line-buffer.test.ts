@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { LINE_BUFFER_BYTES, LineBuffer } from '../src/line-buffer.ts';
+import { LINE_BUFFER_BYTES, LineBuffer } from '../src/log/line-buffer.ts';
 
 describe('A buffer of lines', () => {
   it('writes numbers as JSON does', () => {

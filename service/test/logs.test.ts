@@ -6,15 +6,15 @@ import { join } from 'node:path';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, it, type TestContext } from 'node:test';
-import { LineSink } from '../src/line-sink.ts';
-import { LineWriter } from '../src/line-writer.ts';
-import type { RequestId } from '../src/request-id.ts';
-import type { SessionId } from '../src/sessions.ts';
-import { LOG_EVENTS } from '../src/log-events.ts';
-import { connectionFields, createServiceLogger } from '../src/logger.ts';
-import { parseLines, startApp, type LogLine } from './support/app.ts';
-import { Client } from './support/client.ts';
-import { ServiceProcess } from './support/process.ts';
+import { LineSink } from '../src/log/line-sink.ts';
+import { LineWriter } from '../src/log/line-writer.ts';
+import type { RequestId } from '../src/protocol/request-id.ts';
+import type { SessionId } from '../src/sessions/session-store.ts';
+import { LOG_EVENTS } from '../src/log/events.ts';
+import { connectionFields, createServiceLogger } from '../src/log/logger.ts';
+import { parseLines, startApp, type LogLine } from '../../testkit/app.ts';
+import { Client } from '../../testkit/client.ts';
+import { ServiceProcess } from '../../testkit/process.ts';
 
 describe('The log of one session', () => {
   it('followed by its session_id, tells its whole story', async (t) => {

@@ -6,17 +6,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { loadConfig } from '../src/config.ts';
-import { connectionFields, type Logger } from '../src/logger.ts';
-import { CHUNK_BYTES } from '../src/loki-queue.ts';
-import type { LokiShipper } from '../src/loki-shipper.ts';
-import type { RequestId } from '../src/request-id.ts';
+import { loadConfig } from '../src/config/load-config.ts';
+import { connectionFields, type Logger } from '../src/log/logger.ts';
+import { CHUNK_BYTES } from '../src/loki/queue.ts';
+import type { LokiShipper } from '../src/loki/shipper.ts';
+import type { RequestId } from '../src/protocol/request-id.ts';
 import { ServiceLog } from '../src/service-log.ts';
-import type { SessionId } from '../src/sessions.ts';
-import { parseLines, type LogLine } from './support/app.ts';
-import { Client } from './support/client.ts';
-import { FaultyLoki } from './support/faulty-loki.ts';
-import { ServiceProcess } from './support/process.ts';
+import type { SessionId } from '../src/sessions/session-store.ts';
+import { parseLines, type LogLine } from '../../testkit/app.ts';
+import { Client } from '../../testkit/client.ts';
+import { FaultyLoki } from '../../testkit/faulty-loki.ts';
+import { ServiceProcess } from '../../testkit/process.ts';
 
 /** Time that lines may take to flow again once Loki is back. */
 const FLOWING_MS = 5000;

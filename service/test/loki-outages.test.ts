@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { LokiSender, type LokiReport } from '../src/loki-sender.ts';
-import { Client } from './support/client.ts';
-import { Loki, NO_LOKI, type LokiLine } from './support/loki.ts';
-import { LossyProxy } from './support/lossy-proxy.ts';
-import { ServiceProcess } from './support/process.ts';
+import { LokiSender, type LokiReport } from '../src/loki/sender.ts';
+import { Client } from '../../testkit/client.ts';
+import { Loki, NO_LOKI, type LokiLine } from '../../testkit/loki.ts';
+import { LossyProxy } from '../../testkit/lossy-proxy.ts';
+import { ServiceProcess } from '../../testkit/process.ts';
 
 const CLIENTS = 10;
 /** Time that lines may take to flow again once Loki is back, in milliseconds. */

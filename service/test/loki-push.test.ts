@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { LineClock, LineReader } from '../src/loki-lines.ts';
-import { PushEncoder } from '../src/loki-push.ts';
-import { CHUNK_BYTES, LokiQueue } from '../src/loki-queue.ts';
-import { SnappyWriter } from '../src/snappy-writer.ts';
-import { decodePush, unsnap, type PushedLine } from './support/push-decoder.ts';
+import { LineClock, LineReader } from '../src/loki/lines.ts';
+import { PushEncoder } from '../src/loki/push.ts';
+import { CHUNK_BYTES, LokiQueue } from '../src/loki/queue.ts';
+import { SnappyWriter } from '../src/loki/snappy-writer.ts';
+import { decodePush, unsnap, type PushedLine } from '../../testkit/push-decoder.ts';
 
 const IDENTITY = { labels: { service: 'a "service"', environment: 'back\\slash' }, metadata: { pod: 'pod-1' } };
 

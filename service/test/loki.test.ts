@@ -3,13 +3,13 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { LOG_LEVELS } from '../src/log-levels.ts';
-import { MemoryStore } from '../src/memory-store.ts';
-import type { Session } from '../src/sessions.ts';
-import { startApp, type LogLine } from './support/app.ts';
-import { Client } from './support/client.ts';
-import { Loki, NO_LOKI, type LokiLine } from './support/loki.ts';
-import { ServiceProcess } from './support/process.ts';
+import { LOG_LEVELS } from '../src/log/levels.ts';
+import { MemoryStore } from '../src/sessions/memory-store.ts';
+import type { Session } from '../src/sessions/session-store.ts';
+import { startApp, type LogLine } from '../../testkit/app.ts';
+import { Client } from '../../testkit/client.ts';
+import { Loki, NO_LOKI, type LokiLine } from '../../testkit/loki.ts';
+import { ServiceProcess } from '../../testkit/process.ts';
 
 /** What Loki adds by itself: `discover_service_name`, `discover_log_levels`. */
 const ADDED_BY_LOKI = ['service_name', 'detected_level'];

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { MemoryStore } from '../src/memory-store.ts';
-import { StoreFullError, type SessionId } from '../src/sessions.ts';
+import { MemoryStore } from '../src/sessions/memory-store.ts';
+import { StoreFullError, type SessionId } from '../src/sessions/session-store.ts';
 
 describe('The memory store', () => {
   it('keeps a session for its time after the last connection let go, and no longer', () => {

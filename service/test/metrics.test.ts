@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { CODE_LABELS, ERROR_TYPES, MESSAGE_REJECTIONS } from '../src/metrics.ts';
-import { REFUSALS } from '../src/protocol.ts';
-import { startApp } from './support/app.ts';
-import { Client } from './support/client.ts';
-import { ask, frame, handshake, OPCODE, RawClient } from './support/raw-client.ts';
-import type { Scrape } from './support/scrape.ts';
+import { CODE_LABELS, ERROR_TYPES, MESSAGE_REJECTIONS } from '../src/metrics/metrics.ts';
+import { REFUSALS } from '../src/protocol/protocol.ts';
+import { startApp } from '../../testkit/app.ts';
+import { Client } from '../../testkit/client.ts';
+import { ask, frame, handshake, OPCODE, RawClient } from '../../testkit/raw-client.ts';
+import type { Scrape } from '../../testkit/scrape.ts';
 
 describe('A scrape', () => {
   it('has the guide’s five metrics, with their names', async (t) => {

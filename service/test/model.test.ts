@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
 import { describe, it, type TestContext } from 'node:test';
-import type { RedisStore } from '../src/redis-store.ts';
-import { StoreUnavailableError, type SessionId } from '../src/sessions.ts';
-import { startApp, type RunningApp } from './support/app.ts';
-import { Client } from './support/client.ts';
-import { LossyProxy, RedisServer } from './support/redis.ts';
+import type { RedisStore } from '../src/sessions/redis/redis-store.ts';
+import { StoreUnavailableError, type SessionId } from '../src/sessions/session-store.ts';
+import { startApp, type RunningApp } from '../../testkit/app.ts';
+import { Client } from '../../testkit/client.ts';
+import { LossyProxy, RedisServer } from '../../testkit/redis.ts';
 import { openStore } from './support/shared-store.ts';
 import { newId } from './support/store-battery.ts';
 

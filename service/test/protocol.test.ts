@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { describe, it } from 'node:test';
-import { startApp } from './support/app.ts';
-import { Client } from './support/client.ts';
-import { frame, OPCODE, RawClient } from './support/raw-client.ts';
+import { startApp } from '../../testkit/app.ts';
+import { Client } from '../../testkit/client.ts';
+import { frame, OPCODE, RawClient } from '../../testkit/raw-client.ts';
 
 describe('A text message', () => {
   it('is counted and answered, one reply a message, in order', async (t) => {

@@ -4,9 +4,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { StoreUnavailableError } from '../src/sessions.ts';
-import { freePort } from './support/free-port.ts';
-import { RedisServer, type Cleanup } from './support/redis.ts';
+import { StoreUnavailableError } from '../src/sessions/session-store.ts';
+import { freePort } from '../../testkit/free-port.ts';
+import { RedisServer, type Cleanup } from '../../testkit/redis.ts';
 import { openStore } from './support/shared-store.ts';
 import { countMany, countOnce, newId } from './support/store-battery.ts';
 

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { describe, it } from 'node:test';
-import { ResumeTokens, TOKEN_FAULTS, type TokenFault } from '../src/resume-token.ts';
-import type { SessionId } from '../src/sessions.ts';
-import { startApp, type RunningApp } from './support/app.ts';
-import { Client, type Bye } from './support/client.ts';
-import { ask, handshake } from './support/raw-client.ts';
+import { ResumeTokens, TOKEN_FAULTS, type TokenFault } from '../src/sessions/resume-token.ts';
+import type { SessionId } from '../src/sessions/session-store.ts';
+import { startApp, type RunningApp } from '../../testkit/app.ts';
+import { Client, type Bye } from '../../testkit/client.ts';
+import { ask, handshake } from '../../testkit/raw-client.ts';
 
 const KEY = 'a key for tests that is long enough, and no more';
 const OLD_KEY = 'a key for tests that was used before the other one';

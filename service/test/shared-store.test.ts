@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
-import { MemoryStore } from '../src/memory-store.ts';
-import { StoreUnavailableError, type Session, type SessionId, type SessionStore } from '../src/sessions.ts';
-import { LossyProxy, RedisServer } from './support/redis.ts';
+import { MemoryStore } from '../src/sessions/memory-store.ts';
+import {
+  StoreUnavailableError,
+  type Session,
+  type SessionId,
+  type SessionStore,
+} from '../src/sessions/session-store.ts';
+import { LossyProxy, RedisServer } from '../../testkit/redis.ts';
 import { openStore, until } from './support/shared-store.ts';
 import { countMany, countOnce, newId, storeBattery } from './support/store-battery.ts';
 

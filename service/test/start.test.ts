@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { describe, it } from 'node:test';
 
 const APP = new URL('../src/app.ts', import.meta.url).href;
-const LOKI_CLIENT = new URL('../src/loki-client.ts', import.meta.url).href;
+const LOKI_CLIENT = new URL('../src/loki/client.ts', import.meta.url).href;
 
 describe('What the service loads at its start', () => {
   it('is not undici, which an import of node:http would bring', () => {

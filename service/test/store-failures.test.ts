@@ -1,11 +1,16 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { MemoryStore } from '../src/memory-store.ts';
-import { StoreUnavailableError, type OpenedSession, type Session, type SessionId } from '../src/sessions.ts';
-import { startApp } from './support/app.ts';
-import { Client } from './support/client.ts';
-import { ask, handshake } from './support/raw-client.ts';
-import { RedisServer } from './support/redis.ts';
+import { MemoryStore } from '../src/sessions/memory-store.ts';
+import {
+  StoreUnavailableError,
+  type OpenedSession,
+  type Session,
+  type SessionId,
+} from '../src/sessions/session-store.ts';
+import { startApp } from '../../testkit/app.ts';
+import { Client } from '../../testkit/client.ts';
+import { ask, handshake } from '../../testkit/raw-client.ts';
+import { RedisServer } from '../../testkit/redis.ts';
 import { until } from './support/shared-store.ts';
 
 /** A memory store that fails as it is told to, and answers as late as a store over a network. */

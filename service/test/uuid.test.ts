@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { newUuid } from '../src/uuid.ts';
+import { newUuid } from '../src/protocol/uuid.ts';
 
 /** More than are made of one draw of random bytes. */
 const MANY = 10_000;

@@ -4,9 +4,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { listeningAddress } from '../../../alerts/test/support/listening.ts';
-import { findTool } from '../../../alerts/test/support/tools.ts';
-import type { Cleanup } from '../../../service/test/support/redis.ts';
+import { listeningAddress } from '../../../testkit/listening.ts';
+import { findTool } from '../../../testkit/tools.ts';
+import type { Cleanup } from '../../../testkit/redis.ts';
 
 /** A series of an answer, with its samples: time in seconds and value. */
 export interface Series {

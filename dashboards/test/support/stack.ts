@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { TOOLS } from '../../../scripts/tools.ts';
-import { Client } from '../../../service/test/support/client.ts';
-import { Loki } from '../../../service/test/support/loki.ts';
-import { ServiceProcess } from '../../../service/test/support/process.ts';
-import { RedisServer, type Cleanup } from '../../../service/test/support/redis.ts';
+import { Client } from '../../../testkit/client.ts';
+import { Loki } from '../../../testkit/loki.ts';
+import { ServiceProcess } from '../../../testkit/process.ts';
+import { RedisServer, type Cleanup } from '../../../testkit/redis.ts';
 import { Prometheus, prometheusTool } from './prometheus.ts';
 
 /** Why the stack can't run here; `false` if it can. Never under CI=true, where it is to fail instead. */

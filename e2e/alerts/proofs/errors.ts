@@ -1,4 +1,4 @@
-import { FaultyLoki, type Fault } from '../../../service/test/support/faulty-loki.ts';
+import { FaultyLoki, type Fault } from '../../../testkit/faulty-loki.ts';
 import { freeze, stutter } from '../../support/freeze.ts';
 import type { Bed } from '../bed.ts';
 import { Clients, sendBinary, storm } from '../clients.ts';

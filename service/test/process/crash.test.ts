@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Client } from '../support/client.ts';
-import { ServiceProcess } from '../support/process.ts';
+import { Client } from '../../../testkit/client.ts';
+import { ServiceProcess } from '../../../testkit/process.ts';
 
 /** Loaded before the service: throws where no one catches, once for each SIGUSR2 and as often as BOOMS says. */
 const SABOTAGE = `data:text/javascript,${encodeURIComponent(

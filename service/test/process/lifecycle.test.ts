@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { describe, it } from 'node:test';
-import { ADMIN_HEADER } from '../../src/admin.ts';
-import { Client } from '../support/client.ts';
-import { ServiceProcess, runToEnd } from '../support/process.ts';
-import { ask, handshake, OPCODE, RawClient } from '../support/raw-client.ts';
+import { ADMIN_HEADER } from '../../src/http/admin-server.ts';
+import { Client } from '../../../testkit/client.ts';
+import { ServiceProcess, runToEnd } from '../../../testkit/process.ts';
+import { ask, handshake, OPCODE, RawClient } from '../../../testkit/raw-client.ts';
 
 describe('SIGTERM', () => {
   for (const signal of ['SIGTERM', 'SIGINT'] as const)

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { describe, it, type TestContext } from 'node:test';
-import { runToEnd, ServiceProcess } from '../support/process.ts';
+import { runToEnd, ServiceProcess } from '../../../testkit/process.ts';
 
 describe('the self-test that helm test runs', () => {
   it('finds all well with a service that works', async (t) => {

@@ -1,9 +1,9 @@
 // Loaded beforehand: on a busy machine loading it takes longer than some tests let a store wait.
 import 'redis';
-import type { RedisStoreOptions } from '../../src/redis-store.ts';
-import { RedisStore } from '../../src/redis-store.ts';
-import { parseRedisUrl } from '../../src/redis-url.ts';
-import type { Cleanup } from './redis.ts';
+import type { RedisStoreOptions } from '../../src/sessions/redis/redis-store.ts';
+import { RedisStore } from '../../src/sessions/redis/redis-store.ts';
+import { parseRedisUrl } from '../../src/config/redis-url.ts';
+import type { Cleanup } from '../../../testkit/redis.ts';
 
 /** A store on a Redis, with short times, which ends with the test. */
 export function openStore(

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { describe, it } from 'node:test';
-import type { OpenOptions, Session, SessionId, SessionStore } from '../../src/sessions.ts';
-import type { Cleanup } from './redis.ts';
+import type { OpenOptions, Session, SessionId, SessionStore } from '../../src/sessions/session-store.ts';
+import type { Cleanup } from '../../../testkit/redis.ts';
 
 /** What every store must do, whatever it keeps sessions in. */
 export function storeBattery(name: string, open: (t: Cleanup) => SessionStore | Promise<SessionStore>): void {

@@ -1,0 +1,147 @@
+import { distance } from 'fastest-levenshtein';
+import proxyAddr from 'proxy-addr';
+import { lokiProblems, lokiWarnings } from '../loki/shipping-options.ts';
+import { OPTIONS, type Option } from './options.ts';
+
+/** The configuration: one value for each of {@link OPTIONS}. */
+export type Config = { readonly [K in keyof typeof OPTIONS]: ReturnType<(typeof OPTIONS)[K]['parse']> };
+
+/** Environment variables as `process.env` gives them. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What reading the environment gave: a configuration, and what looks like a mistake in it. */
+export interface LoadedConfig {
+  readonly config: Config;
+  /** Sentences about variables that are likely misspelt, or have no effect. They do not stop the start. */
+  readonly warnings: readonly string[];
+}
+
+/** The environment holds values that can't be used. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  /** Every problem, a sentence each, naming the variable, its value and the rule. */
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(
+      `${problems.length} problem${problems.length === 1 ? '' : 's'} in the configuration:\n  ${problems.join('\n  ')}`,
+    );
+    this.problems = problems;
+  }
+}
+
+/**
+ * Reads the configuration from environment variables. An empty value counts as not set.
+ * @throws {ConfigError} listing every problem at once
+ */
+export function loadConfig(env: Environment): LoadedConfig {
+  const problems: string[] = [];
+  const values: Record<string, unknown> = {};
+  for (const [key, option] of Object.entries<Option<unknown>>(OPTIONS)) {
+    const raw = env[option.name]?.trim();
+    try {
+      values[key] = option.parse(raw === undefined || raw === '' ? option.fallback : raw);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      const shown = option.secret === true ? '(a secret)' : quote(raw);
+      problems.push(`${option.name}=${shown} ${error.message}`);
+    }
+  }
+  const config = values as Config;
+  if (problems.length === 0) problems.push(...crossChecks(config));
+  if (problems.length > 0) throw new ConfigError(problems);
+  return { config, warnings: [...misspeltVariables(env), ...lokiWarnings(config)] };
+}
+
+/** Rules between options. Each sentence says which value to change. */
+function crossChecks(config: Config): string[] {
+  const problems: string[] = [];
+  const closing = config.drainSpreadSeconds + config.closeTimeoutSeconds;
+  if (closing >= config.drainTimeoutSeconds)
+    problems.push(
+      `DRAIN_TIMEOUT_SECONDS=${config.drainTimeoutSeconds} must be more than DRAIN_SPREAD_SECONDS + CLOSE_TIMEOUT_SECONDS = ${closing}: raise it, or shorten the spread`,
+    );
+  if (config.redisUrl !== undefined && closing + config.storeTimeoutSeconds >= config.drainTimeoutSeconds)
+    problems.push(
+      `STORE_TIMEOUT_SECONDS=${config.storeTimeoutSeconds} must be less than DRAIN_TIMEOUT_SECONDS - DRAIN_SPREAD_SECONDS - CLOSE_TIMEOUT_SECONDS = ${config.drainTimeoutSeconds - closing}: shorten it, or raise DRAIN_TIMEOUT_SECONDS`,
+    );
+  if (config.prestopMinSeconds > config.prestopMaxSeconds)
+    problems.push(
+      `PRESTOP_MIN_SECONDS=${config.prestopMinSeconds} must be at most PRESTOP_MAX_SECONDS=${config.prestopMaxSeconds}`,
+    );
+  if (config.retryAfterMinSeconds > config.retryAfterMaxSeconds)
+    problems.push(
+      `RETRY_AFTER_MIN_SECONDS=${config.retryAfterMinSeconds} must be at most RETRY_AFTER_MAX_SECONDS=${config.retryAfterMaxSeconds}`,
+    );
+  if (config.resumeTokenPreviousKey !== '' && config.resumeTokenKey === '')
+    problems.push('RESUME_TOKEN_PREVIOUS_KEY needs RESUME_TOKEN_KEY, which signs: set it, or drop both');
+  if (config.port !== 0 && config.port === config.adminPort)
+    problems.push(`ADMIN_PORT=${config.adminPort} must differ from PORT=${config.port}`);
+  for (const origin of config.allowedOrigins)
+    if (!isOriginRule(origin))
+      problems.push(
+        `ALLOWED_ORIGINS holds ${quote(origin)}, which must be \`*\`, \`self\`, or scheme://host[:port] without a path, such as https://app.example.com or https://*.example.com`,
+      );
+  problems.push(...proxyProblems(config.trustedProxies), ...lokiProblems(config));
+  return problems;
+}
+
+function isOriginRule(rule: string): boolean {
+  if (rule === '*' || rule === 'self') return true;
+  const url = URL.parse(rule.replace('://*.', '://wildcard.'));
+  return url !== null && url.origin === rule.replace('://*.', '://wildcard.').toLowerCase();
+}
+
+function proxyProblems(proxies: readonly string[]): string[] {
+  const problems: string[] = [];
+  for (const proxy of proxies) {
+    try {
+      proxyAddr.compile(proxy);
+    } catch {
+      problems.push(
+        `TRUSTED_PROXIES holds ${quote(proxy)}, which must be an IP address, a CIDR block such as 10.0.0.0/8, or loopback, linklocal, uniquelocal`,
+      );
+    }
+  }
+  return problems;
+}
+
+/** Names that start like ours, and that no other program is known to use. */
+const OUR_PREFIXES =
+  /^(LOKI|REDIS|SESSION|DRAIN|PRESTOP|RESUME_TOKEN|STORE|HEARTBEAT|HANDSHAKE|RETRY_AFTER|FINAL_SCRAPE|MESSAGE|MAX_(CONN|MESS|BUFF|SESS)|LOG_(LEVEL|MESSAGE|BUFFER)|WEBSOCKET|WS)_?[A-Z_]*$/;
+/** What Kubernetes adds for each Service, were its links not turned off: `LOKI_PORT_3100_TCP_ADDR`, `REDIS_SERVICE_HOST`. */
+const SERVICE_LINK = /(_SERVICE_(HOST|PORT)|_PORT)(_|$)/;
+
+function misspeltVariables(env: Environment): string[] {
+  const names = Object.values<Option<unknown>>(OPTIONS).map((option) => option.name);
+  const warnings: string[] = [];
+  for (const name of Object.keys(env)) {
+    if (names.includes(name) || SERVICE_LINK.test(name)) continue;
+    const [nearest, edits] = nearestName(name, names);
+    const near = name.length >= 5 && edits <= (name.length < 8 ? 1 : 2);
+    if (near) warnings.push(`${name} is not an option: did you mean ${nearest}?`);
+    else if (OUR_PREFIXES.test(name))
+      warnings.push(`${name} is not an option and has no effect; ${similar(name, names)}`);
+  }
+  return warnings;
+}
+
+/** Names that begin with the same word, or where to look. */
+function similar(name: string, names: readonly string[]): string {
+  const word = `${name.split('_')[0] ?? ''}_`;
+  const alike = names.filter((known) => known.startsWith(word));
+  return alike.length === 0 ? '--help lists those there are' : `those that begin alike are ${alike.join(', ')}`;
+}
+
+function nearestName(name: string, names: readonly string[]): [string, number] {
+  let best: [string, number] = ['', Infinity];
+  for (const candidate of names) {
+    const edits = distance(name.toUpperCase(), candidate);
+    if (edits < best[1]) best = [candidate, edits];
+  }
+  return best;
+}
+
+function quote(value: string | undefined): string {
+  return JSON.stringify(value ?? '');
+}

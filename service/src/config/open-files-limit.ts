@@ -1,0 +1,27 @@
+import { readFileSync } from 'node:fs';
+import type { Config } from './load-config.ts';
+
+/** Descriptors that a process needs beside its connections: listeners, logs, probes, scrapes. */
+const RESERVE = 100;
+
+/**
+ * Compares MAX_CONNECTIONS with the process' limit on open files.
+ * @returns a sentence if the limit is too low; nothing if it is not, or can't be read (only Linux tells)
+ */
+export function descriptorWarning({ maxConnections }: Config): string[] {
+  const limit = openFilesLimit();
+  if (limit === undefined || limit >= maxConnections + RESERVE) return [];
+  return [
+    `MAX_CONNECTIONS=${maxConnections}, but this process may open ${limit} files: raise the limit (ulimit -n) to ${maxConnections + RESERVE}, or lower MAX_CONNECTIONS`,
+  ];
+}
+
+/** The soft limit on open files (proc(5), /proc/pid/limits). */
+function openFilesLimit(): number | undefined {
+  try {
+    const soft = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
+    return soft === undefined ? undefined : Number(soft);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,434 @@
+import type { Duplex } from 'node:stream';
+import { WebSocket } from 'ws';
+import type { BoundedWarnings } from '../log/rate-limited-warnings.ts';
+import type { Config } from '../config/load-config.ts';
+import type { FrameFollower } from './fast-path/frame-boundaries.ts';
+import { scanAhead, type MessageTaker } from './fast-path/short-text-scanner.ts';
+import { connectionFields, type Logger } from '../log/logger.ts';
+import {
+  CODE_LABELS,
+  type ErrorType,
+  type Initiator,
+  type MessageRejection,
+  type Metrics,
+} from '../metrics/metrics.ts';
+import {
+  bye,
+  CLOSE_CODES,
+  countReply,
+  countReplyFrame,
+  FRAME_HEAD_BYTES,
+  type CloseReason,
+} from '../protocol/protocol.ts';
+import type { RequestId } from '../protocol/request-id.ts';
+import type { ResumeTokens } from '../sessions/resume-token.ts';
+import { StoreUnavailableError, type Session, type SessionStore } from '../sessions/session-store.ts';
+
+/** What all connections share. */
+export interface ConnectionContext {
+  readonly config: Config;
+  readonly store: SessionStore;
+  /** Signs the hand-over in byes, where it is configured. */
+  readonly resumeTokens: ResumeTokens | undefined;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly warnings: BoundedWarnings;
+  /** Called once a connection is closed and its session let go of. */
+  readonly onClosed: (connection: Connection) => void;
+}
+
+/** Who is on the other side of a connection, from its handshake. */
+export interface Client {
+  readonly requestId: RequestId;
+  readonly address: string;
+}
+
+/** One WebSocket of one session: counts its messages, answers them, and ends when the client or the service wants it to. */
+export class Connection implements MessageTaker {
+  readonly session: Session;
+  readonly requestId: RequestId;
+  readonly address: string;
+  readonly openedAt = performance.now();
+  /** When the last message was counted, and the tokens of its rate with it, on `performance.now`'s clock. */
+  lastMessageAt = this.openedAt;
+  /** Which of the heartbeat's slots it belongs to, and its place there; set by Connections. */
+  slot = 0;
+  place = 0;
+  /** When its maximum age is reached, on the same clock, in whole milliseconds; 0 for never. Set by Connections. */
+  endsAt = 0;
+  follower: FrameFollower | undefined = undefined;
+  readonly #socket: OwnedSocket;
+  /** What replies are written to, past `ws`; none where frames are compressed, since `ws` then has a queue of its own. */
+  readonly #stream: Duplex | undefined = undefined;
+  readonly #context: ConnectionContext;
+  /** Answered something since the last ping. */
+  #alive = true;
+  #tokens: number;
+  /** Messages that wait for the store before they are answered. */
+  #unanswered = 0;
+  /** The bye that is to be said once every message is answered and kept. */
+  #farewell: Farewell | undefined;
+  /** Why the service ends the connection, once it does. */
+  #reason: CloseReason | undefined;
+  /** Close code that the service sent, 1006 if it ended the socket without one. */
+  #sentCode = 0;
+  /** Fields of the lines of its messages that stay the same; made with the first. */
+  #logFields: string | undefined;
+
+  /** @param stream the connection below `socket` */
+  constructor(socket: OwnedSocket, stream: Duplex, session: Session, client: Client, context: ConnectionContext) {
+    this.session = session;
+    this.requestId = client.requestId;
+    this.address = client.address;
+    this.#socket = socket;
+    this.#context = context;
+    this.#tokens = context.config.messageBurst;
+    socket.owner = this;
+    if (socket.extensions !== '') return;
+    this.#stream = stream;
+    // The content of messages is logged at DEBUG, and `ws` is who unmasks it.
+    if (!context.logger.enabled('DEBUG')) scanAhead(stream, this);
+  }
+
+  /** Whether its service side still answers messages. */
+  get open(): boolean {
+    return this.#reason === undefined && this.#farewell === undefined && this.#connected;
+  }
+
+  get maxMessageBytes(): number {
+    return this.#context.config.maxMessageBytes;
+  }
+
+  get #connected(): boolean {
+    return this.#socket.readyState === this.#socket.OPEN;
+  }
+
+  /** Sends a heartbeat and a ping, or ends the socket if nothing came since the last ones. */
+  heartbeat(text: string): void {
+    if (!this.open) return;
+    if (!this.#alive) {
+      this.#terminate('heartbeat_timeout');
+      return;
+    }
+    this.#alive = false;
+    this.#send(text);
+    this.#socket.ping();
+    this.#endSlowReader();
+  }
+
+  /**
+   * Says goodbye: the bye message, then close 1001. What arrives from the client afterwards is not counted, so the total that
+   * it is told is final for this connection. With a store that makes replies wait, the bye waits too: until every message is
+   * answered and its count kept, or the store has failed to.
+   */
+  sayBye(reason: CloseReason, retryAfterMs: number): void {
+    if (!this.open) return;
+    const settled = this.#context.store.settle(this.session);
+    if (settled === undefined && this.#unanswered === 0) {
+      this.#leave({ reason, retryAfterMs });
+      return;
+    }
+    this.#farewell = { reason, retryAfterMs };
+    // Waiters of a store are served in order: the answers still due come before this.
+    const leave = (): void => {
+      if (this.#farewell !== undefined && this.#reason === undefined) this.#leave(this.#farewell);
+    };
+    // A store that is away must not keep a client from its bye: what it was told stands in the bye, and in the token.
+    void (settled ?? Promise.resolve()).then(leave, leave);
+  }
+
+  #leave({ reason, retryAfterMs }: Farewell): void {
+    if (!this.#connected) return;
+    const { count, id } = this.session;
+    // One write for both, one packet: a drain is 10,000 of them.
+    this.#stream?.cork();
+    this.#send(bye(count, id, retryAfterMs, this.#context.resumeTokens?.sign(id, count)));
+    this.#close(reason, CLOSE_CODES.goingAway.code, reason);
+    this.#stream?.uncork();
+    this.#context.logger.debug('WebSocket bye sent', {
+      event: 'websocket_bye_sent',
+      ...this.#identity(),
+      message_count: this.session.count,
+      retry_after_ms: retryAfterMs,
+      reason,
+    });
+  }
+
+  /** Closes since the store is away: the reason tells the client when to come back. */
+  sayTryAgainLater(retryAfterMs: number): void {
+    this.#fail('store', CLOSE_CODES.tryAgainLater.code, `retry_after_ms=${retryAfterMs}`);
+  }
+
+  /** Ends the socket at once, without a close frame: for a drain that runs out of time. */
+  cut(): void {
+    this.#reason ??= 'drain';
+    this.#socket.terminate();
+  }
+
+  /** For the socket alone: a message came by `ws`. */
+  received(data: Buffer, isBinary: boolean): void {
+    this.#alive = true;
+    if (!this.open) this.#context.metrics.messagesRejected.inc({ reason: 'closing' });
+    else if (isBinary) this.#reject('binary', 'binary_message', CLOSE_CODES.unsupportedData.code, 'send text');
+    else this.receivedText(data.length, data);
+  }
+
+  /**
+   * A text message came, while the connection is open.
+   * @param length in bytes
+   * @param content left out by those who did not unmask it
+   */
+  receivedText(length: number, content?: Buffer): void {
+    const startedAt = performance.now();
+    const { config, store } = this.#context;
+    this.#alive = true;
+    if (config.messageRate > 0 && !this.#takeToken(startedAt)) {
+      this.#reject('rate', 'rate_limited', CLOSE_CODES.policyViolation.code, 'too many messages a second');
+      return;
+    }
+    this.lastMessageAt = startedAt;
+    let count: number | Promise<number>;
+    try {
+      count = store.add(this.session);
+    } catch (error) {
+      this.#rejectFailed(error);
+      return;
+    }
+    if (typeof count === 'number') this.#answer(count, length, content, startedAt);
+    else this.#answerLater(count, length, content, startedAt);
+  }
+
+  #answerLater(counted: Promise<number>, length: number, content: Buffer | undefined, startedAt: number): void {
+    this.#unanswered += 1;
+    counted.then(
+      (count) => {
+        this.#unanswered -= 1;
+        this.#answer(count, length, content, startedAt);
+      },
+      (error: unknown) => {
+        this.#unanswered -= 1;
+        // One failure ends the connection; those of the messages behind it only count.
+        if (this.#reason === undefined) this.#rejectFailed(error);
+        else this.#context.metrics.messagesRejected.inc({ reason: 'closing' });
+      },
+    );
+  }
+
+  #answer(count: number, length: number, content: Buffer | undefined, startedAt: number): void {
+    const { metrics } = this.#context;
+    metrics.tally.messages += 1;
+    metrics.tally.receivedBytes += length;
+    // The client may have gone while the store was asked: the message is counted all the same.
+    if (this.#connected) this.#reply(count);
+    const durationMs = performance.now() - startedAt;
+    metrics.messageDuration.observe(durationMs / 1000);
+    this.#logMessage(count, length, durationMs);
+    if (content !== undefined) this.#logContent(count, content);
+    this.#endSlowReader();
+  }
+
+  /**
+   * For the socket alone. `ws` would answer by itself, but it cuts a client that has more than 60 answers
+   * coming, however fast it reads, and replies with them; here the bound on buffered bytes holds for pongs as for replies.
+   */
+  pinged(data: Buffer): void {
+    this.#alive = true;
+    if (!this.#connected) return;
+    this.#socket.pong(data);
+    this.#endSlowReader();
+  }
+
+  /** For the socket alone. */
+  ponged(): void {
+    this.#alive = true;
+  }
+
+  /** For the socket alone: the client sent what `ws` refuses; `ws` has sent the close code already. */
+  errored(error: Error & { code?: string }): void {
+    const { metrics } = this.#context;
+    const [reason, code, rejection] = PROTOCOL_FAULTS[error.code ?? ''] ?? PROTOCOL_ERROR;
+    if (rejection !== undefined) metrics.messagesRejected.inc({ reason: rejection });
+    if (this.#reason === undefined) {
+      this.#reason = reason;
+      this.#sentCode = code;
+    }
+    this.#countError(reason, error.message);
+  }
+
+  /** For the socket alone. */
+  closed(receivedCode: number, receivedReason: Buffer): void {
+    const { metrics, store, logger, onClosed } = this.#context;
+    const durationSeconds = (performance.now() - this.openedAt) / 1000;
+    const initiator: Initiator = this.#reason === undefined ? 'client' : 'server';
+    const code = this.#sentCode === 0 ? receivedCode : this.#sentCode;
+    metrics.connectionsClosed.inc({ code: CODE_LABELS.includes(String(code)) ? String(code) : 'other', initiator });
+    metrics.connectionDuration.observe(durationSeconds);
+    if (this.#reason === 'drain') metrics.drainConnections.inc({ outcome: receivedCode === 1006 ? 'cut' : 'closed' });
+    logger.disconnected({
+      connection: this,
+      code,
+      initiator,
+      reason: this.#reason ?? (code === 1006 ? 'connection_lost' : 'client'),
+      closeReason: receivedReason.toString(),
+      durationMs: durationSeconds * 1000,
+    });
+    store.release(this.session);
+    onClosed(this);
+  }
+
+  /**
+   * A reply is one short write, where `ws` would make a frame's head and its payload two buffers and one gathered write: a tenth
+   * of all that a message costs. `ws` writes to the stream at once and in order, as this does, as long as it compresses nothing.
+   */
+  #reply(count: number): void {
+    if (this.#stream === undefined) {
+      this.#send(countReply(count));
+      return;
+    }
+    const frame = countReplyFrame(count);
+    this.#context.metrics.tally.sentBytes += frame.length - FRAME_HEAD_BYTES;
+    this.#stream.write(frame, 'latin1');
+  }
+
+  #send(text: string): void {
+    // Replies, heartbeats and byes are ASCII, so characters are bytes.
+    this.#context.metrics.tally.sentBytes += text.length;
+    this.#socket.send(text);
+  }
+
+  #takeToken(now: number): boolean {
+    const { messageRate, messageBurst } = this.#context.config;
+    this.#tokens = Math.min(messageBurst, this.#tokens + ((now - this.lastMessageAt) / 1000) * messageRate);
+    if (this.#tokens < 1) return false;
+    this.#tokens -= 1;
+    return true;
+  }
+
+  #reject(rejection: MessageRejection, reason: CloseReason & ErrorType, code: number, text: string): void {
+    this.#context.metrics.messagesRejected.inc({ reason: rejection });
+    this.#fail(reason, code, text);
+  }
+
+  #rejectFailed(error: unknown): void {
+    const { logger, config } = this.#context;
+    if (error instanceof StoreUnavailableError) {
+      this.#context.metrics.messagesRejected.inc({ reason: 'store' });
+      this.sayTryAgainLater(Math.round(config.retryAfterMaxSeconds * 1000));
+      return;
+    }
+    logger.error('WebSocket message could not be counted', {
+      event: 'websocket_internal_error',
+      ...this.#identity(),
+      error,
+    });
+    this.#reject('internal', 'internal', CLOSE_CODES.internalError.code, 'internal error');
+  }
+
+  #fail(reason: CloseReason & ErrorType, code: number, text: string): void {
+    this.#countError(reason, text);
+    this.#close(reason, code, text);
+  }
+
+  #close(reason: CloseReason, code: number, text: string): void {
+    this.#reason = reason;
+    this.#sentCode = code;
+    this.#socket.close(code, text);
+  }
+
+  #terminate(reason: CloseReason & ErrorType): void {
+    this.#countError(reason, undefined);
+    this.#reason = reason;
+    this.#sentCode = 1006;
+    this.#socket.terminate();
+  }
+
+  #endSlowReader(): void {
+    if (this.#socket.bufferedAmount > this.#context.config.maxBufferedBytes && this.#connected)
+      this.#terminate('slow_reader');
+  }
+
+  #countError(type: ErrorType, detail: string | undefined): void {
+    this.#context.metrics.errors.inc({ type });
+    this.#context.warnings.warn('WebSocket client error', {
+      event: 'websocket_client_error',
+      reason: type,
+      ...this.#identity(),
+      detail,
+    });
+  }
+
+  #logMessage(count: number, length: number, durationMs: number): void {
+    const { logger, config } = this.#context;
+    const sampling = config.logMessageSampling;
+    if (sampling === 1 || (sampling > 1 && count % sampling === 0)) {
+      this.#logFields ??= connectionFields(this);
+      logger.messageReceived({ connection: this.#logFields, count, length, durationMs });
+    }
+  }
+
+  #logContent(count: number, content: Buffer): void {
+    const { logger } = this.#context;
+    if (logger.enabled('DEBUG'))
+      logger.debug('WebSocket message content', {
+        event: 'websocket_message_content',
+        ...this.#identity(),
+        message_count: count,
+        content: content.toString(),
+      });
+  }
+
+  #identity(): { request_id: string; session_id: string; client_ip: string } {
+    return { request_id: this.requestId, session_id: this.session.id, client_ip: this.address };
+  }
+}
+
+/** What `ws` calls an error of the client (ws/doc/ws.md, "Error codes"), and the close code it answers with. */
+const PROTOCOL_FAULTS: Readonly<Record<string, [CloseReason & ErrorType, number, MessageRejection?]>> = {
+  WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: ['message_too_big', CLOSE_CODES.messageTooBig.code, 'too_big'],
+  WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH: ['message_too_big', CLOSE_CODES.messageTooBig.code, 'too_big'],
+  WS_ERR_INVALID_UTF8: ['invalid_utf8', CLOSE_CODES.invalidPayload.code, 'invalid_utf8'],
+  WS_ERR_TOO_MANY_BUFFERED_PARTS: ['protocol_error', CLOSE_CODES.policyViolation.code],
+};
+const PROTOCOL_ERROR: [CloseReason & ErrorType, number, MessageRejection?] = [
+  'protocol_error',
+  CLOSE_CODES.protocolError.code,
+];
+
+/** A bye that waits for the store. */
+interface Farewell {
+  readonly reason: CloseReason;
+  readonly retryAfterMs: number;
+}
+
+/**
+ * The socket of a connection. What happens to it is told to its owner by calls: listeners for five events, in a table of each
+ * socket's own, are a tenth of the memory that a connection takes.
+ */
+export class OwnedSocket extends WebSocket {
+  owner: Connection | undefined = undefined;
+
+  override emit(event: string | symbol, first?: unknown, second?: unknown): boolean {
+    const { owner } = this;
+    if (owner === undefined) return super.emit(event, first, second);
+    switch (event) {
+      // The `nodebuffer` binary type, the default, makes every message a Buffer.
+      case 'message':
+        owner.received(first as Buffer, second as boolean);
+        return true;
+      case 'ping':
+        owner.pinged(first as Buffer);
+        return true;
+      case 'pong':
+        owner.ponged();
+        return true;
+      case 'error':
+        owner.errored(first as Error);
+        return true;
+      case 'close':
+        owner.closed(first as number, second as Buffer);
+        return true;
+      default:
+        return super.emit(event, first, second);
+    }
+  }
+}

@@ -1,0 +1,34 @@
+import { readFileSync } from 'node:fs';
+import { Router, type Response } from 'express';
+
+/** The page's files: address, file, media type. */
+const FILES = [
+  ['/', 'index.html', 'text/html; charset=utf-8'],
+  ['/console.js', 'console.js', 'text/javascript; charset=utf-8'],
+  ['/console.css', 'console.css', 'text/css; charset=utf-8'],
+] as const;
+
+/** Nothing but its own files and its own origin; `connect-src 'self'` holds WebSockets too (CSP 3, section 6.7.2.8). */
+const POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/** Serves the console page at `/`, its files read once at the start. */
+export function consolePage(): Router {
+  const router = Router();
+  for (const [address, file, type] of FILES) {
+    const content = readFileSync(new URL(`../../console/${file}`, import.meta.url));
+    router.get(address, (_request, response) => {
+      secure(response).type(type).send(content);
+    });
+  }
+  return router;
+}
+
+function secure(response: Response): Response {
+  return response.set({
+    'Content-Security-Policy': POLICY,
+    'Cache-Control': 'no-cache',
+    'Referrer-Policy': 'no-referrer',
+    'X-Content-Type-Options': 'nosniff',
+  });
+}

@@ -1,0 +1,118 @@
+import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express';
+import { plainAddress } from './client-address.ts';
+import { consolePage } from './console-page.ts';
+import type { Lifecycle } from '../lifecycle/lifecycle.ts';
+import type { Logger } from '../log/logger.ts';
+import type { Metrics } from '../metrics/metrics.ts';
+import { WEBSOCKET_PATH, type ErrorBody, type Refusal } from '../protocol/protocol.ts';
+import type { Readiness } from '../lifecycle/readiness.ts';
+import { requestIdOf } from '../protocol/request-id.ts';
+import type { Scrapes } from '../lifecycle/last-scrape.ts';
+
+/** What the HTTP side answers from. */
+export interface HttpContext {
+  readonly lifecycle: Lifecycle;
+  readonly readiness: Readiness;
+  readonly metrics: Metrics;
+  readonly scrapes: Scrapes;
+  readonly logger: Logger;
+  readonly consoleEnabled: boolean;
+  /** Counts a plain request that came where a WebSocket handshake belongs. */
+  readonly countRefusal: (reason: Refusal, address: string, requestId: string) => void;
+}
+
+/** Body of `/healthz/`: the guide's fields first. */
+interface HealthReport {
+  readonly status: 'healthy' | 'unhealthy';
+  readonly timestamp: string;
+  /** Seconds since the process began. */
+  readonly uptime: number;
+  /** Why it is not healthy. */
+  readonly reason?: string;
+}
+
+/** Makes the HTTP side: health, readiness, metrics, the console page, and JSON errors. Paths match with and without a slash at their end. */
+export function createHttpApp(context: HttpContext): Express {
+  const { lifecycle, readiness, consoleEnabled } = context;
+  const app = express();
+  app.disable('x-powered-by').disable('etag');
+  app.get('/healthz/', (_request, response) => {
+    response.status(lifecycle.broken === undefined ? 200 : 503).json(healthReport(lifecycle.broken));
+  });
+  app.get('/readyz/', (_request, response) => {
+    const report = readiness.report();
+    response.status(report.ready ? 200 : 503).json(report);
+  });
+  app.get('/metrics/', (_request, response) => answerScrape(context, response));
+  app.all(WEBSOCKET_PATH, (request, response) => {
+    answerNotUpgrade(context, request, response);
+  });
+  if (consoleEnabled) app.use(consolePage());
+  app.use((request, response) => {
+    answerUnknown(request, response);
+  });
+  app.use(answerFailure(context));
+  return app;
+}
+
+/** Liveness: it fails only when a restart would help. A process that is stuck does not answer at all. */
+function healthReport(broken: string | undefined): HealthReport {
+  return {
+    status: broken === undefined ? 'healthy' : 'unhealthy',
+    timestamp: new Date().toISOString(),
+    uptime: process.uptime(),
+    ...(broken !== undefined && { reason: broken }),
+  };
+}
+
+async function answerScrape({ metrics, scrapes }: HttpContext, response: Response): Promise<void> {
+  const startedAt = performance.now();
+  const text = await metrics.registry.metrics();
+  response.on('finish', () => scrapes.emit('finished', startedAt));
+  response.set('Content-Type', metrics.registry.contentType).send(text);
+}
+
+function answerNotUpgrade({ countRefusal }: HttpContext, request: Request, response: Response): void {
+  const requestId = requestIdOf(request);
+  countRefusal('not_upgrade', plainAddress(request.socket.remoteAddress), requestId);
+  const body: ErrorBody = {
+    error: 'not_upgrade' satisfies Refusal,
+    message: `${WEBSOCKET_PATH} speaks the WebSocket protocol: ask for an upgrade (RFC 6455), for example with npx wscat -c ws://${request.headers.host ?? 'localhost:8080'}${WEBSOCKET_PATH}`,
+    request_id: requestId,
+  };
+  response.status(426).set({ Upgrade: 'websocket', Connection: 'Upgrade' }).json(body);
+}
+
+const READ_ONLY = /^\/(healthz|readyz|metrics)?\/?$/;
+
+function answerUnknown(request: Request, response: Response): void {
+  if (READ_ONLY.test(request.path) && !['GET', 'HEAD'].includes(request.method)) {
+    const body: ErrorBody = { error: 'method_not_allowed', message: `${request.path} answers GET and HEAD.` };
+    response.status(405).set('Allow', 'GET, HEAD').json(body);
+    return;
+  }
+  const body: ErrorBody = {
+    error: 'not_found',
+    message: `Nothing is here. There are ${WEBSOCKET_PATH}, /healthz/, /readyz/ and /metrics/.`,
+  };
+  response.status(404).json(body);
+}
+
+function answerFailure({ metrics, logger }: HttpContext): ErrorRequestHandler {
+  return (error: Error & { status?: number }, request, response, next) => {
+    if (response.headersSent) {
+      next(error);
+      return;
+    }
+    const status = error.status !== undefined && error.status >= 400 && error.status < 500 ? error.status : 500;
+    if (status === 500) {
+      metrics.errors.inc({ type: 'internal' });
+      logger.error('Answering an HTTP request failed', { event: 'http_error', path: request.path, error });
+    }
+    const body: ErrorBody =
+      status === 500
+        ? { error: 'internal', message: 'The service failed: try again later.' }
+        : { error: 'malformed', message: `${error.message}.` };
+    response.status(status).json(body);
+  };
+}

@@ -1,0 +1,54 @@
+import type { Config } from '../config/load-config.ts';
+import type { Lifecycle } from './lifecycle.ts';
+
+/** What the preStop hook waited for. */
+export interface PrestopReport {
+  /** Seconds that it waited. */
+  readonly waited_seconds: number;
+  /** `quiet`: no handshake came for PRESTOP_QUIET_SECONDS; `limit`: they did not stop; `closing`: a signal came first. */
+  readonly ended_by: 'quiet' | 'limit' | 'closing';
+}
+
+/**
+ * Begins the drain and waits until handshakes have stopped arriving: that is when the endpoints are empty, whatever proxies
+ * are on the way. Never less than PRESTOP_MIN_SECONDS, never more than PRESTOP_MAX_SECONDS.
+ * @param lastArrivalAt when the last handshake came, on `performance.now`'s clock
+ */
+export async function waitForQuiet(
+  lifecycle: Lifecycle,
+  config: Config,
+  lastArrivalAt: () => number,
+): Promise<PrestopReport> {
+  const startedAt = performance.now();
+  lifecycle.beginDrain('prestop');
+  for (;;) {
+    const now = performance.now();
+    const quietAt = Math.max(
+      startedAt + config.prestopMinSeconds * 1000,
+      Math.max(startedAt, lastArrivalAt()) + config.prestopQuietSeconds * 1000,
+    );
+    const limitAt = startedAt + config.prestopMaxSeconds * 1000;
+    const report = (ended_by: PrestopReport['ended_by']): PrestopReport => ({
+      waited_seconds: Math.round(now - startedAt) / 1000,
+      ended_by,
+    });
+    if (!lifecycle.accepting) return report('closing');
+    if (now >= quietAt) return report('quiet');
+    if (now >= limitAt) return report('limit');
+    await untilClosing(lifecycle, Math.min(quietAt, limitAt) - now);
+  }
+}
+
+/** Waits for the time to pass, or for the signal that ends all waiting. */
+function untilClosing(lifecycle: Lifecycle, ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    const finish = (): void => {
+      clearTimeout(timer);
+      lifecycle.off('closing', finish);
+      resolve();
+    };
+    // Timers fire up to a millisecond early by `performance.now`'s clock.
+    const timer = setTimeout(finish, Math.ceil(ms) + 1);
+    lifecycle.on('closing', finish);
+  });
+}

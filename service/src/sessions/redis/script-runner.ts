@@ -1,0 +1,245 @@
+import { readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { RedisClientType } from 'redis';
+import type { RedisTarget } from '../../config/redis-url.ts';
+import { APPLY_BATCH, APPLY_BATCH_SHA } from './batch-script.ts';
+
+/** What runs the store's script somewhere. */
+export interface ScriptRunner {
+  /**
+   * Runs {@link APPLY_BATCH}.
+   * @throws {Error} of any kind; it may or may not have been run then
+   */
+  apply(keys: string[], args: string[]): Promise<string>;
+  /** Ends the connections. */
+  close(): Promise<void>;
+}
+
+/** What a {@link RedisRunner} is made from. */
+export interface RedisRunnerOptions {
+  readonly target: RedisTarget;
+  /** PEM file of the authorities that are trusted; empty for those Node.js knows. */
+  readonly caFile: string;
+  /** Seconds after which a connection that answers nothing is given up. */
+  readonly timeoutSeconds: number;
+  /** A connection was made, for the first time or again. */
+  readonly onReady: () => void;
+  /** A connection failed; it is tried again by itself. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** What the library's three clients have in common. */
+type Client = Pick<RedisClientType, 'evalSha' | 'eval' | 'connect' | 'destroy' | 'on'>;
+
+/** Longest wait between two attempts to connect, in milliseconds. */
+export const MAX_RECONNECT_MS = 1000;
+
+/** Runs the script by the official client, on one server, behind Sentinels, or in a Cluster. Connects by itself, for ever. */
+export class RedisRunner implements ScriptRunner {
+  readonly #options: RedisRunnerOptions;
+  readonly #timeoutMs: number;
+  #client: Client | undefined;
+  #closed = false;
+  /** Until the first attempt to connect has ended, well or not, the store is not away: who asks it waits for that. */
+  readonly #firstAttempt = Promise.withResolvers<undefined>();
+  #tried = false;
+
+  constructor(options: RedisRunnerOptions) {
+    this.#options = options;
+    this.#timeoutMs = options.timeoutSeconds * 1000;
+    void this.#connect();
+  }
+
+  apply(keys: string[], args: string[]): Promise<string> {
+    return within(this.#timeoutMs * 2, this.#apply({ keys, arguments: args }));
+  }
+
+  close(): Promise<void> {
+    this.#closed = true;
+    this.#endFirstAttempt();
+    try {
+      this.#client?.destroy();
+    } catch {
+      // Ended already.
+    }
+    return Promise.resolve();
+  }
+
+  async #apply(options: ScriptOptions): Promise<string> {
+    if (!this.#tried) await this.#firstAttempt.promise;
+    const client = this.#client;
+    if (client === undefined) throw new Error('not connected yet');
+    return run(client, options);
+  }
+
+  #endFirstAttempt(): void {
+    this.#tried = true;
+    this.#firstAttempt.resolve(undefined);
+  }
+
+  async #connect(): Promise<void> {
+    const onError = (error: unknown): void => {
+      this.#endFirstAttempt();
+      this.#options.onError(error);
+    };
+    const onReady = (): void => {
+      if (this.#client !== undefined) this.#endFirstAttempt();
+      this.#options.onReady();
+    };
+    for (let attempt = 0; !this.#closed; attempt += 1) {
+      let client: Client | undefined;
+      try {
+        client = await this.#create();
+        client.on('error', onError).on('ready', onReady).on('node-ready', onReady).on('topology-change', onReady);
+        if (this.#options.target.kind === 'standalone') this.#client = client;
+        await client.connect();
+        this.#client = client;
+        if (this.#isClosed()) client.destroy();
+        else onReady();
+        return;
+      } catch (error) {
+        if (this.#isClosed()) return;
+        onError(error);
+        try {
+          client?.destroy();
+        } catch {
+          // It was never open.
+        }
+        await delay(backoffMs(attempt));
+      }
+    }
+  }
+
+  // A method, since the field changes while the loop above waits.
+  #isClosed(): boolean {
+    return this.#closed;
+  }
+
+  async #create(): Promise<Client> {
+    // Loaded here, since a service without REDIS_URL need not spend its start on it.
+    const { createClient, createCluster, createSentinel } = await import('redis');
+    const { target } = this.#options;
+    const { nodes, master, kind, database } = target;
+    const common = this.#common();
+    const [first] = nodes;
+    if (kind === 'sentinel')
+      return createSentinel({
+        name: master,
+        sentinelRootNodes: [...nodes],
+        nodeClientOptions: { ...common, database },
+        sentinelClientOptions: { socket: common.socket },
+        passthroughClientErrorEvents: true,
+        scanInterval: MAX_RECONNECT_MS,
+        maxCommandRediscovers: 1,
+      }) as unknown as Client;
+    if (kind === 'cluster')
+      return createCluster({
+        rootNodes: nodes.map((node) => ({ ...common, socket: { ...common.socket, ...node } })),
+        defaults: common,
+      }) as unknown as Client;
+    return createClient({ ...common, database, socket: { ...common.socket, ...first } });
+  }
+
+  /** Options of every connection. One that answers nothing within the time is ended, and made anew. */
+  #common() {
+    const { target, caFile } = this.#options;
+    const tls = target.tls ? { tls: true as const, ...(caFile !== '' && { ca: readFileSync(caFile) }) } : {};
+    return {
+      ...(target.username !== '' && { username: target.username }),
+      ...(target.password !== '' && { password: target.password }),
+      // What can't be sent now is sent again by the writer, which knows whether it still should be.
+      disableOfflineQueue: target.kind === 'standalone',
+      // The library's own time-out makes a signal for each command, and an error of each signal, used or not. See `within`.
+      commandOptions: { timeout: 0 },
+      // An idle connection hears an answer to a PING well within its time-out.
+      pingInterval: this.#timeoutMs / 3,
+      // Redis Enterprise alone has these notifications.
+      maintNotifications: 'disabled' as const,
+      socket: {
+        connectTimeout: this.#timeoutMs,
+        // Later than anyone waits: a process that was stalled for that long finds the reply that came meanwhile.
+        socketTimeout: this.#timeoutMs * 1.5,
+        reconnectStrategy: backoffMs,
+        ...tls,
+      },
+    };
+  }
+}
+
+/** Why an operation of a store failed: a closed set, the `reason` label. */
+export const STORE_ERRORS = [
+  'unreachable',
+  'timeout',
+  'read_only',
+  'out_of_memory',
+  'loading',
+  'auth',
+  'cluster',
+  'lost_data',
+  'other',
+] as const;
+
+/** A value of {@link STORE_ERRORS}. */
+export type StoreErrorReason = (typeof STORE_ERRORS)[number];
+
+/** The first word of an error that a server replies (Redis' documentation, "RESP protocol", simple errors). */
+const REPLIES: Readonly<Record<string, StoreErrorReason>> = {
+  READONLY: 'read_only',
+  NOREPLICAS: 'read_only',
+  MASTERDOWN: 'read_only',
+  OOM: 'out_of_memory',
+  MISCONF: 'read_only',
+  LOADING: 'loading',
+  BUSY: 'loading',
+  NOAUTH: 'auth',
+  WRONGPASS: 'auth',
+  NOPERM: 'auth',
+  MOVED: 'cluster',
+  ASK: 'cluster',
+  TRYAGAIN: 'cluster',
+  CLUSTERDOWN: 'cluster',
+};
+
+/** Says why an operation failed. */
+export function storeErrorReason(error: unknown): StoreErrorReason {
+  const { message = '', code = '' } = error as { message?: string; code?: string };
+  const reply = REPLIES[message.split(' ')[0] ?? ''];
+  if (reply !== undefined) return reply;
+  if (/time ?out/i.test(message) || code === 'ETIMEDOUT') return 'timeout';
+  if (/closed|offline|not connected|terminated|unavailable/i.test(message) || /^E[A-Z]+$/.test(code))
+    return 'unreachable';
+  return 'other';
+}
+
+/** What the script is run on. */
+interface ScriptOptions {
+  readonly keys: string[];
+  readonly arguments: string[];
+}
+
+async function run(client: Client, options: ScriptOptions): Promise<string> {
+  try {
+    return (await client.evalSha(APPLY_BATCH_SHA, options)) as string;
+  } catch (error) {
+    // A server that has not seen the script, or was restarted since.
+    if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
+    return (await client.eval(APPLY_BATCH, options)) as string;
+  }
+}
+
+/** The library promises no bound on a command that waits for a failover; this one is on top of its own time-outs. */
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    reject(new Error(`timeout: no reply within ${ms} ms`));
+  }, ms);
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function backoffMs(attempt: number): number {
+  return Math.min(MAX_RECONNECT_MS, 50 * 2 ** Math.min(attempt, 10)) * (0.5 + Math.random() / 2);
+}

@@ -1,0 +1,45 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { toolEnvironment } from '../scripts/tools.ts';
+
+/** How a program ended. */
+export interface Outcome {
+  readonly status: number;
+  /** Standard output, then standard error. */
+  readonly output: string;
+}
+
+/** A program that tests run if it is there. */
+export interface ToolUse {
+  readonly path: string;
+  /** For node:test's `skip`: why a test that needs the program can't run. Never under CI=true, where it is to fail instead. */
+  readonly skip: string | false;
+}
+
+/** Looks for a program on PATH and where the test cluster's scripts put theirs. */
+export function findTool(program: string): ToolUse {
+  const folders = (toolEnvironment()['PATH'] ?? '').split(':');
+  const path = folders.map((folder) => join(folder, program)).find((each) => existsSync(each));
+  if (path !== undefined) return { path, skip: false };
+  const reason = `${program} is not installed`;
+  return { path: program, skip: process.env['CI'] === 'true' ? false : reason };
+}
+
+/** Runs a program to its end, with `input` on its standard input. */
+export function run({ path }: ToolUse, args: readonly string[], input = ''): Outcome {
+  const { status, stdout, stderr, error } = spawnSync(path, args, { encoding: 'utf8', input, maxBuffer: 1e8 });
+  if (error !== undefined) throw new Error(`${path} can not be run: ${error.message}`, { cause: error });
+  return { status: status ?? 1, output: stdout + stderr };
+}
+
+/** Calls with a folder that is gone afterwards. */
+export function withFolder<T>(use: (folder: string) => T): T {
+  const folder = mkdtempSync(join(tmpdir(), 'alerts-test-'));
+  try {
+    return use(folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
