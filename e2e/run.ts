@@ -10,7 +10,8 @@ import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { basename, join } from 'node:path';
 import { run as runTests } from 'node:test';
 import { spec } from 'node:test/reporters';
-import { parseArgs } from 'node:util';
+import { Option } from 'commander';
+import { program } from '../lib/program.ts';
 import { CACHE, TOOL_ENV } from '../scripts/chart/tools.ts';
 import { missingPart } from './support/cluster.ts';
 import { describeFigure, FIGURES_FILE, tableOf, type Figure } from './support/figures.ts';
@@ -32,16 +33,13 @@ const SUITES: Readonly<Record<string, Suite>> = {
 const RESULTS = join(CACHE, 'e2e');
 
 const startedAt = performance.now();
-const { values: named, positionals } = parseArgs({
-  options: { suite: { type: 'string', default: 'cases' } },
-  allowPositionals: true,
-});
-const suite = SUITES[named.suite];
-if (suite === undefined) {
-  console.error(`e2e: there is no suite ${named.suite}; there are ${Object.keys(SUITES).join(', ')}`);
-  process.exit(2);
-}
-const files = casesNamed(positionals);
+const command = program('npm run e2e --', 'Runs the end-to-end suite on the cluster that KUBECONFIG names.')
+  .argument('[cases...]', 'the cases to run; all of the suite if none is named')
+  .addOption(new Option('--suite <name>', 'the suite').choices(Object.keys(SUITES)).default('cases'))
+  .parse();
+const suiteName = command.opts<{ suite: string }>().suite;
+const suite = SUITES[suiteName]!;
+const files = casesNamed(command.args);
 const missing = await missingPart(suite.prometheus);
 if (missing !== undefined) {
   console.error(`e2e: ${missing}`);
@@ -65,12 +63,10 @@ process.exit(well ? 0 : 1);
 
 /** Paths of the cases that were named, or of all. Ends the process where a name is none. */
 function casesNamed(names: readonly string[]): readonly string[] {
-  const all = globSync(join(import.meta.dirname, named.suite, '*.test.ts')).sort();
+  const all = globSync(join(import.meta.dirname, suiteName, '*.test.ts')).sort();
   const unknown = names.filter((name) => !all.some((file) => caseName(file) === name));
-  if (unknown.length > 0) {
-    console.error(`e2e: there is no case ${unknown.join(', ')}; there are ${all.map(caseName).join(', ')}`);
-    process.exit(2);
-  }
+  if (unknown.length > 0)
+    command.error(`there is no case ${unknown.join(', ')}; there are ${all.map(caseName).join(', ')}`);
   return names.length === 0 ? all : all.filter((file) => names.includes(caseName(file)));
 }
 

@@ -13,6 +13,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { staleFiles } from '../chart/src/generate.ts';
+import { program } from '../lib/program.ts';
 import { checkEnvironment } from './chart/environment.ts';
 import { KubeScore } from './chart/kube-score.ts';
 import { customResourceFolders, KUBERNETES_VERSIONS, kubeSchemas, schemaLocation } from './chart/kube-schemas.ts';
@@ -35,6 +36,11 @@ metadata:
     pod-security.kubernetes.io/warn: restricted
 `;
 
+const options = program('npx node scripts/check-chart.ts', 'Checks the chart.')
+  .option('--server', 'have the API server that KUBECONFIG names admit every scenario, too')
+  .option('--write', 'write chart/README.md instead of comparing it')
+  .parse()
+  .opts<{ server?: boolean; write?: boolean }>();
 let failed = 0;
 
 check('generated files are up to date', () => {
@@ -59,9 +65,9 @@ for (const version of KUBERNETES_VERSIONS)
   });
 check('configuration of the stack, by the programs that read it', () => checkStackConfig());
 check('helm-docs', () => {
-  expectReadme(process.argv.includes('--write'));
+  expectReadme(options.write === true);
 });
-if (process.argv.includes('--server')) checkServer();
+if (options.server === true) checkServer();
 console.log(failed === 0 ? 'The chart is well.' : `${failed} checks failed.`);
 process.exitCode = failed === 0 ? 0 : 1;
 

@@ -3,8 +3,10 @@ import { once } from 'node:events';
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { chromium } from 'playwright-core';
+import { program } from '../lib/program.ts';
 import { TOOLS } from './tools.ts';
 
+program('npm run picture --', 'Takes the picture of the console page for the README.').parse();
 const executablePath = TOOLS.chromium.find();
 if (executablePath === undefined) throw new Error(`chromium is missing: ${TOOLS.chromium.howToGet}`);
 const service = spawn(process.execPath, ['service/src/main.ts'], {

@@ -6,16 +6,15 @@
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { program } from '../lib/program.ts';
 import { ROOT, runWell, TESTBED_SCRIPTS, TOOL_ENV, withFolder } from './chart/tools.ts';
 
 /** Most bytes of the layers above the base, unpacked: what a node that has the base must still store. */
 const LIMIT_BYTES = 25e6;
 
-const image = process.argv[2];
-if (image === undefined) {
-  console.error('image-size: name an image that buildah has, for example websocket-message-counter');
-  process.exit(2);
-}
+const [image = ''] = program('npx node scripts/image-size.ts', 'Prints how large an image is above its base.')
+  .argument('<image>', 'an image that buildah has, for example websocket-message-counter')
+  .parse().args;
 const sizes = layerSizes(image);
 const above = sizes.slice(layerSizes(baseOf(readFileSync(join(ROOT, 'Dockerfile'), 'utf8'))).length);
 const bytes = above.reduce((sum, size) => sum + size, 0);

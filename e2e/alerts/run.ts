@@ -11,7 +11,7 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { parseArgs } from 'node:util';
+import { positiveNumber, program } from '../../lib/program.ts';
 import { missingPart } from '../support/cluster.ts';
 import { progress } from '../support/figures.ts';
 import { Namespace } from '../support/namespace.ts';
@@ -75,21 +75,20 @@ function tryHealthy(length: number): (namespace: Namespace) => Promise<Attempt<H
 
 /** What the arguments ask for. Ends the process where one is wrong. */
 function wanted(): { readonly proofs: readonly Proof[]; readonly minutes: number | undefined } {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: { minutes: { type: 'string', default: '20' } },
-  });
-  const unknown = positionals.filter((name) => name !== HEALTHY && !PROOFS.some(({ alert }) => alert === name));
+  const command = program('npm run e2e:alerts --', 'Proves every alert on the cluster that KUBECONFIG names.')
+    .argument('[alerts...]', `the alerts to prove, and ${HEALTHY} for the run without a fault; all if none is named`)
+    .option('--minutes <n>', 'length of the run without a fault', positiveNumber, 20)
+    .parse();
+  const { minutes: length } = command.opts<{ minutes: number }>();
+  const unknown = command.args.filter((name) => name !== HEALTHY && !PROOFS.some(({ alert }) => alert === name));
   if (unknown.length > 0)
-    refuse(
+    command.error(
       `there is no alert ${unknown.join(', ')}; there are ${PROOFS.map(({ alert }) => alert).join(', ')}, and ${HEALTHY}`,
     );
-  const all = positionals.length === 0;
-  const asked = Number(values.minutes);
-  if (!(asked > 0)) refuse(`--minutes ${values.minutes} is no number of minutes`);
+  const all = command.args.length === 0;
   return {
-    proofs: PROOFS.filter(({ alert }) => all || positionals.includes(alert)),
-    minutes: all || positionals.includes(HEALTHY) ? asked : undefined,
+    proofs: PROOFS.filter(({ alert }) => all || command.args.includes(alert)),
+    minutes: all || command.args.includes(HEALTHY) ? length : undefined,
   };
 }
 

@@ -1,0 +1,39 @@
+import { Command, InvalidArgumentError } from 'commander';
+
+/**
+ * The command line of a program of this repo. `--help` prints all arguments, status 0; a wrong one is answered with one sentence
+ * on stderr and status 2.
+ * @param name what a person types, for example `npm run bench --`
+ */
+export function program(name: string, description: string): Command {
+  return new Command(name)
+    .description(description)
+    .configureOutput({
+      outputError: (text, write) => {
+        const [problem = '', ...hints] = text
+          .trim()
+          .replace(/^error: /, '')
+          .split('\n');
+        write(`${[problem, ...hints, `(${name} --help lists the arguments)`].join(' ')}\n`);
+      },
+    })
+    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : USAGE));
+}
+
+/** Exit status after a wrong argument. */
+export const USAGE = 2;
+
+/** Parses the value of an option: a number over 0. For commander's `option()`. */
+export function positiveNumber(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value) || value <= 0)
+    throw new InvalidArgumentError('It must be a number over 0.');
+  return value;
+}
+
+/** Parses the value of an option: a whole number over 0. For commander's `option()`. */
+export function positiveInteger(text: string): number {
+  const value = positiveNumber(text);
+  if (!Number.isInteger(value)) throw new InvalidArgumentError('It must be a whole number over 0.');
+  return value;
+}
