@@ -11,7 +11,7 @@ import { spec } from 'node:test/reporters';
 import { provideTools, toolEnvironment } from './tools.ts';
 
 const CI = process.env['CI'] === 'true';
-const TESTS = ['service', 'loadtest', 'monitor', 'alerts', 'dashboards', 'chart', 'scripts', 'bench'].map(
+const TESTS = ['service', 'lib', 'loadtest', 'monitor', 'alerts', 'dashboards', 'chart', 'scripts', 'bench'].map(
   (part) => `${part}/**/*.test.ts`,
 );
 /** Longest a test file may run, in milliseconds: one that hangs is a failure, not a wait. */
