@@ -4,7 +4,7 @@
  *
  *   npx node scripts/image-size.ts IMAGE
  */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { program } from '../lib/program.ts';
 import { ROOT, runWell, TESTBED_SCRIPTS, TOOL_ENV, withFolder } from './chart/tools.ts';
@@ -40,9 +40,9 @@ function layerSizes(name: string): readonly number[] {
   });
 }
 
-/** Points buildah at the store of the test cluster's scripts, where they are (containers-storage.conf(5)). */
+/** Points buildah at the store of the test bed (containers-storage.conf(5)), unless the environment names another. */
 function useTestbedStore(folder: string): void {
-  if (!existsSync(join(TESTBED_SCRIPTS, 'tools.env')) || process.env['CONTAINERS_STORAGE_CONF'] !== undefined) return;
+  if (process.env['CONTAINERS_STORAGE_CONF'] !== undefined) return;
   const testbed = runWell('bash', ['-c', '. "$0" && echo "$TESTBED"', join(TESTBED_SCRIPTS, 'tools.env')]).trim();
   const path = join(folder, 'storage.conf');
   writeFileSync(

@@ -27,7 +27,7 @@ const TESTBED_BIN = join(
     join(process.env['XDG_CACHE_HOME'] ?? join(process.env['HOME'] ?? '/', '.cache'), 'kube-testbed'),
   'bin',
 );
-const TESTBED_SCRIPTS = process.env['TESTBED_SCRIPTS'] ?? join(import.meta.dirname, '..', '..', 'shared', 'cluster');
+const TESTBED_SCRIPTS = join(import.meta.dirname, '..', 'testbed');
 
 /** Every tool, by the name that tests ask for. */
 export const TOOLS = {
@@ -56,24 +56,12 @@ export const TOOLS = {
       apt('redis-server', 'redis-sentinel');
     },
   },
-  promtool: testbedTool(
-    'promtool',
-    'tests of alerts and queries',
-    'go install github.com/prometheus/prometheus/cmd/promtool',
-  ),
-  amtool: testbedTool('amtool', 'tests of alert routing', 'go install github.com/prometheus/alertmanager/cmd/amtool'),
-  alertmanager: testbedTool(
-    'alertmanager',
-    'alert routing run live',
-    'go install github.com/prometheus/alertmanager/cmd/alertmanager',
-  ),
-  prometheus: testbedTool(
-    'prometheus',
-    'panels run live',
-    'go install github.com/prometheus/prometheus/cmd/prometheus',
-  ),
-  loki: testbedTool('loki', 'log queries run live', 'go install github.com/grafana/loki/v3/cmd/loki'),
-  helm: testbedTool('helm', 'tests of the chart', 'go install helm.sh/helm/v3/cmd/helm'),
+  promtool: testbedTool('promtool', 'tests of alerts and queries'),
+  amtool: testbedTool('amtool', 'tests of alert routing'),
+  alertmanager: testbedTool('alertmanager', 'alert routing run live'),
+  prometheus: testbedTool('prometheus', 'panels run live'),
+  loki: testbedTool('loki', 'log queries run live'),
+  helm: testbedTool('helm', 'tests of the chart'),
 } as const satisfies Record<string, Tool>;
 
 /** Environment in which tests find the tools: the built ones are on PATH. */
@@ -100,17 +88,15 @@ export function provideTools(): Tool[] {
   return missing;
 }
 
-function testbedTool(program: string, neededFor: string, howToGet: string): Tool {
+function testbedTool(program: string, neededFor: string): Tool {
   const built = join(TESTBED_BIN, program);
   return {
     name: program,
     neededFor,
-    howToGet: `${howToGet}, and put it on PATH`,
+    howToGet: `npm run testbed -- build ${program} (needs Go 1.21 or later)`,
     find: () => onPath(program) ?? (existsSync(built) ? built : undefined),
     install: () => {
-      const build = join(TESTBED_SCRIPTS, 'build');
-      if (!existsSync(build)) throw new Error(`${build} is not there to build it`);
-      execFileSync(build, [program], { stdio: ['ignore', 'inherit', 'pipe'], maxBuffer: 1e8 });
+      execFileSync(join(TESTBED_SCRIPTS, 'build'), [program], { stdio: ['ignore', 'inherit', 'pipe'], maxBuffer: 1e8 });
     },
   };
 }

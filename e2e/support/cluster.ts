@@ -1,4 +1,3 @@
-import { TESTBED_SCRIPTS } from '../../scripts/chart/tools.ts';
 import { run } from './commands.ts';
 import { SETTINGS } from './settings.ts';
 
@@ -17,7 +16,7 @@ export async function missingPart(prometheus = true): Promise<string | undefined
   const request = ['get', '--raw', '/readyz', `--request-timeout=${ANSWER_SECONDS}s`];
   const { status, stderr } = await run('kubectl', request, { timeoutSeconds: ANSWER_SECONDS + 5 });
   if (status !== 0)
-    return `no Kubernetes cluster answers (${lastLine(stderr)}); point KUBECONFIG at one, or start the test cluster by ${TESTBED_SCRIPTS}/up`;
+    return `no Kubernetes cluster answers (${lastLine(stderr)}); point KUBECONFIG at one, or start the test cluster by npm run testbed -- up`;
   if (!prometheus) return undefined;
   try {
     const response = await fetch(`${SETTINGS.prometheusUrl}/-/ready`, {
@@ -26,7 +25,7 @@ export async function missingPart(prometheus = true): Promise<string | undefined
     if (response.ok) return undefined;
     return `Prometheus at ${SETTINGS.prometheusUrl} is not ready (HTTP ${response.status}); wait for it`;
   } catch {
-    return `no Prometheus answers at ${SETTINGS.prometheusUrl}; install the operator with one by ${TESTBED_SCRIPTS}/monitoring, or set E2E_PROMETHEUS_URL`;
+    return `no Prometheus answers at ${SETTINGS.prometheusUrl}; install the operator with one by npm run testbed -- monitoring, or set E2E_PROMETHEUS_URL`;
   }
 }
 
@@ -35,7 +34,7 @@ async function version(tool: string): Promise<string | undefined> {
     await run(tool, ['version', '--client']);
     return undefined;
   } catch (error) {
-    return `${tool} can't be run (${String(error)}); put it on PATH, or build it by ${TESTBED_SCRIPTS}/build ${tool}`;
+    return `${tool} can't be run (${String(error)}); put it on PATH, or build it by npm run testbed -- build ${tool}`;
   }
 }
 

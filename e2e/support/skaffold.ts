@@ -18,6 +18,7 @@ const SOURCES = [
   'tsconfig.json',
   'tsconfig.build.json',
   'scripts',
+  'lib',
   'service',
   'chart',
 ];
@@ -25,9 +26,9 @@ const REGISTRY = 'localhost:5000';
 /** Longest that a build may take, in seconds: nothing may be cached yet. */
 const BUILD_SECONDS = 240;
 
-/** Whether the test cluster's registry and image store are there, which the profile `buildah` is tried with. */
+/** Whether the test bed is up, whose registry and image store the profile `buildah` is tried with. */
 export function hasTestbed(): boolean {
-  return existsSync(join(TESTBED_SCRIPTS, 'image'));
+  return existsSync(join(testbedFolder(), 'state', 'containerd.sock'));
 }
 
 /** Skaffold with the profile `buildah`, on a copy of the project. */
@@ -140,10 +141,13 @@ export class SkaffoldDev {
   }
 }
 
-/** Where the test cluster's scripts keep images (containers-storage.conf(5)): the base images are there. */
+/** Where the test bed keeps images (containers-storage.conf(5)): the base images are there. */
 function storageConfig(): string {
-  const testbed = execFileSync('bash', ['-c', '. "$0" && echo "$TESTBED"', join(TESTBED_SCRIPTS, 'tools.env')], {
-    encoding: 'utf8',
-  }).trim();
+  const testbed = testbedFolder();
   return `[storage]\ndriver = "overlay"\ngraphroot = "${testbed}/images"\nrunroot = "${testbed}/state/buildah-run"\n`;
+}
+
+function testbedFolder(): string {
+  const script = join(TESTBED_SCRIPTS, 'tools.env');
+  return execFileSync('bash', ['-c', '. "$0" && echo "$TESTBED"', script], { encoding: 'utf8' }).trim();
 }

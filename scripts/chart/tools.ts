@@ -8,8 +8,8 @@ import { fileURLToPath } from 'node:url';
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 /** The chart's folder. */
 export const CHART = join(ROOT, 'chart');
-/** Folder of the test cluster's scripts: TESTBED_SCRIPTS, or beside the clone. */
-export const TESTBED_SCRIPTS = process.env['TESTBED_SCRIPTS'] ?? join(ROOT, '../shared/cluster');
+/** Folder of the test bed's scripts. */
+export const TESTBED_SCRIPTS = join(ROOT, 'testbed');
 /** What can be made again, kept from one run to the next. */
 export const CACHE = join(ROOT, '.cache');
 
@@ -36,7 +36,9 @@ export function run(tool: string, args: readonly string[], input?: string): Outc
     ...(input !== undefined && { input }),
   });
   if (error !== undefined)
-    throw new Error(`${tool} can't be run: ${error.message}; ${TESTBED_SCRIPTS}/build makes it`, { cause: error });
+    throw new Error(`${tool} can't be run: ${error.message}; npm run testbed -- build ${tool} builds it`, {
+      cause: error,
+    });
   return { status: status ?? 1, stdout, stderr };
 }
 
@@ -74,7 +76,6 @@ export function cached(name: string, make: (folder: string) => void): string {
 
 function toolEnvironment(): NodeJS.ProcessEnv {
   const script = join(TESTBED_SCRIPTS, 'env');
-  if (!existsSync(script)) return process.env;
   const text = execFileSync('bash', ['-c', `eval "$("$0")" && env -0`, script], { encoding: 'utf8' });
   const pairs = text
     .split('\0')
