@@ -1,6 +1,5 @@
 import { Registry } from 'prom-client';
-import { loadConfig } from '../service/src/config/load-config.ts';
-import { configTable } from '../service/src/config/help.ts';
+import { defaultConfig, OPTIONS, type Option } from '../service/src/config/options.ts';
 import { LOG_EVENTS } from '../service/src/log/events.ts';
 import { createMetrics, ERROR_TYPES, SERVER_ERROR_TYPES } from '../service/src/metrics/metrics.ts';
 import { CLOSE_CODES, REFUSALS, WEBSOCKET_PATH } from '../service/src/protocol/protocol.ts';
@@ -33,7 +32,7 @@ ${configTable()}
 async function metricsPage(): Promise<string> {
   const registry = new Registry();
   const nothing = (): number => 0;
-  createMetrics(registry, loadConfig({}).config, VERSION, {
+  createMetrics(registry, defaultConfig(), VERSION, {
     activeConnections: nothing,
     sessions: nothing,
     storeHealth: () => ({ up: true, pendingMessages: 0, pendingSessions: 0 }),
@@ -142,6 +141,16 @@ service serves on.
 |---|---|
 ${events.join('\n')}
 `;
+}
+
+/** The options as a Markdown table. */
+function configTable(): string {
+  const rows = Object.values<Option<unknown>>(OPTIONS).map(({ name, fallback, unit, rule, doc }) => {
+    const value = fallback === '' ? '' : `\`${fallback}\``;
+    const bounds = rule === '' || rule === unit ? unit : `${unit}; ${rule}`;
+    return `| \`${name}\` | ${value} | ${cell(bounds)} | ${cell(doc)} |`;
+  });
+  return ['| Variable | Default | Unit and rule | What it does |', '|---|---|---|---|', ...rows].join('\n');
 }
 
 function cell(text: string): string {

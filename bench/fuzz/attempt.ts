@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { constants, inflateRawSync } from 'node:zlib';
-import type { Config } from '../../service/src/config/load-config.ts';
+import type { Config } from '../../service/src/config/options.ts';
 import { REFUSALS } from '../../service/src/protocol/protocol.ts';
 import { OPCODE } from '../../testkit/raw-client.ts';
 import { closeFrame } from './frame-inputs.ts';

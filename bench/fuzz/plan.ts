@@ -1,4 +1,5 @@
-import { loadConfig, type Config } from '../../service/src/config/load-config.ts';
+import { loadConfig } from '../../service/src/config/load-config.ts';
+import type { Config } from '../../service/src/config/options.ts';
 import { frameStream, goodMessages, message, pingFlood, type FrameTarget } from './frame-inputs.ts';
 import { predict, type Prediction } from './frame-model.ts';
 import { goodHandshake, handshakeInput, plainRequest } from './handshake-inputs.ts';

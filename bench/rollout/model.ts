@@ -1,4 +1,4 @@
-import type { Config } from '../../service/src/config/load-config.ts';
+import type { Config } from '../../service/src/config/options.ts';
 import { closingWindowMs } from '../../service/src/connections/drain.ts';
 import { retryAfterMs } from '../../service/src/connections/retry-after.ts';
 import { Random } from '../fuzz/random.ts';

@@ -1,4 +1,4 @@
-import { LOG_LEVELS } from '../../service/src/log/levels.ts';
+import { LOG_LEVELS } from '../../service/src/log/events.ts';
 import { ALL, SOME, TITLES, UIDS } from './config.ts';
 import {
   assemble,

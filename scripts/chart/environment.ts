@@ -1,32 +1,43 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { CHART_DEFAULTS } from '../../chart/src/options.ts';
-import { loadConfig, type Config } from '../../service/src/config/load-config.ts';
-import { OPTIONS } from '../../service/src/config/options.ts';
+import { OPTIONS, type Option } from '../../service/src/config/options.ts';
 import { objectsIn, render, scenarios, type KubeObject } from './scenarios.ts';
 
 /**
- * Has the service read the environment that the chart gives it, in every scenario, and compares what it makes of the default one
- * with what it would do by itself.
+ * Lets the service check the environment that the chart gives it in every scenario (`--check-config`), and compares the environment
+ * of the default one with the service's own defaults.
  * @throws {Error} for a value that the service refuses, a variable that it does not know, a default that differs without a reason
  */
 export function checkEnvironment(): void {
   for (const scenario of scenarios()) {
-    const { config, warnings } = loadConfig(environmentIn(render(scenario)));
-    if (warnings.length > 0) throw new Error(`${scenario.name}: ${warnings.join('; ')}`);
-    if (scenario.name === 'default') expectDefaults(config);
+    const environment = environmentIn(render(scenario));
+    checkConfig(scenario.name, environment);
+    if (scenario.name === 'default') expectDefaults(environment);
   }
 }
 
-/** Secrets that the chart makes by itself. */
-const SECRETS_BY_DEFAULT: ReadonlySet<keyof Config> = new Set(['resumeTokenKey', 'resumeTokenPreviousKey']);
+function checkConfig(scenario: string, environment: Readonly<Record<string, string>>): void {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [SERVICE, '--check-config'], {
+    encoding: 'utf8',
+    env: { ...environment, NODE_ENV: 'production' },
+  });
+  if (status !== 0 || stdout.includes('warning: ')) throw new Error(`${scenario}: ${stdout}${stderr}`);
+}
 
-function expectDefaults(config: Config): void {
-  const plain = loadConfig({}).config;
-  const different = (Object.keys(plain) as (keyof Config)[]).filter(
-    (key) =>
-      JSON.stringify(plain[key]) !== JSON.stringify(config[key]) &&
-      CHART_DEFAULTS[key] === undefined &&
-      !SECRETS_BY_DEFAULT.has(key),
-  );
+const SERVICE = fileURLToPath(new URL('../../service/src/main.ts', import.meta.url));
+
+/** Secrets that the chart makes by itself. */
+const SECRETS_BY_DEFAULT: ReadonlySet<string> = new Set(['resumeTokenKey', 'resumeTokenPreviousKey']);
+
+function expectDefaults(environment: Readonly<Record<string, string>>): void {
+  const different = Object.entries<Option<unknown>>(OPTIONS)
+    .filter(([, { name, fallback, parse }]) => {
+      const set = environment[name];
+      return set !== undefined && set !== '' && JSON.stringify(parse(set)) !== JSON.stringify(parse(fallback));
+    })
+    .map(([key]) => key)
+    .filter((key) => !(key in CHART_DEFAULTS) && !SECRETS_BY_DEFAULT.has(key));
   if (different.length > 0) throw new Error(`the chart changes defaults without a reason: ${different.join(', ')}`);
 }
 

@@ -1,21 +1,20 @@
 import type { Server } from 'node:http';
-import type { AddressInfo, DropArgument, Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { Registry } from 'prom-client';
 import { createAdminServer } from './http/admin-server.ts';
 import { BoundedWarnings } from './log/rate-limited-warnings.ts';
-import { plainAddress } from './http/client-address.ts';
-import type { Config } from './config/load-config.ts';
+import type { Config } from './config/options.ts';
 import { Connections } from './connections/open-connections.ts';
 import { drain, type DrainOutcome } from './connections/drain.ts';
-import { endWithError, Handshakes, isAnswered } from './connections/handshakes.ts';
+import { ConnectionLog } from './connections/connection-log.ts';
+import { Handshakes } from './connections/handshakes.ts';
 import { createHttpApp } from './http/routes.ts';
 import { Lifecycle } from './lifecycle/lifecycle.ts';
 import type { Logger } from './log/logger.ts';
 import type { LokiShipper } from './loki/shipper.ts';
 import { createMetrics, type LogPath, type Metrics } from './metrics/metrics.ts';
-import { createServer } from './runtime/node-http.ts';
 import { waitForQuiet, type PrestopReport } from './lifecycle/prestop-wait.ts';
-import { REFUSALS, type Refusal } from './protocol/protocol.ts';
+import { createPublicServer } from './public-server.ts';
 import { Readiness } from './lifecycle/readiness.ts';
 import { Scrapes } from './lifecycle/last-scrape.ts';
 import { createStore } from './create-store.ts';
@@ -43,8 +42,6 @@ export interface Ports {
 
 /** Sockets that may wait to be accepted: a reconnect storm comes in one burst. Linux caps it at net.core.somaxconn. */
 const BACKLOG = 4096;
-/** TCP connections over MAX_CONNECTIONS: for probes, scrapes, and for handshakes to be refused with a reason. */
-const SPARE_SOCKETS = 1024;
 
 /** The service, wired up: it neither reads the environment nor owns the process. main.ts does both. */
 export class App {
@@ -91,18 +88,19 @@ export class App {
       this.metrics.lokiPushDuration.observe(seconds);
     });
     this.#store = store ?? createStore(config, this.metrics, logger);
-    const shared = {
+    // The guide's name of this logger.
+    const connectionLogger = logger.named('chat.consumers');
+    const handshakes = new Handshakes({
       config,
       lifecycle,
       metrics: this.metrics,
       connections: this.connections,
       store: this.#store,
       resumeTokens: createResumeTokens(config),
-      // The guide's name of this logger.
-      logger: logger.named('chat.consumers'),
-      warnings: new BoundedWarnings(logger.named('chat.consumers'), config.warnIntervalSeconds),
-    };
-    const handshakes = new Handshakes(shared);
+      logger: connectionLogger,
+      log: new ConnectionLog(connectionLogger, config.logMessageSampling),
+      warnings: new BoundedWarnings(connectionLogger, config.warnIntervalSeconds),
+    });
     this.#handshakes = handshakes;
     const http = createHttpApp({
       lifecycle,
@@ -202,49 +200,6 @@ function createResumeTokens(config: Config): ResumeTokens | undefined {
     key: config.resumeTokenKey,
     previousKey: config.resumeTokenPreviousKey,
     ttlSeconds: config.resumeTokenTtlSeconds,
-  });
-}
-
-function createPublicServer(config: Config, handshakes: Handshakes): Server {
-  const timeoutMs = config.handshakeTimeoutSeconds * 1000;
-  const server = createServer({
-    headersTimeout: timeoutMs,
-    requestTimeout: timeoutMs,
-    connectionsCheckingInterval: Math.min(1000, timeoutMs / 4),
-    keepAliveTimeout: 5000,
-    // Other upgrades (HTTP/2 over cleartext) are optional for a server: it answers as if they had not been asked for.
-    shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === 'websocket',
-  });
-  server.maxConnections = config.maxConnections + SPARE_SOCKETS;
-  server.on('upgrade', (request, socket, head) => {
-    handshakes.handle(request, socket, head);
-  });
-  server.on('drop', (dropped?: DropArgument) => {
-    handshakes.countRefusal('capacity', plainAddress(dropped?.remoteAddress));
-  });
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    refuseUnparsed(error, socket as Socket, handshakes);
-  });
-  return server;
-}
-
-/** What the HTTP parser calls a broken request (llhttp), or Node.js a late one. */
-const PARSER_REFUSALS: Readonly<Record<string, Refusal>> = {
-  ERR_HTTP_REQUEST_TIMEOUT: 'timeout',
-  HPE_HEADER_OVERFLOW: 'headers_too_large',
-};
-
-function refuseUnparsed(error: NodeJS.ErrnoException, socket: Socket, handshakes: Handshakes): void {
-  if (isAnswered(socket) && error.code !== 'ECONNRESET') return;
-  if (error.code === 'ECONNRESET' || !socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const reason = PARSER_REFUSALS[error.code ?? ''] ?? 'malformed';
-  handshakes.countRefusal(reason, plainAddress(socket.remoteAddress));
-  endWithError(socket, REFUSALS[reason].status, {
-    error: reason,
-    message: reason === 'malformed' ? 'This is not HTTP/1.1 (RFC 9112).' : `Refused: ${REFUSALS[reason].when}.`,
   });
 }
 

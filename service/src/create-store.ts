@@ -1,4 +1,4 @@
-import type { Config } from './config/load-config.ts';
+import type { Config } from './config/options.ts';
 import type { Logger } from './log/logger.ts';
 import { MemoryStore } from './sessions/memory-store.ts';
 import type { Metrics } from './metrics/metrics.ts';

@@ -6,7 +6,8 @@
  * Reads ADMIN_PORT and PRESTOP_MAX_SECONDS from the environment, as the service does.
  */
 import { ADMIN_HEADER, DRAIN_PATH } from './http/admin-server.ts';
-import { ConfigError, loadConfig, type Config } from './config/load-config.ts';
+import { ConfigError, loadConfig } from './config/load-config.ts';
+import type { Config } from './config/options.ts';
 import { request } from './runtime/node-http.ts';
 
 try {

@@ -1,4 +1,4 @@
-import type { Config } from './config/load-config.ts';
+import type { Config } from './config/options.ts';
 import { LineSink } from './log/line-sink.ts';
 import { LineWriter } from './log/line-writer.ts';
 import { createServiceLogger, type Logger } from './log/logger.ts';

@@ -11,7 +11,8 @@ import { LineWriter } from '../src/log/line-writer.ts';
 import type { RequestId } from '../src/protocol/request-id.ts';
 import type { SessionId } from '../src/sessions/session-store.ts';
 import { LOG_EVENTS } from '../src/log/events.ts';
-import { connectionFields, createServiceLogger } from '../src/log/logger.ts';
+import { ConnectionLog, connectionFields } from '../src/connections/connection-log.ts';
+import { createServiceLogger } from '../src/log/logger.ts';
 import { parseLines, startApp, type LogLine } from '../../testkit/app.ts';
 import { Client } from '../../testkit/client.ts';
 import { ServiceProcess } from '../../testkit/process.ts';
@@ -96,6 +97,7 @@ describe('A line', () => {
   it('of a message or a connection, put together by hand, is what winston would have written', async (t) => {
     const { sink, lines } = openSink(t);
     const logger = createServiceLogger(sink, 'INFO', 'chat.consumers');
+    const connectionLog = new ConnectionLog(logger, 1);
     const address = '2001:db8::1';
     const connection = {
       requestId: 'an-id_1.5' as RequestId,
@@ -103,7 +105,12 @@ describe('A line', () => {
       address,
     };
     const fields = { request_id: 'an-id_1.5', session_id: 'abc', client_ip: address };
-    logger.messageReceived({ connection: connectionFields(connection), count: 5, length: 128, durationMs: 12.34567 });
+    connectionLog.messageReceived({
+      connection: connectionFields(connection),
+      count: 5,
+      length: 128,
+      durationMs: 12.34567,
+    });
     logger.info('WebSocket message received', {
       event: 'websocket_message_received',
       ...fields,
@@ -112,12 +119,12 @@ describe('A line', () => {
       duration_ms: 12.346,
     });
     for (const resumed of [true, false]) {
-      logger.connected({ connection, resumed });
+      connectionLog.connected({ connection, resumed });
       logger.info('WebSocket connected', { event: 'websocket_connected', ...fields, resumed, message_count: 5 });
     }
     for (const closeReason of ['', 'a "reason"\n', 'zu müde 😴\u0000']) {
       const close = { code: 1001, initiator: 'server', reason: 'drain' };
-      logger.disconnected({ connection, ...close, closeReason, durationMs: 2000.1234 });
+      connectionLog.disconnected({ connection, ...close, closeReason, durationMs: 2000.1234 });
       logger.info('WebSocket disconnected', {
         event: 'websocket_disconnected',
         ...fields,
@@ -183,9 +190,9 @@ describe('A line', () => {
 describe('Lines', () => {
   it('all arrive, whole and in order, at any rate', async (t) => {
     const { sink, writer, lines } = openSink(t, 64 * 1024 * 1024);
-    const logger = createServiceLogger(sink, 'INFO');
+    const connectionLog = new ConnectionLog(createServiceLogger(sink, 'INFO'), 1);
     for (let count = 1; count <= 50_000; count += 1)
-      logger.messageReceived({ connection: '"a":1', count, length: 1, durationMs: 0 });
+      connectionLog.messageReceived({ connection: '"a":1', count, length: 1, durationMs: 0 });
     const counts = (await lines()).map((text) => (JSON.parse(text) as { message_count: number }).message_count);
     assert.equal(counts.length, 50_000);
     assert.ok(counts.every((count, index) => count === index + 1));
@@ -194,10 +201,10 @@ describe('Lines', () => {
 
   it('of any length and any characters arrive in order among those put together by hand', async (t) => {
     const { sink, lines } = openSink(t, 64 * 1024 * 1024);
-    const logger = createServiceLogger(sink, 'INFO');
+    const connectionLog = new ConnectionLog(createServiceLogger(sink, 'INFO'), 1);
     const texts = ['short', '会'.repeat(21_840), '🙂'.repeat(40_000), 'x'.repeat(65_535), 'x'.repeat(200_000), ''];
     for (const [index, text] of texts.entries()) {
-      logger.messageReceived({ connection: '"a":1', count: index, length: 1, durationMs: 0 });
+      connectionLog.messageReceived({ connection: '"a":1', count: index, length: 1, durationMs: 0 });
       sink.write(JSON.stringify({ text }));
     }
     const found = (await lines()).map((line) => JSON.parse(line) as { message_count?: number; text?: string });

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { loadConfig } from '../src/config/load-config.ts';
-import { connectionFields, type Logger } from '../src/log/logger.ts';
+import { ConnectionLog, connectionFields } from '../src/connections/connection-log.ts';
+import type { Logger } from '../src/log/logger.ts';
 import { CHUNK_BYTES } from '../src/loki/queue.ts';
 import type { LokiShipper } from '../src/loki/shipper.ts';
 import type { RequestId } from '../src/protocol/request-id.ts';
@@ -257,12 +258,14 @@ class ShippedLog {
   readonly log: ServiceLog;
   readonly logger: Logger;
   readonly loki: LokiShipper;
+  readonly #connectionLog: ConnectionLog;
   readonly #file: string;
 
   /** @param file where its lines stand too */
   constructor(env: Readonly<Record<string, string>>, file: string) {
     this.log = new ServiceLog(loadConfig(env).config, openSync(file, 'w'));
     this.logger = this.log.logger;
+    this.#connectionLog = new ConnectionLog(this.logger, 1);
     this.loki = this.log.loki!;
     this.#file = file;
   }
@@ -270,7 +273,7 @@ class ShippedLog {
   /** Writes a line that tells its number. */
   write(number: number, requestId = 'trace' as RequestId): void {
     const connection = connectionFields({ requestId, session: { id: SESSION, count: 0 }, address: '127.0.0.1' });
-    this.logger.messageReceived({ connection, count: number, length: 1, durationMs: 0.1 });
+    this.#connectionLog.messageReceived({ connection, count: number, length: 1, durationMs: 0.1 });
   }
 
   /** Every line so far, as it stands on stdout. */

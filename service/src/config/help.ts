@@ -1,5 +1,4 @@
-import type { Config } from './load-config.ts';
-import { OPTIONS, type Option } from './options.ts';
+import { OPTIONS, type Config, type Option } from './options.ts';
 
 const ALL: readonly (readonly [string, Option<unknown>])[] = Object.entries(OPTIONS);
 
@@ -23,16 +22,6 @@ export function describeConfig(version: string): string {
   ].join('\n');
 }
 
-/** The options as a Markdown table. */
-export function configTable(): string {
-  const rows = ALL.map(([, { name, fallback, unit, rule, doc }]) => {
-    const value = fallback === '' ? '' : `\`${fallback}\``;
-    const bounds = rule === '' || rule === unit ? unit : `${unit}; ${rule}`;
-    return `| \`${name}\` | ${value} | ${cell(bounds)} | ${cell(doc)} |`;
-  });
-  return ['| Variable | Default | Unit and rule | What it does |', '|---|---|---|---|', ...rows].join('\n');
-}
-
 /** The options that differ from their defaults, by variable, for the log. Of a secret it says only that it is set. */
 export function changedOptions(config: Config): Record<string, unknown> {
   const changed: Record<string, unknown> = {};
@@ -42,10 +31,6 @@ export function changedOptions(config: Config): Record<string, unknown> {
       changed[option.name] = option.secret === true ? '(set)' : value;
   }
   return changed;
-}
-
-function cell(text: string): string {
-  return text.replaceAll('|', '\\|');
 }
 
 function wrap(text: string, width: number, indent: string): string {

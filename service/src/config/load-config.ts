@@ -1,10 +1,7 @@
 import { distance } from 'fastest-levenshtein';
 import proxyAddr from 'proxy-addr';
-import { lokiProblems, lokiWarnings } from '../loki/shipping-options.ts';
-import { OPTIONS, type Option } from './options.ts';
-
-/** The configuration: one value for each of {@link OPTIONS}. */
-export type Config = { readonly [K in keyof typeof OPTIONS]: ReturnType<(typeof OPTIONS)[K]['parse']> };
+import { lokiProblems, lokiWarnings } from './loki-rules.ts';
+import { OPTIONS, type Config, type Option } from './options.ts';
 
 /** Environment variables as `process.env` gives them. */
 export type Environment = Readonly<Record<string, string | undefined>>;

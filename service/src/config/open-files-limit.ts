@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { Config } from './load-config.ts';
+import type { Config } from './options.ts';
 
 /** Descriptors that a process needs beside its connections: listeners, logs, probes, scrapes. */
 const RESERVE = 100;

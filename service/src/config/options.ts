@@ -1,7 +1,7 @@
 import { parseRedisUrl, REDIS_URL_RULE, type RedisTarget } from './redis-url.ts';
 
 /**
- * The one table of the service's options. From it come the parser (config.ts), `--help`, the table in
+ * The one table of the service's options. From it come the parser (load-config.ts), `--help`, the table in
  * docs/configuration.md and the chart's environment: an option is added here and nowhere else.
  *
  * Every option is an environment variable. Times are seconds, sizes are bytes, unless the doc says otherwise.
@@ -309,6 +309,15 @@ export const OPTIONS = {
     'Most delay that a bye asks for; each client gets its own, at random between the two.',
   ),
 } as const satisfies Record<string, Option<unknown>>;
+
+/** The configuration: one value for each of {@link OPTIONS}. */
+export type Config = { readonly [K in keyof typeof OPTIONS]: ReturnType<(typeof OPTIONS)[K]['parse']> };
+
+/** The configuration of an empty environment. */
+export function defaultConfig(): Config {
+  const entries = Object.entries<Option<unknown>>(OPTIONS).map(([key, option]) => [key, option.parse(option.fallback)]);
+  return Object.fromEntries(entries) as Config;
+}
 
 /** What one environment variable means: its rule, its default and its documentation. */
 export interface Option<T> {

@@ -1,10 +1,10 @@
 import type { Duplex } from 'node:stream';
-import { WebSocket } from 'ws';
 import type { BoundedWarnings } from '../log/rate-limited-warnings.ts';
-import type { Config } from '../config/load-config.ts';
+import type { Config } from '../config/options.ts';
 import type { FrameFollower } from './fast-path/frame-boundaries.ts';
 import { scanAhead, type MessageTaker } from './fast-path/short-text-scanner.ts';
-import { connectionFields, type Logger } from '../log/logger.ts';
+import type { Logger } from '../log/logger.ts';
+import { connectionFields, type ConnectionLog } from './connection-log.ts';
 import {
   CODE_LABELS,
   type ErrorType,
@@ -21,6 +21,7 @@ import {
   type CloseReason,
 } from '../protocol/protocol.ts';
 import type { RequestId } from '../protocol/request-id.ts';
+import type { OwnedSocket, SocketOwner } from './owned-socket.ts';
 import type { ResumeTokens } from '../sessions/resume-token.ts';
 import { StoreUnavailableError, type Session, type SessionStore } from '../sessions/session-store.ts';
 
@@ -32,8 +33,9 @@ export interface ConnectionContext {
   readonly resumeTokens: ResumeTokens | undefined;
   readonly metrics: Metrics;
   readonly logger: Logger;
+  readonly log: ConnectionLog;
   readonly warnings: BoundedWarnings;
-  /** Called once a connection is closed and its session let go of. */
+  /** Called once a connection is closed and its session released. */
   readonly onClosed: (connection: Connection) => void;
 }
 
@@ -44,7 +46,7 @@ export interface Client {
 }
 
 /** One WebSocket of one session: counts its messages, answers them, and ends when the client or the service wants it to. */
-export class Connection implements MessageTaker {
+export class Connection implements MessageTaker, SocketOwner {
   readonly session: Session;
   readonly requestId: RequestId;
   readonly address: string;
@@ -257,14 +259,14 @@ export class Connection implements MessageTaker {
 
   /** For the socket alone. */
   closed(receivedCode: number, receivedReason: Buffer): void {
-    const { metrics, store, logger, onClosed } = this.#context;
+    const { metrics, store, log, onClosed } = this.#context;
     const durationSeconds = (performance.now() - this.openedAt) / 1000;
     const initiator: Initiator = this.#reason === undefined ? 'client' : 'server';
     const code = this.#sentCode === 0 ? receivedCode : this.#sentCode;
     metrics.connectionsClosed.inc({ code: CODE_LABELS.includes(String(code)) ? String(code) : 'other', initiator });
     metrics.connectionDuration.observe(durationSeconds);
     if (this.#reason === 'drain') metrics.drainConnections.inc({ outcome: receivedCode === 1006 ? 'cut' : 'closed' });
-    logger.disconnected({
+    log.disconnected({
       connection: this,
       code,
       initiator,
@@ -358,12 +360,10 @@ export class Connection implements MessageTaker {
   }
 
   #logMessage(count: number, length: number, durationMs: number): void {
-    const { logger, config } = this.#context;
-    const sampling = config.logMessageSampling;
-    if (sampling === 1 || (sampling > 1 && count % sampling === 0)) {
-      this.#logFields ??= connectionFields(this);
-      logger.messageReceived({ connection: this.#logFields, count, length, durationMs });
-    }
+    const { log } = this.#context;
+    if (!log.sampled(count)) return;
+    this.#logFields ??= connectionFields(this);
+    log.messageReceived({ connection: this.#logFields, count, length, durationMs });
   }
 
   #logContent(count: number, content: Buffer): void {
@@ -398,37 +398,4 @@ const PROTOCOL_ERROR: [CloseReason & ErrorType, number, MessageRejection?] = [
 interface Farewell {
   readonly reason: CloseReason;
   readonly retryAfterMs: number;
-}
-
-/**
- * The socket of a connection. What happens to it is told to its owner by calls: listeners for five events, in a table of each
- * socket's own, are a tenth of the memory that a connection takes.
- */
-export class OwnedSocket extends WebSocket {
-  owner: Connection | undefined = undefined;
-
-  override emit(event: string | symbol, first?: unknown, second?: unknown): boolean {
-    const { owner } = this;
-    if (owner === undefined) return super.emit(event, first, second);
-    switch (event) {
-      // The `nodebuffer` binary type, the default, makes every message a Buffer.
-      case 'message':
-        owner.received(first as Buffer, second as boolean);
-        return true;
-      case 'ping':
-        owner.pinged(first as Buffer);
-        return true;
-      case 'pong':
-        owner.ponged();
-        return true;
-      case 'error':
-        owner.errored(first as Error);
-        return true;
-      case 'close':
-        owner.closed(first as number, second as Buffer);
-        return true;
-      default:
-        return super.emit(event, first, second);
-    }
-  }
 }

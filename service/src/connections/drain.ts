@@ -1,5 +1,5 @@
 import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises';
-import type { Config } from '../config/load-config.ts';
+import type { Config } from '../config/options.ts';
 import type { Connection } from './connection.ts';
 import type { Connections } from './open-connections.ts';
 import type { Lifecycle } from '../lifecycle/lifecycle.ts';

@@ -3,11 +3,12 @@ import type { Duplex } from 'node:stream';
 import { WebSocketServer, type Server, type ServerOptions } from 'ws';
 import { AddressLimiter } from './address-limiter.ts';
 import { clientAddressOf } from '../http/client-address.ts';
-import { Connection, OwnedSocket, type Client, type ConnectionContext } from './connection.ts';
+import { endWithError } from '../http/raw-answer.ts';
+import { Connection, type Client, type ConnectionContext } from './connection.ts';
 import type { Connections } from './open-connections.ts';
 import type { Lifecycle } from '../lifecycle/lifecycle.ts';
 import { originCheck } from './origin-check.ts';
-import { STATUS_CODES as STATUS_TEXTS } from '../runtime/node-http.ts';
+import { OwnedSocket } from './owned-socket.ts';
 import {
   CLOSE_CODES,
   REFUSALS,
@@ -235,7 +236,7 @@ export class Handshakes {
   }
 
   #open(socket: OwnedSocket, stream: Duplex, { session, resumed }: OpenedSession, client: Client): void {
-    const { metrics, logger, connections } = this.#context;
+    const { metrics, log, connections } = this.#context;
     // From here on `ws` listens for errors, and a second listener, there if the store took its time, is memory for good.
     stream.off('error', ignore);
     const connection = new Connection(socket, stream, session, client, this.#connectionContext);
@@ -244,7 +245,7 @@ export class Handshakes {
     metrics.connectionsOpened.inc();
     if (resumed) metrics.sessionsResumed.inc();
     else metrics.sessionsCreated.inc();
-    logger.connected({ connection, resumed });
+    log.connected({ connection, resumed });
   }
 
   #refuseUnopened(error: unknown, handshake: Handshake): void {
@@ -300,49 +301,6 @@ export class Handshakes {
     };
     endWithError(socket, status, body);
   }
-}
-
-/** Answers a raw socket with an HTTP error and ends it. */
-export function endWithError(socket: Duplex, status: number, body: ErrorBody): void {
-  const text = `${JSON.stringify(body)}\n`;
-  const head = [
-    `HTTP/1.1 ${status} ${STATUS_TEXTS[status] ?? 'Error'}`,
-    'Connection: close',
-    'Content-Type: application/json; charset=utf-8',
-    `Content-Length: ${Buffer.byteLength(text)}`,
-    ...(body.retry_after_ms === undefined
-      ? []
-      : [`Retry-After: ${Math.max(1, Math.ceil(body.retry_after_ms / 1000))}`]),
-    ...(status === 400 ? ['Sec-WebSocket-Version: 13'] : []),
-    ...(status === 405 ? ['Allow: GET'] : []),
-  ];
-  answered.add(socket);
-  socket.once('finish', () => {
-    linger(socket);
-  });
-  socket.end(`${head.join('\r\n')}\r\n\r\n${text}`);
-}
-
-/** Whether a raw socket got its HTTP error: what still comes on it is not to be read. */
-export function isAnswered(socket: Duplex): boolean {
-  return answered.has(socket);
-}
-
-const answered = new WeakSet<Duplex>();
-/** Longest that an answered client may take to close its side. */
-const LINGER_MS = 500;
-
-/**
- * Closes a socket once the client has closed its side, or after a moment. To close it over bytes that were not read is to
- * reset it, and a reset may overtake the answer (RFC 9112, section 9.6).
- */
-function linger(socket: Duplex): void {
-  const end = (): void => {
-    clearTimeout(timer);
-    socket.destroy();
-  };
-  const timer = setTimeout(end, LINGER_MS);
-  socket.once('end', end).once('close', end).resume();
 }
 
 /** `closeTimeout` (ms) came with ws 8.19; @types/ws does not know it yet. */

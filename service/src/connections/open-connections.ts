@@ -1,4 +1,4 @@
-import type { Config } from '../config/load-config.ts';
+import type { Config } from '../config/options.ts';
 import type { Connection } from './connection.ts';
 import { heartbeat } from '../protocol/protocol.ts';
 import { retryAfterMs } from './retry-after.ts';

@@ -1,4 +1,4 @@
-import type { Config } from '../config/load-config.ts';
+import type { Config } from '../config/options.ts';
 
 /**
  * A delay for a client to wait before it comes back, its own, in milliseconds.

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { ServerOptions } from 'ws';
 import { acceptKey } from './accept-key.ts';
-import { OwnedSocket } from './connection.ts';
+import { OwnedSocket } from './owned-socket.ts';
 
 /** Whether a handshake asks for nothing that has to be negotiated: no subprotocol, and no extension that is offered. */
 export function isPlain({ headers }: IncomingMessage, { perMessageDeflate }: ServerOptions): boolean {

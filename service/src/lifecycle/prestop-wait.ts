@@ -1,4 +1,4 @@
-import type { Config } from '../config/load-config.ts';
+import type { Config } from '../config/options.ts';
 import type { Lifecycle } from './lifecycle.ts';
 
 /** What the preStop hook waited for. */

@@ -1,4 +1,4 @@
-import type { Config } from '../config/load-config.ts';
+import type { Config } from '../config/options.ts';
 import type { Lifecycle, LifecycleState } from './lifecycle.ts';
 
 /** How far below the bound the connections must fall before a full pod is ready again: or readiness would flap. */

@@ -1,3 +1,5 @@
+export { LOG_LEVELS, type LogLevel } from './levels.ts';
+
 /**
  * Every value of a log line's `event` field, with what it tells: what one filters the log by. The table in docs/logs.md
  * comes from here.

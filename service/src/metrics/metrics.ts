@@ -1,5 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import type { Config } from '../config/load-config.ts';
+import type { Config } from '../config/options.ts';
 import { FastHistogram } from './fast-histogram.ts';
 import { PUSH_OUTCOMES } from '../loki/client.ts';
 import { LOKI_DROP_REASONS } from '../loki/shipper.ts';

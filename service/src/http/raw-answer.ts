@@ -1,0 +1,46 @@
+import type { Duplex } from 'node:stream';
+import { STATUS_CODES } from '../runtime/node-http.ts';
+import type { ErrorBody } from '../protocol/protocol.ts';
+
+/** Answers a raw socket with an HTTP error and ends it. */
+export function endWithError(socket: Duplex, status: number, body: ErrorBody): void {
+  const text = `${JSON.stringify(body)}\n`;
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}`,
+    'Connection: close',
+    'Content-Type: application/json; charset=utf-8',
+    `Content-Length: ${Buffer.byteLength(text)}`,
+    ...(body.retry_after_ms === undefined
+      ? []
+      : [`Retry-After: ${Math.max(1, Math.ceil(body.retry_after_ms / 1000))}`]),
+    ...(status === 400 ? ['Sec-WebSocket-Version: 13'] : []),
+    ...(status === 405 ? ['Allow: GET'] : []),
+  ];
+  answered.add(socket);
+  socket.once('finish', () => {
+    linger(socket);
+  });
+  socket.end(`${head.join('\r\n')}\r\n\r\n${text}`);
+}
+
+/** Whether a raw socket got its HTTP error: what still comes on it is not to be read. */
+export function isAnswered(socket: Duplex): boolean {
+  return answered.has(socket);
+}
+
+const answered = new WeakSet<Duplex>();
+/** Longest that an answered client may take to close its side. */
+const LINGER_MS = 500;
+
+/**
+ * Closes a socket once the client has closed its side, or after a moment. To close it over bytes that were not read is to
+ * reset it, and a reset may overtake the answer (RFC 9112, section 9.6).
+ */
+function linger(socket: Duplex): void {
+  const end = (): void => {
+    clearTimeout(timer);
+    socket.destroy();
+  };
+  const timer = setTimeout(end, LINGER_MS);
+  socket.once('end', end).once('close', end).resume();
+}
