@@ -2,17 +2,16 @@
 /**
  * Checks the chart without a cluster: generated files, lint, unit tests, refused values, the environment as the service reads it, best
  * practice (kube-score), the API's
- * schemas (kubeconform), the README's table (helm-docs), and the configuration of the stack by the programs that read it.
+ * schemas (kubeconform), and the configuration of the stack by the programs that read it.
  * With `--server` it also has a real API server admit every scenario (dry run), in a namespace that enforces the restricted
  * Pod Security Standard.
  *
- *   npx node scripts/check-chart.ts [--server] [--write]
+ *   npx node scripts/check-chart.ts [--server]
  *
- * `--write` writes README.md instead of comparing it. One line a check; exit status 1 if any failed.
+ * One line a check; exit status 1 if any failed.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { staleFiles } from '../chart/src/generate.ts';
+import { generatedFiles } from '../chart/src/generate.ts';
+import { staleFiles } from '../lib/generated-files.ts';
 import { program } from '../lib/program.ts';
 import { checkEnvironment } from './chart/environment.ts';
 import { KubeScore } from './chart/kube-score.ts';
@@ -38,13 +37,12 @@ metadata:
 
 const options = program('npx node scripts/check-chart.ts', 'Checks the chart.')
   .option('--server', 'have the API server that KUBECONFIG names admit every scenario, too')
-  .option('--write', 'write chart/README.md instead of comparing it')
   .parse()
-  .opts<{ server?: boolean; write?: boolean }>();
+  .opts<{ server?: boolean }>();
 let failed = 0;
 
 check('generated files are up to date', () => {
-  expectNone(staleFiles(), 'run npx node chart/src/generate.ts');
+  expectNone(staleFiles(generatedFiles()), 'run npx node chart/src/generate.ts');
 });
 for (const scenario of scenarios())
   check(
@@ -64,9 +62,6 @@ for (const version of KUBERNETES_VERSIONS)
     expectConform(version);
   });
 check('configuration of the stack, by the programs that read it', () => checkStackConfig());
-check('helm-docs', () => {
-  expectReadme(options.write === true);
-});
 if (options.server === true) checkServer();
 console.log(failed === 0 ? 'The chart is well.' : `${failed} checks failed.`);
 process.exitCode = failed === 0 ? 0 : 1;
@@ -106,16 +101,6 @@ function expectConform(version: string): void {
   const location = schemaLocation(kubeSchemas(version));
   for (const scenario of scenarios())
     runWell('kubeconform', ['-schema-location', location, '-strict', '-'], render(scenario, '--kube-version', version));
-}
-
-function expectReadme(write: boolean): void {
-  const path = join(CHART, 'README.md');
-  // Its strict mode knows no comment above `# --`, and fails without saying so: chart/test/ checks that every value has its doc.
-  const made = runWell('helm-docs', ['--chart-search-root', CHART, '--dry-run', '--log-level', 'warning']);
-  if (!made.includes('| replicaCount |')) throw new Error(`helm-docs made no table: ${made}`);
-  if (write) writeFileSync(path, made);
-  else if (readFileSync(path, 'utf8') !== made)
-    throw new Error('chart/README.md is out of date: run npx node scripts/check-chart.ts --write');
 }
 
 /** Has the API server admit every scenario, custom resources and all. */

@@ -1,22 +1,55 @@
 /**
- * Writes the pages of docs/ that are made from definitions in the code. `npm run docs`; with `--check` it writes nothing and
- * exits 1 if a page differs from its definition.
+ * Fills the generated blocks of the Markdown pages from the definitions in the code. `npm run docs`; with `--check` it writes
+ * nothing. Exits with 1 if a block has no place, a mark names no block or, with `--check`, a block differs.
  */
-import { renderPerformanceDocs } from '../bench/docs.ts';
-import { renderAlertProofs } from '../e2e/alerts/docs.ts';
-import { renderLoadtestDocs } from '../loadtest/src/docs.ts';
-import { renderMonitorDocs } from '../monitor/src/docs.ts';
-import { generate } from './generated-files.ts';
-import { SERVICE_PAGES } from './service-docs.ts';
+import { globSync, readFileSync, writeFileSync } from 'node:fs';
+import { alertBlocks } from '../alerts/src/docs.ts';
+import { performanceBlocks } from '../bench/docs.ts';
+import { chartBlocks } from '../chart/src/docs.ts';
+import { dashboardBlocks } from '../dashboards/src/docs.ts';
+import { proofBlocks } from '../e2e/alerts/docs.ts';
+import { loadtestBlocks } from '../loadtest/src/docs.ts';
+import { monitorBlocks } from '../monitor/src/docs.ts';
+import { program } from '../lib/program.ts';
+import { fillBlocks, misplacedBlocks, staleBlocks, type Blocks } from './generated-blocks.ts';
+import { configurationBlocks, logBlocks, metricsBlocks, protocolBlocks } from './service-docs.ts';
 
-const PAGES: Readonly<Record<string, () => string | Promise<string>>> = {
-  ...SERVICE_PAGES,
-  'loadtest.md': renderLoadtestDocs,
-  'monitor.md': renderMonitorDocs,
-  'performance.md': renderPerformanceDocs,
-  'alert-proofs.md': renderAlertProofs,
+/** The blocks of each page that has any, by its path from the project's root. */
+const BLOCKS: Readonly<Record<string, Blocks>> = {
+  'chart/README.md': chartBlocks(),
+  'docs/alert-proofs.md': proofBlocks(),
+  'docs/alerts.md': alertBlocks(),
+  'docs/configuration.md': configurationBlocks(),
+  'docs/dashboards.md': dashboardBlocks(),
+  'docs/loadtest.md': loadtestBlocks(),
+  'docs/logs.md': logBlocks(),
+  'docs/metrics.md': await metricsBlocks(),
+  'docs/monitor.md': monitorBlocks(),
+  'docs/performance.md': performanceBlocks(),
+  'docs/protocol.md': protocolBlocks(),
 };
 
-const files = new Map<string, string>();
-for (const [name, render] of Object.entries(PAGES)) files.set(`docs/${name}`, await render());
-generate(files, 'npm run docs');
+const ROOT = new URL('../', import.meta.url);
+const PAGES = globSync(['*.md', 'docs/**/*.md', 'alerts/runbooks/*.md', 'chart/README.md', 'e2e/README.md'], {
+  cwd: ROOT,
+});
+
+const { check } = program('npm run docs --', 'Fills the generated blocks of the Markdown pages.')
+  .option('--check', 'write nothing; fail if a block differs')
+  .parse()
+  .opts<{ check?: boolean }>();
+for (const path of new Set([...PAGES, ...Object.keys(BLOCKS)])) {
+  const page = readFileSync(new URL(path, ROOT), 'utf8');
+  const blocks = BLOCKS[path] ?? {};
+  for (const fault of misplacedBlocks(page, blocks)) complain(path, fault);
+  for (const name of staleBlocks(page, blocks))
+    if (check === true)
+      complain(path, `the block "${name}" differs from the code: run npm run docs and commit the page`);
+    else console.log(`${path}: wrote "${name}"`);
+  if (check !== true) writeFileSync(new URL(path, ROOT), fillBlocks(page, blocks));
+}
+
+function complain(path: string, fault: string): void {
+  console.error(`${path}: ${fault}`);
+  process.exitCode = 1;
+}

@@ -1,10 +1,9 @@
 /**
- * Writes what comes from the definitions in this folder. `--check` writes nothing and exits with 1 if something would change.
+ * Writes the rules and Alertmanager's configuration from the definitions in this folder. `--check` writes nothing and exits with 1 if something would change.
  * `npx node alerts/src/generate.ts`
  */
-import { generate, type GeneratedFiles } from '../../scripts/generated-files.ts';
+import { generate, type GeneratedFiles } from '../../lib/generated-files.ts';
 import { alertmanagerConfig, notificationTemplates, plainAlertmanager, ROUTING } from './alertmanager.ts';
-import { alertsPage } from './docs.ts';
 import { helmRules } from './helm.ts';
 import { plainRules } from './plain.ts';
 
@@ -26,7 +25,6 @@ export function generatedFiles(): GeneratedFiles {
     ['alerts/generated/alertmanagerconfig.yaml', NOTICE + alertmanagerConfig(ROUTING)],
     ['alerts/generated/websocket.tmpl', notificationTemplates()],
     ['chart/files/alerts.yaml', helmRules()],
-    ['docs/alerts.md', alertsPage()],
   ]);
 }
 

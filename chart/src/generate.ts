@@ -8,9 +8,9 @@
  *  - values.schema.json, from values.yaml
  *  - files/dashboards/, from dashboards/*.json
  *
- * `--check` writes nothing and exits with 1 if something would change. README.md is helm-docs' work: see scripts/check-chart.ts.
+ * `--check` writes nothing and exits with 1 if something would change. `npm run docs` fills README.md.
  */
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import {
   alertmanagerConfig,
   notificationTemplates,
@@ -18,6 +18,7 @@ import {
   ROUTING,
 } from '../../alerts/src/alertmanager.ts';
 import { routingFragment, valuesFragment } from '../../alerts/src/values.ts';
+import { generate, type GeneratedFiles } from '../../lib/generated-files.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 import { configBlock, optionsFile } from './config-block.ts';
 import { valuesSchema } from './schema.ts';
@@ -31,7 +32,7 @@ const ALERTMANAGER_PATHS = {
 const root = new URL('../../', import.meta.url);
 
 /** Contents that generated files should have, by path from the project's root; `undefined` should not be there. */
-export function generatedFiles(): ReadonlyMap<string, string | undefined> {
+export function generatedFiles(): GeneratedFiles {
   const indented = (text: string): string => text.replaceAll(/^(?=.)/gm, '  ');
   const values = Object.entries({
     config: configBlock(),
@@ -48,11 +49,6 @@ export function generatedFiles(): ReadonlyMap<string, string | undefined> {
     ['chart/files/alertmanagerconfig.yaml', alertmanagerConfig(ROUTING)],
     ...dashboards(),
   ]);
-}
-
-/** Paths of the generated files that differ from what they should be. */
-export function staleFiles(): readonly string[] {
-  return [...generatedFiles()].filter(([path, content]) => readIfThere(path) !== content).map(([path]) => path);
 }
 
 /**
@@ -96,30 +92,4 @@ function read(path: string): string {
   return readFileSync(new URL(path, root), 'utf8');
 }
 
-function readIfThere(path: string): string | undefined {
-  try {
-    return read(path);
-  } catch {
-    return undefined;
-  }
-}
-
-function write(path: string, content: string | undefined): void {
-  const url = new URL(path, root);
-  if (content === undefined) {
-    rmSync(url);
-    return;
-  }
-  mkdirSync(new URL('.', url), { recursive: true });
-  writeFileSync(url, content);
-}
-
-if (import.meta.main) {
-  const stale = staleFiles();
-  const check = process.argv.includes('--check');
-  const files = generatedFiles();
-  if (!check) for (const path of stale) write(path, files.get(path));
-  for (const path of stale)
-    process.stdout.write(check ? `${path} is out of date: run npx node chart/src/generate.ts\n` : `wrote ${path}\n`);
-  process.exitCode = check && stale.length > 0 ? 1 : 0;
-}
+if (import.meta.main) generate(generatedFiles(), 'npx node chart/src/generate.ts');

@@ -1,4 +1,5 @@
 import { isMap, isScalar, isSeq, parse, parseDocument, type Pair, type YAMLMap } from 'yaml';
+import { commentOf, descriptionIn, keyName, ruleTextIn } from './values-comments.ts';
 
 /** As much of JSON Schema as values.yaml needs (json-schema.org, draft 7: what Helm 3 reads). */
 export interface Schema {
@@ -33,9 +34,7 @@ function mapSchema(map: YAMLMap, path: string, problems: string[]): Schema {
   const properties: Record<string, Schema> = {};
   map.items.forEach((pair, index) => {
     const name = keyName(pair);
-    // The parser gives the comment above a map's first key to the map.
-    const comment = (index === 0 ? map.commentBefore : undefined) ?? keyComment(pair) ?? '';
-    properties[name] = keySchema(pair, comment, path === '' ? name : `${path}.${name}`, problems);
+    properties[name] = keySchema(pair, commentOf(map, index), path === '' ? name : `${path}.${name}`, problems);
   });
   return { type: 'object', additionalProperties: false, properties };
 }
@@ -76,31 +75,11 @@ function typeOf(value: unknown): string {
 }
 
 function ruleIn(comment: string, path: string): Schema | undefined {
-  const line = comment.split('\n').find((each) => each.trimStart().startsWith('@schema '));
-  if (line === undefined) return undefined;
+  const text = ruleTextIn(comment);
+  if (text === undefined) return undefined;
   try {
-    return parse(line.trimStart().slice('@schema '.length)) as Schema;
+    return parse(text) as Schema;
   } catch (error) {
     throw new Error(`values.yaml: the @schema line of ${path} is not YAML: ${String(error)}`, { cause: error });
   }
-}
-
-/** What helm-docs takes: from the last line that begins with `--` on, less its own annotations. */
-function descriptionIn(comment: string): string {
-  const lines = comment.split('\n').map((line) => line.trim());
-  const start = lines.findLastIndex((line) => line.startsWith('-- '));
-  if (start === -1) return '';
-  return lines
-    .slice(start)
-    .filter((line) => !line.startsWith('@'))
-    .join(' ')
-    .slice('-- '.length);
-}
-
-function keyName({ key }: Pair): string {
-  return String(isScalar(key) ? key.value : key);
-}
-
-function keyComment({ key }: Pair): string | undefined {
-  return isScalar(key) ? (key.commentBefore ?? undefined) : undefined;
 }

@@ -1,9 +1,8 @@
 /**
- * Writes the dashboards as Grafana reads them, and the page that lists their panels. `--check` writes nothing and exits with 1
- * if something would change. `npx node dashboards/src/generate.ts`
+ * Writes the dashboards as Grafana reads them. `--check` writes nothing and exits with 1 if something would change.
+ * `npx node dashboards/src/generate.ts`
  */
-import { generate, type GeneratedFiles } from '../../scripts/generated-files.ts';
-import { dashboardsPage } from './docs.ts';
+import { generate, type GeneratedFiles } from '../../lib/generated-files.ts';
 import { logs } from './logs.ts';
 import { overview } from './overview.ts';
 
@@ -18,7 +17,7 @@ export function generatedFiles(): GeneratedFiles {
       [`chart/files/dashboards/${name}`, json],
     ];
   });
-  return new Map([...files, ['docs/dashboards.md', dashboardsPage()]]);
+  return new Map(files);
 }
 
 if (import.meta.main) generate(generatedFiles(), 'npx node dashboards/src/generate.ts');

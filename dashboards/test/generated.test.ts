@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { staleFiles } from '../../scripts/generated-files.ts';
+import { staleFiles } from '../../lib/generated-files.ts';
 import { generatedFiles } from '../src/generate.ts';
 
 test('the committed files are what the definitions give', () => {

@@ -79,11 +79,6 @@ describe('The configuration', () => {
       'HEARTBEAT_EVERY is not an option and has no effect; those that begin alike are HEARTBEAT_INTERVAL_SECONDS',
     ]);
   });
-
-  it('is documented whole in docs/configuration.md', () => {
-    const page = readFileSync(new URL('../../docs/configuration.md', import.meta.url), 'utf8');
-    for (const { name } of Object.values(OPTIONS)) assert.ok(page.includes(`| \`${name}\` |`), `${name}: npm run docs`);
-  });
 });
 
 describe('The command', () => {
