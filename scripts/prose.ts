@@ -1,0 +1,48 @@
+/** Checks of Markdown pages that people write: how long their lines are, and whether their links lead anywhere. */
+import { existsSync, readFileSync, statSync } from 'node:fs';
+
+/** Maximum length of a line of prose, in characters. */
+const MAX_LINE = 120;
+
+/** Numbers of the lines of prose that are too long. Tables, code, generated blocks and lines with a URL may be longer. */
+export function longLines(page: string): number[] {
+  return proseLines(page).flatMap((line, index) =>
+    line.length > MAX_LINE && !line.startsWith('|') && !line.includes('://') ? [index + 1] : [],
+  );
+}
+
+/** Targets of the links on a page that lead to no file, or to no heading of it. Links to other sites are not looked at. */
+export function brokenLinks(page: string, url: URL): string[] {
+  const targets = [...withoutCode(page).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = '']) => target);
+  return targets.filter((target) => !/^\w+:/.test(target) && !resolves(new URL(target, url)));
+}
+
+function resolves(target: URL): boolean {
+  const file = new URL(target);
+  file.hash = '';
+  if (!existsSync(file)) return false;
+  if (target.hash === '' || statSync(file).isDirectory()) return target.hash === '';
+  return anchors(readFileSync(file, 'utf8')).includes(target.hash.slice(1));
+}
+
+/** Anchors of a page's headings, as GitHub makes them. */
+function anchors(page: string): string[] {
+  return [...withoutCode(page).matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
+/** The page's lines, with those of code and of generated blocks left empty. */
+function proseLines(page: string): string[] {
+  const blank = (text: string): string => text.replaceAll(/[^\n]/g, '');
+  return withoutCode(page)
+    .replaceAll(/^<!-- generated: [^]*?^<!-- \/generated -->$/gm, blank)
+    .split('\n');
+}
+
+function withoutCode(page: string): string {
+  return page.replaceAll(/^```[^]*?^```$/gm, (text) => text.replaceAll(/[^\n]/g, ''));
+}
