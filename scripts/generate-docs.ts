@@ -1,6 +1,7 @@
 /**
  * Fills the generated blocks of the Markdown pages from the definitions in the code. `npm run docs`; with `--check` it writes
- * nothing. Exits with 1 if a block has no place, a mark names no block or, with `--check`, a block differs.
+ * nothing. Exits with 1 if a block has no place, a mark names no block, a line of prose is too long, a link leads nowhere or,
+ * with `--check`, a block differs.
  */
 import { globSync, readFileSync, writeFileSync } from 'node:fs';
 import { alertBlocks } from '../alerts/src/docs.ts';
@@ -12,6 +13,7 @@ import { loadtestBlocks } from '../loadtest/src/docs.ts';
 import { monitorBlocks } from '../monitor/src/docs.ts';
 import { program } from '../lib/program.ts';
 import { fillBlocks, misplacedBlocks, staleBlocks, type Blocks } from './generated-blocks.ts';
+import { brokenLinks, longLines, MAX_LINE } from './prose.ts';
 import { configurationBlocks, logBlocks, metricsBlocks, protocolBlocks } from './service-docs.ts';
 
 /** The blocks of each page that has any, by its path from the project's root. */
@@ -39,14 +41,17 @@ const { check } = program('npm run docs --', 'Fills the generated blocks of the 
   .parse()
   .opts<{ check?: boolean }>();
 for (const path of new Set([...PAGES, ...Object.keys(BLOCKS)])) {
-  const page = readFileSync(new URL(path, ROOT), 'utf8');
+  const url = new URL(path, ROOT);
+  const page = readFileSync(url, 'utf8');
   const blocks = BLOCKS[path] ?? {};
   for (const fault of misplacedBlocks(page, blocks)) complain(path, fault);
   for (const name of staleBlocks(page, blocks))
     if (check === true)
       complain(path, `the block "${name}" differs from the code: run npm run docs and commit the page`);
     else console.log(`${path}: wrote "${name}"`);
-  if (check !== true) writeFileSync(new URL(path, ROOT), fillBlocks(page, blocks));
+  for (const line of longLines(page)) complain(`${path}:${line}`, `a line of prose has over ${MAX_LINE} characters`);
+  for (const target of brokenLinks(page, url)) complain(path, `the link to ${target} leads to no file or heading`);
+  if (check !== true) writeFileSync(url, fillBlocks(page, blocks));
 }
 
 function complain(path: string, fault: string): void {

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 
 /** Maximum length of a line of prose, in characters. */
-const MAX_LINE = 120;
+export const MAX_LINE = 120;
 
 /** Numbers of the lines of prose that are too long. Tables, code, generated blocks and lines with a URL may be longer. */
 export function longLines(page: string): number[] {
