@@ -3,7 +3,8 @@
  * Runs the service: the only place that reads the environment, hooks signals and exits.
  *
  * Exit statuses: 0 after a clean drain, 1 after a crash or a failed start, 2 for bad configuration or arguments, 3 when the
- * drain missed its deadline, 128 + the signal's number when a second signal cut the drain short.
+ * drain missed its deadline, 128 + the signal's number when a second signal cut the drain short (a second SIGINT within a second of
+ * the first is the same key press).
  */
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
@@ -15,6 +16,7 @@ import { describeConfig, changedOptions } from './config/help.ts';
 import { descriptorWarning } from './config/open-files-limit.ts';
 import type { Logger } from './log/logger.ts';
 import { ServiceLog } from './service-log.ts';
+import { onInterrupt, type Interrupt } from '../../lib/interrupt.ts';
 import { VERSION } from '../../lib/version.ts';
 
 const EXIT = { clean: 0, crash: 1, usage: 2, deadline: 3 } as const;
@@ -77,16 +79,14 @@ async function start(): Promise<void> {
 
 /** The first signal drains; a second ends the process at once, with its log. */
 function hookSignals(): void {
-  let first: string | undefined;
-  const onSignal = (signal: 'SIGTERM' | 'SIGINT'): void => {
-    if (first !== undefined) {
-      void stop(128 + constants.signals[signal], `a second signal, ${signal} after ${first}`);
-      return;
-    }
-    first = signal;
-    void drainAndStop(signal, EXIT.clean);
-  };
-  process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
+  let first: Interrupt;
+  onInterrupt(
+    (signal) => {
+      first = signal;
+      void drainAndStop(signal, EXIT.clean);
+    },
+    (signal) => void stop(128 + constants.signals[signal], `a second signal, ${signal} after ${first}`),
+  );
 }
 
 /** An error that no code expected: the process can't be trusted to go on, but its clients still get their byes. */
@@ -111,7 +111,7 @@ async function drainAndStop(reason: string, status: number): Promise<void> {
   await stop(clean || status !== EXIT.clean ? status : EXIT.deadline, clean ? reason : `${reason}; ${unfinished}`);
 }
 
-/** Writes the last line and ends the process; asked again meanwhile, it does not. */
+/** Writes the last line and ends the process. Later calls are ignored. */
 async function stop(status: number, reason: string): Promise<void> {
   if (stopping) return;
   stopping = true;

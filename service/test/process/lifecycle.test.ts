@@ -128,6 +128,20 @@ describe('SIGTERM', () => {
     assert.deepEqual([last?.event, last?.['reason']], ['service_stopped', 'a second signal, SIGTERM after SIGTERM']);
   });
 
+  it('as SIGINT twice within a second is one press of Ctrl-C, and a later one ends at once with 128 + 2', async (t) => {
+    const service = await ServiceProcess.start(t, { CLOSE_TIMEOUT_SECONDS: '8', DRAIN_SPREAD_SECONDS: '0' });
+    await openDeaf(service);
+    const polite = await Client.open(service.url);
+    service.signal('SIGINT');
+    await service.event('drain_started');
+    service.signal('SIGINT');
+    assert.deepEqual(await polite.closed, { code: 1001, reason: 'drain' });
+    await new Promise((resolve) => setTimeout(resolve, 1100));
+    assert.equal(service.child.exitCode, null, 'the drain goes on');
+    service.signal('SIGINT');
+    assert.deepEqual(await service.exited, { status: 130, signal: null });
+  });
+
   it('that can not be done within the deadline ends with 3, and says what was left', async (t) => {
     const service = await ServiceProcess.start(t, {
       DRAIN_TIMEOUT_SECONDS: '0.5',
