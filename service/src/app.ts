@@ -48,11 +48,11 @@ export class App {
   readonly lifecycle = new Lifecycle();
   readonly metrics: Metrics;
   readonly connections: Connections;
+  readonly handshakes: Handshakes;
   readonly #config: Config;
   readonly #logger: Logger;
   readonly #store: SessionStore;
   readonly #scrapes = new Scrapes();
-  readonly #handshakes: Handshakes;
   readonly #server: Server;
   readonly #adminServer: Server;
   #prestop: Promise<PrestopReport> | undefined;
@@ -101,7 +101,7 @@ export class App {
       log: new ConnectionLog(connectionLogger, config.logMessageSampling),
       warnings: new BoundedWarnings(connectionLogger, config.warnIntervalSeconds),
     });
-    this.#handshakes = handshakes;
+    this.handshakes = handshakes;
     const http = createHttpApp({
       lifecycle,
       readiness,
@@ -109,6 +109,7 @@ export class App {
       scrapes: this.#scrapes,
       logger: logger.named('chat.http'),
       consoleEnabled: config.consoleEnabled,
+      preflight: (request) => handshakes.preflight(request),
       countRefusal: (...refusal) => {
         handshakes.countRefusal(...refusal);
       },
@@ -133,12 +134,10 @@ export class App {
 
   /** The preStop hook: begins the drain, serves on, and returns when arrivals have stopped. Asked twice, it is the same wait. */
   prestop(): Promise<PrestopReport> {
-    this.#prestop ??= waitForQuiet(this.lifecycle, this.#config, () => this.#handshakes.lastArrivalAt).then(
-      (report) => {
-        this.#logger.info('The preStop hook returns', { event: 'drain_hook_finished', ...report });
-        return report;
-      },
-    );
+    this.#prestop ??= waitForQuiet(this.lifecycle, this.#config, () => this.handshakes.lastArrivalAt).then((report) => {
+      this.#logger.info('The preStop hook returns', { event: 'drain_hook_finished', ...report });
+      return report;
+    });
     return this.#prestop;
   }
 

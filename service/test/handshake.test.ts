@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { connect, type AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
 import { REFUSALS, type Refusal } from '../src/protocol/protocol.ts';
+import type { Handshakes } from '../src/connections/handshakes.ts';
+import { ResumeTokens } from '../src/sessions/resume-token.ts';
+import type { SessionId } from '../src/sessions/session-store.ts';
 import { startApp, type RunningApp } from '../../testkit/app.ts';
 import { Client } from '../../testkit/client.ts';
 import { ask, handshake, RawClient, type HandshakeOptions } from '../../testkit/raw-client.ts';
@@ -148,6 +152,85 @@ describe('A handshake is accepted', () => {
       assert.equal((await ask(port, handshake({ headers: { Origin: origin } }))).status, 403);
     });
 });
+
+describe('A preflight answers as the handshake would', () => {
+  const origin = { Origin: 'https://app.example.com' };
+  const key = 'k'.repeat(32);
+
+  it('101 where it would be accepted, and opens nothing', async (t) => {
+    const running = await startApp(t, { MAX_CONNECTIONS: '1' });
+    for (let asked = 0; asked < 3; asked += 1) assert.deepEqual(await preflight(running, '/ws/chat/'), { status: 101 });
+    const metrics = await running.scrape();
+    assert.equal(metrics.value('websocket_connections_opened_total'), 0);
+    assert.equal(metrics.value('websocket_sessions'), 0);
+    assert.equal(running.app.handshakes.lastArrivalAt, -Infinity);
+  });
+
+  for (const [what, env, path, headers, reason] of [
+    ['for a foreign origin', { ALLOWED_ORIGINS: 'self' }, '/ws/chat/', origin, 'origin'],
+    ['for a session_id that is no UUID', {}, '/ws/chat/?session_id=42', {}, 'malformed'],
+    ['for a forged token', { RESUME_TOKEN_KEY: key }, `/ws/chat/?session_id=${UUID(1)}&resume=x`, {}, 'resume_token'],
+  ] as const)
+    it(`with the status and the body of its rejection ${what}, and counts none`, async (t) => {
+      const running = await startApp(t, env);
+      const { status, body } = await preflight(running, path, headers);
+      const answer = await ask(running.port, handshake({ path, headers }));
+      assert.deepEqual([status, body?.error, body?.message], [answer.status, reason, answer.body['message']]);
+      await assertCounted(running, reason);
+    });
+
+  it('503 with a delay where the instance is full or shuts down', async (t) => {
+    const running = await startApp(t, { MAX_CONNECTIONS: '1' });
+    await Client.open(running.url);
+    for (const reason of ['capacity', 'draining']) {
+      const { status, body } = await preflight(running, '/ws/chat/');
+      assert.deepEqual([status, body?.error, typeof body?.retry_after_ms], [503, reason, 'number']);
+      running.app.lifecycle.beginClosing('test');
+    }
+  });
+
+  it('429 once the address has no handshake left, of which it takes none', async (t) => {
+    const running = await startApp(t, { HANDSHAKE_RATE_PER_ADDRESS: '0.5' });
+    for (let asked = 0; asked < 3; asked += 1) assert.equal((await preflight(running, '/ws/chat/')).status, 101);
+    await Client.open(running.url);
+    assert.equal((await preflight(running, '/ws/chat/')).status, 429);
+  });
+
+  it('403 for a token that is older than its session, whose count stays', async (t) => {
+    const running = await startApp(t, { RESUME_TOKEN_KEY: key });
+    const tokens = new ResumeTokens({ key, previousKey: '', ttlSeconds: 60 });
+    const client = await Client.open(`${running.url}?session_id=${UUID(1)}`);
+    await client.count();
+    await client.count();
+    for (const [count, status] of [
+      [1, 403],
+      [2, 101],
+    ] as const) {
+      const token = tokens.sign(UUID(1) as SessionId, count);
+      assert.equal((await preflight(running, `/ws/chat/?session_id=${UUID(1)}&resume=${token}`)).status, status);
+    }
+    assert.equal(await client.count(), 3);
+  });
+});
+
+/** Asks by a real plain request, on a server of the test's own. */
+async function preflight(
+  { app }: RunningApp,
+  path: string,
+  headers: Readonly<Record<string, string>> = {},
+): ReturnType<Handshakes['preflight']> {
+  const server = createServer();
+  const answered = once(server, 'request').then(async (arguments_) => {
+    const [request, response] = arguments_ as [IncomingMessage, ServerResponse];
+    const answer = await app.handshakes.preflight(request);
+    response.end();
+    return answer;
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`, { headers });
+  server.close();
+  return answered;
+}
 
 /** A UUID that one can tell by its number. */
 function UUID(number: number): string {

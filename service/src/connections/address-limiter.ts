@@ -26,14 +26,20 @@ export class AddressLimiter {
     this.#now = now;
   }
 
+  /** Why a handshake from the address would be refused now, if it would. Counts nothing. */
+  check(address: string): AddressRefusal | undefined {
+    const use = this.#addresses.get(address);
+    return use === undefined ? undefined : this.#exceeded(use);
+  }
+
   /** Counts a handshake. @returns why it must be refused, or nothing */
   admit(address: string): AddressRefusal | undefined {
     const { handshakesPerSecond, connections } = this.#limits;
     if (handshakesPerSecond === 0 && connections === 0) return undefined;
     const use = this.#use(address);
-    if (handshakesPerSecond > 0 && !this.#takeToken(use)) return 'rate';
-    if (connections > 0 && use.connections >= connections) return 'address_connections';
-    return undefined;
+    const exceeded = this.#exceeded(use);
+    if (exceeded !== 'rate') use.tokens -= 1;
+    return exceeded;
   }
 
   /** A connection from the address opened. */
@@ -60,13 +66,18 @@ export class AddressLimiter {
     return use;
   }
 
-  #takeToken(use: AddressUse): boolean {
+  #exceeded(use: AddressUse): AddressRefusal | undefined {
+    const { handshakesPerSecond, connections } = this.#limits;
+    this.#refill(use);
+    if (handshakesPerSecond > 0 && use.tokens < 1) return 'rate';
+    if (connections > 0 && use.connections >= connections) return 'address_connections';
+    return undefined;
+  }
+
+  #refill(use: AddressUse): void {
     const now = this.#now();
     use.tokens = Math.min(this.#burst, use.tokens + ((now - use.refilledAt) / 1000) * this.#limits.handshakesPerSecond);
     use.refilledAt = now;
-    if (use.tokens < 1) return false;
-    use.tokens -= 1;
-    return true;
   }
 
   /** Forgets addresses without connections, the first seen first, a tenth at a time. */

@@ -5,59 +5,53 @@ import { AddressLimiter } from './address-limiter.ts';
 import { clientAddressOf } from '../http/client-address.ts';
 import { endWithError } from '../http/raw-answer.ts';
 import { Connection, type Client, type ConnectionContext } from './connection.ts';
+import { HandshakeChecks, isWebSocketPath, type Rejection, type SessionRequest } from './handshake-checks.ts';
 import type { Connections } from './open-connections.ts';
 import type { Lifecycle } from '../lifecycle/lifecycle.ts';
-import { originCheck } from './origin-check.ts';
 import { OwnedSocket } from './owned-socket.ts';
-import {
-  CLOSE_CODES,
-  REFUSALS,
-  requestedSessionId,
-  WEBSOCKET_PATH,
-  type ErrorBody,
-  type Refusal,
-} from '../protocol/protocol.ts';
+import { CLOSE_CODES, REFUSALS, type ErrorBody, type Refusal } from '../protocol/protocol.ts';
 import { requestIdOf } from '../protocol/request-id.ts';
-import { TOKEN_FAULTS, type TokenFault } from '../sessions/resume-token.ts';
 import {
   StoreFullError,
   StoreUnavailableError,
   type OpenedSession,
-  type OpenOptions,
   type SessionId,
 } from '../sessions/session-store.ts';
-import { acceptPlain, isPlain } from './upgrade.ts';
-import { newUuid } from '../protocol/uuid.ts';
 
-/** What the handshakes need beside what a connection needs. */
+/** What the handshakes need besides what a connection needs. */
 export interface HandshakeContext extends Omit<ConnectionContext, 'onClosed'> {
   readonly lifecycle: Lifecycle;
   readonly connections: Connections;
 }
 
-/** RFC 6455, section 4.1: 16 bytes in base64. */
-const KEY = /^[+/0-9A-Za-z]{22}==$/;
+/** The answer that a handshake gets. */
+export interface HandshakeAnswer {
+  /** HTTP status; 101 if it is accepted. */
+  readonly status: number;
+  /** Why it is rejected. */
+  readonly body?: ErrorBody;
+}
 
-/** Takes HTTP upgrades and makes connections of them, or refuses them with a status and a JSON body that says why. */
+/** Takes HTTP upgrades and makes connections of them, or rejects them with a status and a JSON body that says why. */
 export class Handshakes {
   /** When the last handshake for the WebSocket path came, on `performance.now`'s clock: what the preStop hook waits for. */
   lastArrivalAt = -Infinity;
   readonly #context: HandshakeContext;
   readonly #connectionContext: ConnectionContext;
   readonly #limiter: AddressLimiter;
+  readonly #checks: HandshakeChecks;
   readonly #server: Server<typeof OwnedSocket>;
   readonly #addressOf: (request: IncomingMessage) => string;
-  readonly #originAllowed: (origin: string | undefined, host: string | undefined) => boolean;
   /** Handshakes that wait for the store: they count towards the limit, or a burst would pass it. */
   #pending = 0;
 
   constructor(context: HandshakeContext) {
-    const { config } = context;
+    const { config, connections } = context;
     this.#context = context;
     this.#connectionContext = {
       ...context,
       onClosed: (connection) => {
-        context.connections.remove(connection);
+        connections.remove(connection);
         this.#limiter.closed(connection.address);
       },
     };
@@ -65,57 +59,51 @@ export class Handshakes {
       handshakesPerSecond: config.handshakeRatePerAddress,
       connections: config.maxConnectionsPerAddress,
     });
+    this.#checks = new HandshakeChecks({
+      ...context,
+      limiter: this.#limiter,
+      connections: () => connections.size + this.#pending,
+    });
     this.#addressOf = clientAddressOf(config.trustedProxies);
-    this.#originAllowed = originCheck(config.allowedOrigins);
-    const options: WsOptions = {
-      noServer: true,
-      WebSocket: OwnedSocket,
-      clientTracking: false,
-      maxPayload: config.maxMessageBytes,
-      perMessageDeflate: config.perMessageDeflate,
-      // A connection answers pings itself.
-      autoPong: false,
-      closeTimeout: config.closeTimeoutSeconds * 1000,
-    };
-    this.#server = new WebSocketServer(options);
-    this.#server.on('wsClientError', (error, socket, request) => {
-      this.#refuse(socket, 'malformed', `${error.message}.`, this.#identify(request));
-    });
-    this.#server.on('headers', (headers, request: IdentifiedRequest) => {
-      if (request.session !== undefined) headers.push(...identityHeaders(request.session, request.requestId ?? ''));
-    });
+    this.#server = this.#createServer();
   }
 
   /** Takes a request to upgrade. Listener of the HTTP server's `upgrade` event. */
   handle(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const client = this.#identify(request);
-    const [path, query] = splitUrl(request.url ?? '');
-    if (path === WEBSOCKET_PATH) this.lastArrivalAt = performance.now();
-    const sessionId = requestedSessionId(query);
-    const refusal = this.#refusal(request, path, sessionId, client.address);
-    if (refusal !== undefined) this.#refuse(socket, ...refusal, client);
-    else this.#resume(query, sessionId ?? undefined, { request, socket, head, client });
+    if (isWebSocketPath(request.url)) this.lastArrivalAt = performance.now();
+    const checked = this.#checks.check(request, client.address);
+    if ('reason' in checked) this.#reject(socket, checked, client);
+    else this.#openSession({ request, socket, head, client }, checked);
     // Errors come in later turns. `ws` listens for them where there is a connection by now.
     if (socket.listenerCount('error') === 0) socket.on('error', ignore);
   }
 
-  /** Opens the session that is asked for: by its id, from a resume token's count, or a new one. */
-  #resume(query: URLSearchParams, asked: SessionId | undefined, handshake: Handshake): void {
-    const token = query.get('resume');
-    if (token === null) {
-      const id = asked ?? (newUuid() as SessionId);
-      this.#accept(handshake, id, { fresh: asked === undefined });
-      return;
-    }
-    const verified = this.#context.resumeTokens?.verify(token, asked) ?? 'unconfigured';
-    if (typeof verified === 'number' && asked !== undefined) this.#accept(handshake, asked, { floor: verified });
-    else this.#refuseToken(typeof verified === 'number' ? 'foreign' : verified, handshake);
+  /**
+   * Answers a plain request for the WebSocket path as if it were a handshake, for pages in a browser, which can't see the answer of a
+   * handshake. It is no arrival and no rejection in metrics, log and limits. The session is opened and released, since the store alone
+   * knows whether a resume token is older than the session.
+   */
+  async preflight(request: IncomingMessage): Promise<HandshakeAnswer> {
+    const client = this.#identify(request);
+    const checked = this.#checks.checkPlain(request, client.address);
+    const rejection = 'reason' in checked ? checked : await this.#tryToOpen(checked);
+    if (rejection === undefined) return { status: 101 };
+    return { status: REFUSALS[rejection.reason].status, body: this.#errorBody(rejection, client) };
   }
 
-  #refuseToken(fault: TokenFault, { socket, client }: Handshake): void {
-    this.#context.metrics.resumeTokens.inc({ result: fault });
-    const message = `The resume token is not taken: ${TOKEN_FAULTS[fault]}. Connect with session_id alone.`;
-    this.#refuse(socket, 'resume_token', message, client);
+  async #tryToOpen({ id, options }: SessionRequest): Promise<Rejection | undefined> {
+    const { store } = this.#context;
+    try {
+      const opened = await store.open(id, options);
+      store.release(opened.session);
+      return this.#checks.checkOpened(opened, options);
+    } catch (error) {
+      if (error instanceof StoreFullError) return noMoreSessions(error);
+      // The handshake is accepted, and its connection closed with 1013.
+      if (error instanceof StoreUnavailableError) return undefined;
+      throw error;
+    }
   }
 
   /** Counts a handshake that the HTTP layer refused: not an upgrade, malformed, never finished. */
@@ -137,94 +125,69 @@ export class Handshakes {
     return { requestId: requestIdOf(request), address: this.#addressOf(request) };
   }
 
-  /** Checks in the order in which they cost least and tell most. */
-  #refusal(
-    request: IncomingMessage,
-    path: string,
-    sessionId: SessionId | null | undefined,
-    address: string,
-  ): [Refusal, string] | undefined {
-    const { lifecycle, connections, config } = this.#context;
-    const { headers } = request;
-    if (path !== WEBSOCKET_PATH) return ['path', `WebSockets are served at ${WEBSOCKET_PATH}.`];
-    if (!lifecycle.accepting)
-      return ['draining', 'This instance is shutting down or starting: try again, another one answers.'];
-    if (request.method !== 'GET') return ['method', 'A WebSocket handshake is a GET (RFC 6455, section 4.1).'];
-    if (!KEY.test(headers['sec-websocket-key'] ?? ''))
-      return ['malformed', 'Sec-WebSocket-Key must be 16 bytes in base64 (RFC 6455, section 4.1).'];
-    if (headers['sec-websocket-version'] !== '13')
-      return ['malformed', 'Sec-WebSocket-Version must be 13 (RFC 6455, section 4.1).'];
-    if (sessionId === null)
-      return [
-        'malformed',
-        'session_id must be one UUID, for example 3f2b8c1e-7d4a-4f0e-9b6a-2c5d8e1f0a9b; leave it out for a new session.',
-      ];
-    if (!this.#originAllowed(headers.origin, headers.host)) return ['origin', 'This Origin is not in ALLOWED_ORIGINS.'];
-    const overLimit = this.#limiter.admit(address);
-    if (overLimit === 'rate') return ['rate', 'Too many handshakes from this address: slow down.'];
-    if (overLimit === 'address_connections')
-      return ['address_connections', 'Too many open connections from this address: close some.'];
-    if (connections.size + this.#pending >= config.maxConnections)
-      return ['capacity', 'This instance is full: try again, another one may answer.'];
-    return undefined;
+  #createServer(): Server<typeof OwnedSocket> {
+    const { config } = this.#context;
+    const options: WsOptions = {
+      noServer: true,
+      WebSocket: OwnedSocket,
+      clientTracking: false,
+      maxPayload: config.maxMessageBytes,
+      perMessageDeflate: config.perMessageDeflate,
+      // A connection answers pings itself.
+      autoPong: false,
+      closeTimeout: config.closeTimeoutSeconds * 1000,
+    };
+    const server = new WebSocketServer(options);
+    server.on('wsClientError', (error, socket, request) => {
+      this.#reject(socket, { reason: 'malformed', message: `${error.message}.` }, this.#identify(request));
+    });
+    server.on('headers', (headers, request: IdentifiedRequest) => {
+      if (request.session !== undefined) headers.push(...identityHeaders(request.session, request.requestId ?? ''));
+    });
+    return server;
   }
 
-  #accept(handshake: Handshake, id: SessionId, options: OpenOptions): void {
+  #openSession(handshake: Handshake, asked: SessionRequest): void {
     let opened: OpenedSession | Promise<OpenedSession>;
     try {
-      opened = this.#context.store.open(id, options);
+      opened = this.#context.store.open(asked.id, asked.options);
     } catch (error) {
-      this.#refuseUnopened(error, handshake);
+      this.#rejectUnopened(error, handshake);
       return;
     }
     // A store in memory answers at once: then the handshake is done in this turn.
-    if (opened instanceof Promise) this.#acceptLater(handshake, options, opened);
-    else this.#acceptOpened(handshake, options, opened);
+    if (opened instanceof Promise) this.#acceptLater(handshake, asked, opened);
+    else this.#accept(handshake, asked, opened);
   }
 
-  #acceptLater(handshake: Handshake, options: OpenOptions, opening: Promise<OpenedSession>): void {
+  #acceptLater(handshake: Handshake, asked: SessionRequest, opening: Promise<OpenedSession>): void {
     this.#pending += 1;
     opening.then(
       (opened) => {
         this.#pending -= 1;
-        this.#acceptOpened(handshake, options, opened);
+        this.#accept(handshake, asked, opened);
       },
       (error: unknown) => {
         this.#pending -= 1;
-        this.#refuseUnopened(error, handshake);
+        this.#rejectUnopened(error, handshake);
       },
     );
   }
 
-  #acceptOpened(handshake: Handshake, options: OpenOptions, opened: OpenedSession): void {
-    const { store, lifecycle } = this.#context;
-    const { socket, client } = handshake;
-    if (!lifecycle.accepting) {
+  #accept(handshake: Handshake, { options }: SessionRequest, opened: OpenedSession): void {
+    const { store, metrics } = this.#context;
+    const rejection = this.#checks.checkOpened(opened, options);
+    if (rejection !== undefined) {
       store.release(opened.session);
-      this.#refuse(socket, 'draining', 'This instance is shutting down: try again, another one answers.', client);
+      this.#reject(handshake.socket, rejection, handshake.client);
       return;
     }
-    if (options.floor !== undefined) {
-      if (opened.session.count > options.floor) {
-        store.release(opened.session);
-        this.#refuseToken('older', handshake);
-        return;
-      }
-      this.#context.metrics.resumeTokens.inc({ result: 'accepted' });
-    }
+    if (options.floor !== undefined) metrics.resumeTokens.inc({ result: 'accepted' });
     this.#upgrade(handshake, opened);
   }
 
   #upgrade({ request, socket, head, client }: Handshake, { session, resumed }: OpenedSession): void {
     const { connections, store } = this.#context;
-    const { options } = this.#server;
-    const key = request.headers['sec-websocket-key'];
-    if (key !== undefined && isPlain(request, options)) {
-      const webSocket = acceptPlain(socket, head, key, identityHeaders(session.id, client.requestId), options);
-      if (webSocket === undefined) store.release(session);
-      else this.#open(webSocket, socket, { session, resumed }, client);
-      return;
-    }
     request.session = session.id;
     request.requestId = client.requestId;
     const before = connections.size;
@@ -248,11 +211,10 @@ export class Handshakes {
     log.connected({ connection, resumed });
   }
 
-  #refuseUnopened(error: unknown, handshake: Handshake): void {
-    const { connections, logger } = this.#context;
+  #rejectUnopened(error: unknown, handshake: Handshake): void {
+    const { connections, logger, metrics } = this.#context;
     const { socket, client } = handshake;
-    if (error instanceof StoreFullError)
-      this.#refuse(socket, 'capacity', `No more sessions: ${error.message}.`, client);
+    if (error instanceof StoreFullError) this.#reject(socket, noMoreSessions(error), client);
     else if (error instanceof StoreUnavailableError) this.#acceptToClose(handshake, connections.retryAfterMs());
     else {
       logger.error('WebSocket handshake failed', {
@@ -261,8 +223,8 @@ export class Handshakes {
         client_ip: client.address,
         error,
       });
-      this.#context.metrics.errors.inc({ type: 'internal' });
-      this.#refuse(socket, 'internal', 'The service failed: try again later.', client);
+      metrics.errors.inc({ type: 'internal' });
+      this.#reject(socket, { reason: 'internal', message: 'The service failed: try again later.' }, client);
     }
   }
 
@@ -289,24 +251,33 @@ export class Handshakes {
     });
   }
 
-  #refuse(socket: Duplex, reason: Refusal, message: string, client: Client): void {
+  #reject(socket: Duplex, rejection: Rejection, client: Client): void {
+    const { reason, tokenFault } = rejection;
+    if (tokenFault !== undefined) this.#context.metrics.resumeTokens.inc({ result: tokenFault });
     this.countRefusal(reason, client.address, client.requestId);
+    endWithError(socket, REFUSALS[reason].status, this.#errorBody(rejection, client));
+  }
+
+  #errorBody({ reason, message }: Rejection, { requestId }: Client): ErrorBody {
     const { status } = REFUSALS[reason];
-    const retryAfterMs = status === 503 || status === 429 ? this.#context.connections.retryAfterMs() : undefined;
-    const body: ErrorBody = {
+    const canRetry = status === 503 || status === 429;
+    return {
       error: reason,
       message,
-      request_id: client.requestId,
-      ...(retryAfterMs !== undefined && { retry_after_ms: retryAfterMs }),
+      request_id: requestId,
+      ...(canRetry && { retry_after_ms: this.#context.connections.retryAfterMs() }),
     };
-    endWithError(socket, status, body);
   }
+}
+
+function noMoreSessions({ message }: StoreFullError): Rejection {
+  return { reason: 'capacity', message: `No more sessions: ${message}.` };
 }
 
 /** `closeTimeout` (ms) came with ws 8.19; @types/ws does not know it yet. */
 type WsOptions = ServerOptions<typeof OwnedSocket> & { readonly closeTimeout: number };
 
-/** A handshake whose request is good. */
+/** A handshake whose request is valid. */
 interface Handshake {
   readonly request: IdentifiedRequest;
   readonly socket: Duplex;
@@ -320,20 +291,10 @@ interface IdentifiedRequest extends IncomingMessage {
   requestId?: string;
 }
 
-/** Path with its slash at the end, and query. The URL is a client's: no parser that throws is let near it. */
-function splitUrl(url: string): [string, URLSearchParams] {
-  const mark = url.indexOf('?');
-  const path = mark === -1 ? url : url.slice(0, mark);
-  return [path.endsWith('/') ? path : `${path}/`, mark === -1 ? NO_QUERY : new URLSearchParams(url.slice(mark + 1))];
-}
-
 /** Header lines of an accepted handshake's answer: who the client is from now on. */
 function identityHeaders(sessionId: SessionId, requestId: string): string[] {
   return [`X-Session-Id: ${sessionId}`, `X-Request-Id: ${requestId}`];
 }
-
-/** Most handshakes have none; it is only read. */
-const NO_QUERY = new URLSearchParams();
 
 function ignore(): void {
   // The socket's end is seen elsewhere; without a listener its error would end the process.

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express';
 import { plainAddress } from './client-address.ts';
 import { consolePage } from './console-page.ts';
@@ -17,6 +18,8 @@ export interface HttpContext {
   readonly scrapes: Scrapes;
   readonly logger: Logger;
   readonly consoleEnabled: boolean;
+  /** The answer that this request would get as a WebSocket handshake: see `Handshakes.preflight`. */
+  readonly preflight: (request: IncomingMessage) => Promise<{ readonly status: number; readonly body?: ErrorBody }>;
   /** Counts a plain request that came where a WebSocket handshake belongs. */
   readonly countRefusal: (reason: Refusal, address: string, requestId: string) => void;
 }

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { newUuid } from './uuid.ts';
+import { randomUuid } from '../runtime/random-uuid.ts';
 
 /** The id of a request: letters, digits, `_`, `.` and `-` alone, so that it stands in JSON as it is. */
 export type RequestId = string & { readonly __brand: 'RequestId' };
@@ -10,5 +10,5 @@ const REQUEST_ID = /^[\w.-]{1,64}$/;
 /** The id of a request: the client's own if it is fit for a log, else a new one. */
 export function requestIdOf(request: IncomingMessage): RequestId {
   const asked = request.headers['x-request-id'];
-  return (typeof asked === 'string' && REQUEST_ID.test(asked) ? asked : newUuid()) as RequestId;
+  return (typeof asked === 'string' && REQUEST_ID.test(asked) ? asked : randomUuid()) as RequestId;
 }
