@@ -10,7 +10,6 @@ import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { TestContext } from 'node:test';
 import { Inbox } from './inbox.ts';
-import { decodePush, type PushedLine } from './push-decoder.ts';
 
 /**
  * What is wrong with it: a status that it answers, or
@@ -19,6 +18,14 @@ import { decodePush, type PushedLine } from './push-decoder.ts';
  *  - `swallow`: stores what is pushed and ends the connection without an answer
  */
 export type Fault = 'none' | 'hang' | 'cut' | 'swallow' | 400 | 401 | 429 | 500 | 503;
+
+/** One entry of a push. */
+export interface PushedLine {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly nanoseconds: bigint;
+  readonly line: string;
+  readonly metadata: Readonly<Record<string, string>>;
+}
 
 /** A push that came. */
 interface Push {
@@ -31,8 +38,6 @@ interface Push {
 /** A server with Loki's push and query API, which can be told to fail. What it stores are the lines of pushes that it answered. */
 export class FaultyLoki {
   fault: Fault = 'none';
-  /** Headers that go with every answer of a fault. */
-  faultHeaders: Readonly<Record<string, string>> = {};
   /** Whether it can be asked what it has. If not, it answers 404. */
   readable = true;
   /** Lines that it stored, in the order in which they came. */
@@ -106,11 +111,11 @@ export class FaultyLoki {
       return;
     }
     const body = await bodyOf(request);
-    const lines = request.method === 'POST' ? decodePush(body, request.headers['content-encoding']) : [];
+    const lines = request.method === 'POST' ? readPush(body) : [];
     if (lines.length > 0) this.pushes.put({ headers: request.headers, fault, at: performance.now() });
     if (fault === 'hang') return;
     if (typeof fault === 'number') {
-      response.writeHead(fault, this.faultHeaders).end('as the test wants it');
+      response.writeHead(fault).end('as the test wants it');
       return;
     }
     if (request.method === 'GET') {
@@ -135,6 +140,19 @@ export class FaultyLoki {
       JSON.stringify({ status: 'success', data: { resultType: 'streams', result: [{ stream: {}, values }] } }),
     );
   }
+}
+
+/** Reads a body of Loki's push API (JSON). */
+function readPush(body: Buffer): PushedLine[] {
+  const { streams } = JSON.parse(body.toString()) as { streams: PushedStream[] };
+  return streams.flatMap(({ stream: labels, values }) =>
+    values.map(([nanoseconds, line, metadata]) => ({ labels, nanoseconds: BigInt(nanoseconds), line, metadata })),
+  );
+}
+
+interface PushedStream {
+  readonly stream: Readonly<Record<string, string>>;
+  readonly values: readonly [string, string, Readonly<Record<string, string>>][];
 }
 
 async function bodyOf(request: IncomingMessage): Promise<Buffer> {

@@ -5,6 +5,8 @@ const REFUSALS: readonly { readonly set: readonly string[]; readonly says: reado
   // Misspelt keys, at any depth.
   { set: ['replicacount=2'], says: [/replicacount/] },
   { set: ['config.maxConection=5'], says: [/\/config/, /maxConection/] },
+  // An option that was removed.
+  { set: ['config.lokiGzip=true'], says: [/\/config/, /lokiGzip/] },
   { set: ['stack.loki.persistance.enabled=true'], says: [/\/stack\/loki/, /persistance/] },
   { set: ['livenessProbe.httpGet.path=/x'], says: [/\/livenessProbe/, /httpGet/] },
   { set: ['ingress.host=x'], says: [/\/ingress/, /host/] },

@@ -56,6 +56,7 @@ describe('The configuration', () => {
     [{ ADMIN_PORT: '8080' }, /ADMIN_PORT=8080 must differ from PORT=8080/],
     [{ ALLOWED_ORIGINS: 'app.example.com' }, /ALLOWED_ORIGINS holds "app\.example\.com"/],
     [{ ALLOWED_ORIGINS: 'https://app.example.com/path' }, /ALLOWED_ORIGINS holds/],
+    [{ LOKI_GZIP: 'false' }, /LOKI_GZIP="false" is no longer an option: .* Remove it/],
     [{ TRUSTED_PROXIES: '10.0.0.0/99' }, /TRUSTED_PROXIES holds "10\.0\.0\.0\/99"/],
   ] as const)
     it(`refuses ${JSON.stringify(env)}, since it does not fit together`, () => {

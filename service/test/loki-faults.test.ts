@@ -82,19 +82,6 @@ describe('Lines', { concurrency: 4 }, () => {
     assert.equal(loki.lines.length, shipped);
   });
 
-  it('are held back as long as Loki asks (Retry-After), up to LOKI_RETRY_MAX_SECONDS', async (t) => {
-    const loki = await FaultyLoki.start(t);
-    const log = openLog(t, loki.url, { LOKI_RETRY_MAX_SECONDS: '1' });
-    Object.assign(loki, { fault: 429, faultHeaders: { 'Retry-After': '60' } });
-    const writing = write(t, log);
-    const asked = await loki.pushes.next();
-    loki.mend();
-    const again = await loki.pushes.next();
-    const ms = again.at - asked.at;
-    assert.ok(ms > 950 && ms < 10_000, `tried again after ${ms} ms`);
-    await writing.stop();
-  });
-
   it('in doubt are sent again to a Loki that may not be read', async (t) => {
     const loki = await FaultyLoki.start(t);
     loki.readable = false;
@@ -133,15 +120,6 @@ describe('Lines', { concurrency: 4 }, () => {
     await write(t, log).stop();
     await log.delivered();
     assert.deepEqual(numbers(loki), upTo(LINES));
-  });
-
-  it('go out compressed with LOKI_GZIP', async (t) => {
-    const loki = await FaultyLoki.start(t);
-    const log = openLog(t, loki.url, { LOKI_GZIP: 'true' });
-    await write(t, log).stop();
-    await log.delivered();
-    assert.deepEqual(numbers(loki), upTo(LINES));
-    assert.equal((await loki.pushes.next()).headers['content-encoding'], 'gzip');
   });
 });
 

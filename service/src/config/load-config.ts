@@ -44,10 +44,23 @@ export function loadConfig(env: Environment): LoadedConfig {
       problems.push(`${option.name}=${shown} ${error.message}`);
     }
   }
+  problems.push(...removedOptions(env));
   const config = values as Config;
   if (problems.length === 0) problems.push(...crossChecks(config));
   if (problems.length > 0) throw new ConfigError(problems);
   return { config, warnings: [...misspeltVariables(env), ...lokiWarnings(config)] };
+}
+
+/** Variables that were options, and why they no longer are. */
+const REMOVED: Readonly<Record<string, string>> = {
+  LOKI_GZIP: 'is no longer an option: winston-loki, which ships the log, does not compress. Remove it',
+};
+
+function removedOptions(env: Environment): string[] {
+  const isSet = ([name]: [string, string]): boolean => (env[name]?.trim() ?? '') !== '';
+  return Object.entries(REMOVED)
+    .filter(isSet)
+    .map(([name, why]) => `${name}=${quote(env[name])} ${why}`);
 }
 
 /** Rules between options. Each sentence says which value to change. */

@@ -58,11 +58,6 @@ export const OPTIONS = {
     '',
     'File with the certificates, in PEM format, that an https Loki is trusted by instead of those that Node.js trusts.',
   ),
-  lokiGzip: flag(
-    'LOKI_GZIP',
-    false,
-    'Compress what is sent to Loki to about an eighth, for about a microsecond and a half of CPU time more for each line.',
-  ),
   lokiBufferBytes: integer(
     'LOKI_BUFFER_BYTES',
     4 * 1024 * 1024,
@@ -80,7 +75,7 @@ export const OPTIONS = {
     'LOKI_RETRY_MAX_SECONDS',
     3,
     { min: 0.1 },
-    'Longest pause between two attempts, which begins at a quarter of a second and doubles; a Retry-After of Loki is followed up to this.',
+    'Longest pause between two attempts, which begins at a quarter of a second and doubles. A Retry-After of Loki is not seen.',
   ),
   lokiFlushSeconds: seconds(
     'LOKI_FLUSH_SECONDS',

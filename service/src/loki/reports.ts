@@ -1,6 +1,6 @@
 import type { Logger } from '../log/logger.ts';
-import type { PushResult } from './client.ts';
 import type { LokiShipper } from './shipper.ts';
+import type { PushResult } from './types.ts';
 
 /** Least time between two lines that say that Loki can't be reached. Seconds. */
 const INTERVAL_SECONDS = 30;

@@ -1,32 +1,7 @@
-import { gzipSync } from 'node:zlib';
-import { Breather } from './breather.ts';
-import { LokiClient, type LokiTarget, type PushResult } from './client.ts';
-import { LineReader, type LokiEntry } from './lines.ts';
-import { PushEncoder, type LokiIdentity } from './push.ts';
-import { LokiQueue, type LineChunk } from './queue.ts';
-
-/** What a sender needs to know. Plain data: it travels to a thread. */
-export interface LokiSenderOptions extends LokiTarget, LokiIdentity {
-  /** Most bytes of lines that wait. */
-  readonly bufferBytes: number;
-  /** Longest pause between two attempts, in milliseconds. */
-  readonly retryMaxMs: number;
-  /** Compress what is sent. */
-  readonly gzip: boolean;
-}
-
-/** What became of lines. */
-export interface LokiReport {
-  /** Lines that Loki has. */
-  readonly shipped: number;
-  readonly dropped: Readonly<Record<'buffer_full' | 'rejected' | 'too_long', number>>;
-  /** Bytes in memory that wait, those on their way included. */
-  readonly queueBytes: number;
-  /** When the oldest line that waits was taken, in milliseconds since 1970; Infinity if none waits. */
-  readonly since: number;
-  /** The push that ended, if one did: there is a report for each. */
-  readonly push?: PushResult;
-}
+import { LokiClient } from './client.ts';
+import { LineReader, type LeveledEntry } from './lines.ts';
+import { LokiQueue, type QueuedLines } from './queue.ts';
+import type { LokiReport, LokiSenderOptions, LokiStream, PushResult } from './types.ts';
 
 /**
  * Delivers lines to Loki: one push at a time, so that they arrive in order, and each until Loki has taken or refused it.
@@ -39,9 +14,7 @@ export interface LokiReport {
 export class LokiSender {
   readonly #options: LokiSenderOptions;
   readonly #onReport: (report: LokiReport) => void;
-  readonly #breather = new Breather();
   readonly #client: LokiClient;
-  readonly #encoder: PushEncoder;
   readonly #queue: LokiQueue;
   readonly #reader: LineReader;
   readonly #selector: string;
@@ -51,19 +24,17 @@ export class LokiSender {
   #current: Delivery | undefined;
   /** In doubt, while Loki takes pushes and can't be read. */
   #parked: Delivery | undefined;
-  /** Exchanges that failed one after another. */
+  /** Consecutive exchanges that failed. */
   #failures = 0;
   #endPause: (() => void) | undefined;
   readonly #flushing: (() => void)[] = [];
 
-  /** @param onReport told of each change */
+  /** @param onReport called after each change */
   constructor(options: LokiSenderOptions, onReport: (report: LokiReport) => void) {
     this.#options = options;
     this.#onReport = onReport;
-    const { breathe, nap } = this.#breather;
-    this.#client = new LokiClient(options, nap);
-    this.#reader = new LineReader(breathe);
-    this.#encoder = new PushEncoder(options, breathe);
+    this.#client = new LokiClient(options);
+    this.#reader = new LineReader(options.metadata);
     this.#selector = ownLines(options);
     this.#queue = new LokiQueue(options.bufferBytes, (lines) => {
       this.#dropped.buffer_full += lines;
@@ -73,7 +44,6 @@ export class LokiSender {
   /** Takes a copy of lines: at most `CHUNK_BYTES`. */
   add(bytes: Uint8Array, lines: number): void {
     this.#queue.add(bytes, lines);
-    if (this.#piledUp) this.#breather.hurry();
     this.#report();
     if (!this.#running) void this.#run();
   }
@@ -83,12 +53,11 @@ export class LokiSender {
     if (!this.#running) return Promise.resolve();
     return new Promise((resolve) => {
       this.#flushing.push(resolve);
-      this.#breather.hurry();
       this.#endPause?.();
     });
   }
 
-  /** Closes connections that are kept. */
+  /** Closes kept connections. */
   close(): void {
     this.#client.close();
   }
@@ -106,10 +75,8 @@ export class LokiSender {
     for (;;) {
       const parked = this.#parked;
       const waitMs = parked === undefined ? Infinity : parked.askAt - performance.now();
-      const chunk = waitMs > 0 ? this.#queue.take() : undefined;
-      if (this.#piledUp) this.#breather.hurry();
-      else this.#breather.takeTime();
-      if (chunk !== undefined) return this.#begin(chunk);
+      const queued = waitMs > 0 ? this.#queue.take() : undefined;
+      if (queued !== undefined) return this.#begin(queued);
       if (parked === undefined) return undefined;
       if (waitMs > 0) await this.#sleep(waitMs);
       this.#parked = undefined;
@@ -117,17 +84,12 @@ export class LokiSender {
     }
   }
 
-  /** Whether a whole push waits behind another: lines come faster than they leave; or someone waits for them to leave. */
-  get #piledUp(): boolean {
-    return this.#queue.behind || this.#flushing.length > 0;
-  }
-
   /** Reads the lines. Those that are too long for Loki are left out: it would refuse the whole push. */
-  #begin(chunk: LineChunk): Delivery {
-    const all = this.#reader.read(chunk.bytes);
-    const entries = all.every(isTaken) ? all : all.filter(isTaken);
-    this.#dropped.too_long += all.length - entries.length;
-    return { chunk, all, entries, inDoubt: false, asked: 0, askAt: 0 };
+  #begin({ lines, bytes, since }: QueuedLines): Delivery {
+    const taken = lines.filter(isTaken);
+    this.#dropped.too_long += lines.length - taken.length;
+    const entries = taken.map((line) => this.#reader.read(line));
+    return { entries, bytes, since, inDoubt: false, asked: 0, askAt: 0 };
   }
 
   /** Delivers, or parks what stays in doubt. */
@@ -137,21 +99,15 @@ export class LokiSender {
         this.#parked = delivery;
         return;
       }
-      await this.#push(delivery);
+      if (delivery.entries.length > 0) await this.#push(delivery);
     }
-    this.#reader.giveBack(delivery.all);
-    this.#queue.giveBack(delivery.chunk);
     this.#report();
   }
 
-  /** Makes one attempt. Entries that are dealt with are taken out. */
+  /** Makes one attempt. Entries that are dealt with are removed. */
   async #push(delivery: Delivery): Promise<void> {
-    const { chunk, entries } = delivery;
-    if (entries.length === 0) return;
-    const body = this.#encoder.encode(chunk.bytes, entries);
-    const result = await (this.#options.gzip
-      ? this.#client.push(gzipSync(body, { level: 1 }), 'gzip')
-      : this.#client.push(body));
+    const { entries } = delivery;
+    const result = await this.#client.push(this.#streamsOf(entries));
     const done = result.outcome === 'accepted' || result.outcome === 'rejected';
     if (result.outcome === 'accepted') this.#shipped += entries.length;
     if (result.outcome === 'rejected') this.#dropped.rejected += entries.length;
@@ -163,17 +119,25 @@ export class LokiSender {
       return;
     }
     delivery.inDoubt ||= result.inDoubt;
-    await this.#pause(result.seconds * 1000, result.retryAfterMs);
+    await this.#pause(result.seconds * 1000);
+  }
+
+  /** One stream for each level. */
+  #streamsOf(entries: readonly LeveledEntry[]): LokiStream[] {
+    return [...Map.groupBy(entries, ({ level }) => level)].map(([level, ofLevel]) => ({
+      labels: { ...this.#options.labels, level },
+      entries: ofLevel.map(({ entry }) => entry),
+    }));
   }
 
   /**
-   * Finds out, once Loki takes pushes again, which entries it has, and takes them out.
+   * Finds out, once Loki takes pushes again, which entries it has, and removes them.
    * @returns false if they are still in doubt
    */
   async #clearUp(delivery: Delivery): Promise<boolean> {
-    const { chunk, entries } = delivery;
+    const { entries } = delivery;
     await this.#untilPushesAreTaken();
-    const times = entries.map(nanoseconds);
+    const times = entries.map(({ entry: [nanoseconds] }) => nanoseconds);
     const stored = await this.#client.storedLines(this.#selector, times.reduce(earlier), times.reduce(later));
     if (stored === 'unavailable' && delivery.asked < MAX_ASKED && this.#parked === undefined) {
       delivery.asked += 1;
@@ -182,44 +146,41 @@ export class LokiSender {
     }
     delivery.inDoubt = false;
     if (typeof stored === 'string') return true;
-    delivery.entries = entries.filter((entry) => !stored.has(`${nanoseconds(entry)} ${text(chunk.bytes, entry)}`));
+    delivery.entries = entries.filter(({ entry: [nanoseconds, line] }) => !stored.has(`${nanoseconds} ${line}`));
     this.#shipped += entries.length - delivery.entries.length;
     return true;
   }
 
   /** Tries with pushes without lines. */
   async #untilPushesAreTaken(): Promise<void> {
-    const nothing = this.#encoder.encode(NO_BYTES, []);
     for (let failed = false; ; failed = true) {
-      const result = await this.#client.push(nothing);
-      // A Loki that works refuses a push without lines (422).
+      const result = await this.#client.push(NO_LINES);
       if (result.outcome === 'accepted' || result.outcome === 'rejected') {
         // A Loki that was stopped and goes on first deals with what reached it meanwhile: the push in doubt may be among it.
         if (failed) await this.#sleep(SETTLE_MS);
         return;
       }
       this.#report(result);
-      await this.#pause(result.seconds * 1000, result.retryAfterMs);
+      await this.#pause(result.seconds * 1000);
     }
   }
 
   /**
    * Waits before the next attempt: twice as long each time, counted from the start of the one that failed.
    * @param spentMs how long that one took
-   * @param leastMs what Loki asked for
    */
-  #pause(spentMs: number, leastMs: number): Promise<void> {
+  #pause(spentMs: number): Promise<void> {
     this.#failures += 1;
     this.#queue.away = true;
     const { retryMaxMs } = this.#options;
-    const pace = Math.min(retryMaxMs, FIRST_PAUSE_MS * 2 ** (this.#failures - 1)) * (0.8 + Math.random() * 0.2);
-    return this.#sleep(Math.max(pace - spentMs, Math.min(leastMs, retryMaxMs)));
+    const paceMs = Math.min(retryMaxMs, FIRST_PAUSE_MS * 2 ** (this.#failures - 1)) * (0.8 + Math.random() * 0.2);
+    return this.#sleep(Math.max(0, paceMs - spentMs));
   }
 
   async #sleep(ms: number): Promise<void> {
-    const bound = this.#flushing.length > 0 ? FLUSH_PAUSE_MS : Infinity;
+    const maxMs = this.#flushing.length > 0 ? FLUSH_PAUSE_MS : Infinity;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, Math.min(ms, bound));
+      const timer = setTimeout(resolve, Math.min(ms, maxMs));
       this.#endPause = () => {
         clearTimeout(timer);
         resolve();
@@ -229,24 +190,25 @@ export class LokiSender {
   }
 
   #report(push?: PushResult): void {
-    const current = [this.#current, this.#parked].filter((delivery) => delivery !== undefined);
-    const under = current.filter(({ entries }) => entries.length > 0);
+    const deliveries = [this.#current, this.#parked].filter((delivery) => delivery !== undefined);
+    const waiting = deliveries.filter(({ entries }) => entries.length > 0);
     this.#onReport({
       shipped: this.#shipped,
       dropped: { ...this.#dropped },
-      queueBytes: under.reduce((sum, { chunk }) => sum + chunk.bytes.length, this.#queue.bytes),
-      since: Math.min(...under.map(({ chunk }) => chunk.since), this.#queue.since),
+      queueBytes: waiting.reduce((sum, { bytes }) => sum + bytes, this.#queue.bytes),
+      since: Math.min(...waiting.map(({ since }) => since), this.#queue.since),
       ...(push !== undefined && { push }),
     });
   }
 }
 
-/** Lines on their way. */
+/** Lines that are being delivered. */
 interface Delivery {
-  readonly chunk: LineChunk;
-  readonly all: readonly LokiEntry[];
-  /** Those of the lines that Loki is still to get. */
-  entries: LokiEntry[];
+  /** Those that Loki is still to get. */
+  entries: LeveledEntry[];
+  /** Of all its lines. */
+  readonly bytes: number;
+  readonly since: number;
   /** Whether Loki may have some of them. */
   inDoubt: boolean;
   /** How often Loki was asked in vain, and when to ask again, on `performance.now`'s clock. */
@@ -255,12 +217,15 @@ interface Delivery {
 }
 
 /** Whether Loki takes a line of that length. */
-function isTaken({ start, end }: LokiEntry): boolean {
-  return end - start <= MAX_LINE_BYTES;
+function isTaken(line: string): boolean {
+  return line.length * MAX_CHARACTER_BYTES <= MAX_LINE_BYTES || Buffer.byteLength(line) <= MAX_LINE_BYTES;
 }
 
+const MAX_CHARACTER_BYTES = 3;
 /** Loki's `max_line_size`, unless configured. */
 const MAX_LINE_BYTES = 256 * 1024;
+/** A request needs a stream. Loki takes one without entries, and stores nothing. */
+const NO_LINES: readonly LokiStream[] = [{ labels: {}, entries: [] }];
 /** Pause after the first failure. */
 const FIRST_PAUSE_MS = 250;
 const FLUSH_PAUSE_MS = 100;
@@ -268,10 +233,9 @@ const SETTLE_MS = 300;
 /** Pause before Loki is asked again what it has, and how often, until what is in doubt is sent again unasked. */
 const ASK_AGAIN_MS = 2000;
 const MAX_ASKED = 20;
-const NO_BYTES = Buffer.alloc(0);
 
 /** Selects the lines of this process. */
-function ownLines({ labels, metadata }: LokiIdentity): string {
+function ownLines({ labels, metadata }: LokiSenderOptions): string {
   const equals = ([name, value]: [string, string]): string => `${name}=${JSON.stringify(value)}`;
   const filters = Object.entries(metadata).map((pair) => ` | ${equals(pair)}`);
   // Without `keep`, the answer would have a stream of its own for each session.
@@ -279,19 +243,11 @@ function ownLines({ labels, metadata }: LokiIdentity): string {
   return `{${Object.entries(labels).map(equals).join(', ')}}${filters.join('')} | keep ${keep}`;
 }
 
-/** As Loki writes it: padded, so that texts compare as times do. */
-function nanoseconds({ seconds, nanos }: LokiEntry): string {
-  return `${seconds}${String(nanos).padStart(9, '0')}`;
-}
-
+/** Nanoseconds since 1970 have 19 digits until the year 2286: texts compare as times do. */
 function earlier(one: string, other: string): string {
   return one < other ? one : other;
 }
 
 function later(one: string, other: string): string {
   return one > other ? one : other;
-}
-
-function text(bytes: Buffer, { start, end }: LokiEntry): string {
-  return bytes.toString('utf8', start, end);
 }

@@ -1,24 +1,17 @@
 import { EventEmitter } from 'node:events';
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import type { PushResult } from './client.ts';
 import { splitBatch, type LineBatch, type LineDestination } from '../log/line-sink.ts';
 import { CHUNK_BYTES } from './queue.ts';
-import type { LokiReport, LokiSenderOptions } from './sender.ts';
-import type { FromLokiWorker, ToLokiWorker } from './worker.ts';
-
-/** Why a line did not reach Loki: the `reason` label of `websocket_log_lines_dropped_total`, with what each one is. */
-export const LOKI_DROP_REASONS = {
-  buffer_full:
-    'Loki was away, or slower than lines came, for longer than LOKI_BUFFER_BYTES lasts; the oldest went first',
-  rejected: 'Loki refused them for good',
-  too_long: 'longer than the 256 KiB that Loki takes',
-  broken: 'the thread that ships them failed',
-  shutdown: 'the process ended before Loki took them',
-} as const;
-
-/** A key of {@link LOKI_DROP_REASONS}. */
-export type LokiDropReason = keyof typeof LOKI_DROP_REASONS;
+import {
+  THREAD_DROP_REASONS,
+  type FromLokiWorker,
+  type LokiDropReason,
+  type LokiReport,
+  type LokiSenderOptions,
+  type PushResult,
+  type ToLokiWorker,
+} from './types.ts';
 
 /** What became of the lines so far. */
 export interface LokiCounts {
@@ -26,35 +19,26 @@ export interface LokiCounts {
   readonly dropped: Readonly<Record<LokiDropReason, number>>;
 }
 
-/** What a shipper tells while it works. */
 interface ShipperEvents {
   /** A push ended, well or not. */
   push: [PushResult];
-  /** The thread failed, and a new one takes over. */
+  /** The thread failed; a new one takes over. */
   broken: [Error];
 }
 
 /**
- * Ships log lines to Loki, from a thread of its own.
+ * Ships log lines to Loki, from a thread of its own: winston-loki would take 20 to 30 µs of the event loop for each line; here a line
+ * costs the loop a share of one copy and one message. The lines, which winston formats once, come here in batches as they go to
+ * stdout. The thread starts with the first of them to be handed over, half a second after the service, since it takes 200 ms to load.
  *
- * winston stays what the service logs through; its lines, formatted once, come here in batches as they go to stdout. winston-loki
- * (6.1.7) is not used, and this is what it would have had to be mended of:
- *
- *  - its queue has no bound: with Loki away, a line for each message took the process to 505 MB in 5 s
- *  - it costs 20 to 30 µs of the event loop for each line; here it is a share of one copy and one message to a thread
- *  - one failure stops it for 60 s, and a push that Loki refuses (4xx) is pushed again for ever
- *  - structured metadata takes its JSON mode, which has milliseconds at best, so that lines of one millisecond have no order,
- *    and no compression; its protobuf mode drops metadata
- *  - a push that may have arrived is sent again blindly, and Loki then stores lines twice (see {@link LokiSender})
- *  - without a time-out a hanging Loki hangs it, `flush()` only waits, and by default it calls process.exit() on SIGTERM
- *
- * A wrapper around it could only replace its queue, its timer, its batches, its retries and its bodies; what would be left is one
- * call of `http.request`.
+ * The limit on what waits, the order, retries, and the counts are this room's own: see sender.ts.
  */
 export class LokiShipper extends EventEmitter<ShipperEvents> implements LineDestination {
   readonly #options: LokiSenderOptions;
   #worker: Worker | undefined;
   #closed = false;
+  /** The thread failed just now: a new one has to wait. */
+  #failed = false;
   /** Lines that the thread has not been handed yet, at the start of a buffer of `CHUNK_BYTES`. */
   #gathered: Buffer<ArrayBuffer> | undefined;
   #gatheredBytes = 0;
@@ -81,14 +65,13 @@ export class LokiShipper extends EventEmitter<ShipperEvents> implements LineDest
   constructor(options: LokiSenderOptions) {
     super();
     this.#options = options;
-    this.#startWorker();
   }
 
   /** Lines that Loki has, and lines lost, so far. */
   get counts(): LokiCounts {
     const { shipped, dropped } = this.#report;
     const sums = { ...this.#dropped };
-    for (const reason of WORKER_REASONS) sums[reason] += dropped[reason];
+    for (const reason of THREAD_DROP_REASONS) sums[reason] += dropped[reason];
     return { shipped: this.#shipped + shipped, dropped: sums };
   }
 
@@ -164,7 +147,8 @@ export class LokiShipper extends EventEmitter<ShipperEvents> implements LineDest
 
   #handOver(): void {
     const buffer = this.#gathered?.buffer;
-    if (this.#worker === undefined || this.#gatheredLines === 0 || buffer === undefined) return;
+    if (this.#failed || this.#gatheredLines === 0 || buffer === undefined) return;
+    this.#worker ??= this.#startWorker();
     this.#tell({ buffer, length: this.#gatheredBytes, lines: this.#gatheredLines }, buffer);
     this.#handedLines += this.#gatheredLines;
     this.#gathered = undefined;
@@ -176,26 +160,29 @@ export class LokiShipper extends EventEmitter<ShipperEvents> implements LineDest
     this.#worker?.postMessage(message, handedOver);
   }
 
-  #startWorker(): void {
+  #startWorker(): Worker {
     // Beside this file, and of its kind: TypeScript from the sources, JavaScript from dist/.
     const path = new URL(`./worker${extname(import.meta.filename)}`, import.meta.url);
     const worker = new Worker(path, { name: 'loki', workerData: this.#options, resourceLimits: WORKER_LIMITS });
-    this.#worker = worker;
     worker.on('message', (message: FromLokiWorker) => {
       if (this.#worker === worker) this.#onMessage(message);
     });
     worker.on('error', (error: Error) => {
-      if (this.#worker !== worker) return;
-      this.#retire('broken');
-      this.emit('broken', error);
-      setTimeout(() => {
-        if (this.#closed) return;
-        this.#startWorker();
-        this.#handOver();
-      }, RESTART_MS).unref();
+      if (this.#worker === worker) this.#onFailure(error);
     });
     // A thread that waits for lines keeps no process alive.
     worker.unref();
+    return worker;
+  }
+
+  #onFailure(error: Error): void {
+    this.#retire('broken');
+    this.#failed = true;
+    this.emit('broken', error);
+    setTimeout(() => {
+      this.#failed = false;
+      if (!this.#closed) this.#handOver();
+    }, RESTART_MS).unref();
   }
 
   #onMessage(message: FromLokiWorker): void {
@@ -214,7 +201,7 @@ export class LokiShipper extends EventEmitter<ShipperEvents> implements LineDest
     const { shipped, dropped } = this.#report;
     const left = this.#waitingLines() - this.#gatheredLines;
     this.#shipped += shipped;
-    for (const each of WORKER_REASONS) this.#dropped[each] += dropped[each];
+    for (const each of THREAD_DROP_REASONS) this.#dropped[each] += dropped[each];
     this.#dropped[reason] += left;
     this.#worker = undefined;
     this.#report = NOTHING_YET;
@@ -227,7 +214,7 @@ export class LokiShipper extends EventEmitter<ShipperEvents> implements LineDest
 
   #waitingLines(): number {
     const { shipped, dropped } = this.#report;
-    const done = WORKER_REASONS.reduce((sum, reason) => sum + dropped[reason], shipped);
+    const done = THREAD_DROP_REASONS.reduce((sum, reason) => sum + dropped[reason], shipped);
     return this.#gatheredLines + this.#handedLines - done;
   }
 }
@@ -239,7 +226,6 @@ const MAX_BUFFERS = 4;
 const RESTART_MS = 1000;
 /** Its queue is outside of the heap; in it is what one push is made of. */
 const WORKER_LIMITS = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8 };
-const WORKER_REASONS = ['buffer_full', 'rejected', 'too_long'] as const;
 const NOTHING_YET: LokiReport = {
   shipped: 0,
   dropped: { buffer_full: 0, rejected: 0, too_long: 0 },

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { Config } from '../config/options.ts';
-import type { LokiSenderOptions } from './sender.ts';
+import type { LokiSenderOptions } from './types.ts';
 
 /**
  * What the configuration says of Loki, as a shipper needs it.
@@ -20,7 +20,6 @@ export function lokiSenderOptions(config: Config): LokiSenderOptions {
     timeoutMs: config.lokiTimeoutSeconds * 1000,
     retryMaxMs: config.lokiRetryMaxSeconds * 1000,
     bufferBytes: config.lokiBufferBytes,
-    gzip: config.lokiGzip,
     labels: { service: SERVICE, environment: config.environment },
     // Not a label, which would make streams of its own for each pod. A pod's name is the name of its host.
     metadata: { pod: hostname() },

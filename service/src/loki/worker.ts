@@ -1,37 +1,33 @@
-/** The thread that ships lines to Loki: see loki-shipper.ts, which starts it and talks to it. */
+/** The thread that ships lines to Loki: see shipper.ts, which starts it. */
 import { setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
-import { LokiSender, type LokiReport, type LokiSenderOptions } from './sender.ts';
-
-/** What the thread is told: lines, in memory that it gives back, or to deliver all it has without long pauses. */
-export type ToLokiWorker = { readonly buffer: ArrayBuffer; readonly length: number; readonly lines: number } | 'flush';
-
-/** What the thread tells: how things are, after each change; memory that it is done with; that a flush is done. */
-export type FromLokiWorker = { readonly report: LokiReport } | { readonly buffer: ArrayBuffer } | 'flushed';
+import type { FromLokiWorker, LokiSenderOptions, ToLokiWorker } from './types.ts';
 
 /** Weighs 335 against the usual 1024 (Linux, sched(7)). */
 const NICENESS = 5;
 
 giveWay();
+// Now: to load winston-loki takes 200 ms of CPU time.
+const { LokiSender } = await import('./sender.ts');
 
 const sender = new LokiSender(workerData as LokiSenderOptions, (report) => {
-  tell({ report });
+  post({ report });
 });
 
 parentPort?.on('message', (message: ToLokiWorker) => {
   if (message === 'flush') {
     void sender.flush().then(() => {
-      tell('flushed');
+      post('flushed');
     });
     return;
   }
   const { buffer, length, lines } = message;
   sender.add(new Uint8Array(buffer, 0, length), lines);
-  tell({ buffer }, buffer);
+  post({ buffer }, buffer);
 });
 
-function tell(message: FromLokiWorker, ...handedOver: ArrayBuffer[]): void {
-  parentPort?.postMessage(message, handedOver);
+function post(message: FromLokiWorker, ...transferred: ArrayBuffer[]): void {
+  parentPort?.postMessage(message, transferred);
 }
 
 /**

@@ -1,8 +1,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Config } from '../config/options.ts';
 import { FastHistogram } from './fast-histogram.ts';
-import { PUSH_OUTCOMES } from '../loki/client.ts';
-import { LOKI_DROP_REASONS } from '../loki/shipper.ts';
+import { LOKI_DROP_REASONS, PUSH_OUTCOMES } from '../loki/types.ts';
 import { CLOSE_CODES, REFUSALS } from '../protocol/protocol.ts';
 import { STORE_ERRORS } from '../sessions/redis/script-runner.ts';
 import { STORE_OPERATIONS } from '../sessions/redis/redis-store.ts';
