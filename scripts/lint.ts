@@ -1,7 +1,11 @@
 /** Checks types, imports, style and format, all of them even if one fails. `npm run lint`; `npm run lint -- --fix` mends what can be mended. */
 import { spawnSync } from 'node:child_process';
+import { program } from '../lib/program.ts';
 
-const fix = process.argv.includes('--fix');
+const { fix } = program('npm run lint --', 'Checks types, imports, style and format.')
+  .option('--fix', 'mend what can be mended')
+  .parse()
+  .opts<{ fix?: true }>();
 const CHECKS: readonly (readonly string[])[] = [
   ['tsc', '-p', 'tsconfig.json'],
   ['tsc', '-p', 'service/console/tsconfig.json'],

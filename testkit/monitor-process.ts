@@ -4,6 +4,7 @@ import { EventEmitter, once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { BARE_ENVIRONMENT } from './environment.ts';
 
 const PROGRAM = fileURLToPath(new URL('../monitor/src/main.ts', import.meta.url));
 const WAIT_MS = 60_000;
@@ -43,9 +44,8 @@ export class MonitorProcess {
     env: Record<string, string> = {},
     stdin: 'pipe' | 'ignore' = 'ignore',
   ) {
-    const { PATH = '', HOME = '' } = process.env;
     this.child = spawn(process.execPath, [PROGRAM, '--json', ...args], {
-      env: { PATH, HOME, ...env },
+      env: { ...BARE_ENVIRONMENT, HOME: process.env['HOME'], ...env },
       stdio: [stdin, 'pipe', 'pipe'],
     });
     this.#exited = once(this.child, 'close');

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { TestContext } from 'node:test';
 import type { LogLine } from './app.ts';
+import { BARE_ENVIRONMENT } from './environment.ts';
 import { Inbox } from './inbox.ts';
 import { Scrape } from './scrape.ts';
 
@@ -22,7 +23,7 @@ export class ServiceProcess {
 
   constructor(env: Readonly<Record<string, string>>, args: readonly string[] = [], main = MAIN) {
     this.child = spawn(process.execPath, [main, ...args], {
-      env: { PATH: process.env['PATH'], NODE_ENV: 'production', PORT: '0', ADMIN_PORT: '0', HOST: '127.0.0.1', ...env },
+      env: { ...BARE_ENVIRONMENT, NODE_ENV: 'production', PORT: '0', ADMIN_PORT: '0', HOST: '127.0.0.1', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.child.stderr?.on('data', (chunk: Buffer) => (this.stderr += chunk.toString()));
@@ -78,7 +79,7 @@ export async function runToEnd(
   program = 'main.ts',
 ): Promise<{ status: number | null; stdout: string; stderr: string }> {
   const child = spawn(process.execPath, [new URL(`../service/src/${program}`, import.meta.url).pathname, ...args], {
-    env: { PATH: process.env['PATH'], NODE_ENV: 'production', ...env },
+    env: { ...BARE_ENVIRONMENT, NODE_ENV: 'production', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let stdout = '';

@@ -121,7 +121,7 @@ function runAll(): ReadonlyMap<string, number> {
  */
 function plant(to: string, name: string, file: TestFile, pick: (rule: AlertingRule) => AlertingRule | undefined): void {
   const groups = GROUPS.flatMap((group) => {
-    const rules = group.rules.flatMap((rule) => ('alert' in rule ? (pick(rule) ?? []) : [rule]));
+    const rules = group.rules.flatMap((rule) => ('alert' in rule ? (pick(rule) ?? []) : rule));
     return rules.some((rule) => 'alert' in rule) ? [{ ...group, rules }] : [];
   });
   writeFileSync(join(to, `${name}.rules`), JSON.stringify({ groups }));

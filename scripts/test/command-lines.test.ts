@@ -10,6 +10,8 @@ const PROGRAMS = [
   'e2e/run.ts',
   'e2e/alerts/run.ts',
   'scripts/build.ts',
+  'scripts/lint.ts',
+  'scripts/test.ts',
   'scripts/image-size.ts',
   'scripts/check-chart.ts',
   'scripts/console-picture.ts',

@@ -9,6 +9,7 @@ import { describe, it } from 'node:test';
 import type { ConfigError } from '../src/config/load-config.ts';
 import { loadConfig } from '../src/config/load-config.ts';
 import { OPTIONS } from '../src/config/options.ts';
+import { BARE_ENVIRONMENT } from '../../testkit/environment.ts';
 import { runToEnd } from '../../testkit/process.ts';
 
 describe('The configuration', () => {
@@ -133,7 +134,8 @@ describe('The command', () => {
     writeFileSync(join(folder, '.env'), 'LOG_LEVEL=LOUD\n');
     const main = new URL('../src/main.ts', import.meta.url).pathname;
     const check = (env: Record<string, string>): number | null =>
-      spawnSync(process.execPath, [main, '--check-config'], { cwd: folder, env }).status;
+      spawnSync(process.execPath, [main, '--check-config'], { cwd: folder, env: { ...BARE_ENVIRONMENT, ...env } })
+        .status;
     assert.equal(check({}), 2);
     assert.equal(check({ LOG_LEVEL: 'INFO' }), 0);
     assert.equal(check({ NODE_ENV: 'production' }), 0);

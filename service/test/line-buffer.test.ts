@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import fc from '../../testkit/fast-check.ts';
 import { LINE_BUFFER_BYTES, LineBuffer } from '../src/log/line-buffer.ts';
 
 describe('A buffer of lines', () => {

@@ -15,6 +15,7 @@ import { ConnectionLog, connectionFields } from '../src/connections/connection-l
 import { createServiceLogger } from '../src/log/logger.ts';
 import { parseLines, startApp, type LogLine } from '../../testkit/app.ts';
 import { Client } from '../../testkit/client.ts';
+import { BARE_ENVIRONMENT } from '../../testkit/environment.ts';
 import { ServiceProcess } from '../../testkit/process.ts';
 
 describe('The log of one session', () => {
@@ -313,7 +314,7 @@ describe('Lines', () => {
     const fd = openSync(file, 'w');
     const main = new URL('../src/main.ts', import.meta.url).pathname;
     const child = spawn(process.execPath, [main], {
-      env: { PATH: process.env['PATH'], PORT: '0', ADMIN_PORT: '0', NODE_ENV: 'production' },
+      env: { ...BARE_ENVIRONMENT, PORT: '0', ADMIN_PORT: '0', NODE_ENV: 'production' },
       stdio: ['ignore', fd, 'inherit'],
     });
     closeSync(fd);
