@@ -1,6 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Config } from '../config/options.ts';
-import { FastHistogram } from './fast-histogram.ts';
 import { LOKI_DROP_REASONS, PUSH_OUTCOMES } from '../loki/types.ts';
 import { CLOSE_CODES, REFUSALS } from '../protocol/protocol.ts';
 import { STORE_ERRORS } from '../sessions/redis/script-runner.ts';
@@ -111,10 +110,10 @@ export interface Metrics {
   readonly storeErrors: Counter<'operation' | 'reason'>;
   readonly storeDuration: Histogram<'operation'>;
   readonly drainConnections: Counter<'outcome'>;
-  readonly connectionDuration: FastHistogram;
-  readonly messageDuration: FastHistogram;
+  readonly connectionDuration: Histogram;
+  readonly messageDuration: Histogram;
   readonly lokiPushes: Counter<'outcome'>;
-  readonly lokiPushDuration: FastHistogram;
+  readonly lokiPushDuration: Histogram;
 }
 
 /** Handling a message takes microseconds; the SLO's bound is 10 ms; a stalled store may take seconds. */
@@ -160,10 +159,11 @@ function messageMetrics(registry: Registry): Pick<Metrics, 'errors' | 'messagesR
       'Messages received and not counted, by reason; `closing` ones arrived after the bye or close frame had been sent.',
       { reason: MESSAGE_REJECTIONS },
     ),
-    messageDuration: new FastHistogram(registry, {
+    messageDuration: new Histogram({
       name: 'websocket_message_duration_seconds',
       help: 'Time to handle a message, from the whole message read to its reply handed to the socket.',
-      bounds: MESSAGE_SECONDS,
+      buckets: MESSAGE_SECONDS,
+      registers: [registry],
     }),
   };
 }
@@ -211,10 +211,11 @@ function connectionMetrics(
       'Connections that this drain ended: `closed` with bye and close frame answered, or `cut` since the client did not answer in time.',
       { outcome: DRAIN_OUTCOMES },
     ),
-    connectionDuration: new FastHistogram(registry, {
+    connectionDuration: new Histogram({
       name: 'websocket_connection_duration_seconds',
       help: 'How long connections that closed had been open.',
-      bounds: CONNECTION_SECONDS,
+      buckets: CONNECTION_SECONDS,
+      registers: [registry],
     }),
   };
 }
@@ -227,10 +228,11 @@ function lokiMetrics(registry: Registry): Pick<Metrics, 'lokiPushes' | 'lokiPush
       `Pushes to Loki by outcome: ${describe(PUSH_OUTCOMES)}.`,
       { outcome: Object.keys(PUSH_OUTCOMES) },
     ),
-    lokiPushDuration: new FastHistogram(registry, {
+    lokiPushDuration: new Histogram({
       name: 'websocket_loki_push_duration_seconds',
       help: 'Time of a push to Loki, whatever its outcome.',
-      bounds: PUSH_SECONDS,
+      buckets: PUSH_SECONDS,
+      registers: [registry],
     }),
   };
 }
