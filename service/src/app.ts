@@ -99,6 +99,8 @@ export class App {
       resumeTokens: createResumeTokens(config),
       logger: connectionLogger,
       log: new ConnectionLog(connectionLogger, config.logMessageSampling),
+      // The content of messages is logged at DEBUG, and only `ws` unmasks it.
+      fastPath: config.fastPath && !logger.enabled('DEBUG'),
       warnings: new BoundedWarnings(connectionLogger, config.warnIntervalSeconds),
     });
     this.handshakes = handshakes;

@@ -1,8 +1,8 @@
 import type { Duplex } from 'node:stream';
 import type { BoundedWarnings } from '../log/rate-limited-warnings.ts';
 import type { Config } from '../config/options.ts';
-import type { FrameFollower } from './fast-path/frame-boundaries.ts';
-import { scanAhead, type MessageTaker } from './fast-path/short-text-scanner.ts';
+import { writeReply } from './fast-path/direct-reply.ts';
+import { takeShortTexts, type ShortTextReceiver } from './fast-path/short-text-scanner.ts';
 import type { Logger } from '../log/logger.ts';
 import { connectionFields, type ConnectionLog } from './connection-log.ts';
 import {
@@ -12,14 +12,7 @@ import {
   type MessageRejection,
   type Metrics,
 } from '../metrics/metrics.ts';
-import {
-  bye,
-  CLOSE_CODES,
-  countReply,
-  countReplyFrame,
-  FRAME_HEAD_BYTES,
-  type CloseReason,
-} from '../protocol/protocol.ts';
+import { bye, CLOSE_CODES, countReply, type CloseReason } from '../protocol/protocol.ts';
 import type { RequestId } from '../protocol/request-id.ts';
 import type { OwnedSocket, SocketOwner } from './owned-socket.ts';
 import type { ResumeTokens } from '../sessions/resume-token.ts';
@@ -35,6 +28,8 @@ export interface ConnectionContext {
   readonly logger: Logger;
   readonly log: ConnectionLog;
   readonly warnings: BoundedWarnings;
+  /** Short messages and their replies bypass `ws`, except on connections with compression. */
+  readonly fastPath: boolean;
   /** Called once a connection is closed and its session released. */
   readonly onClosed: (connection: Connection) => void;
 }
@@ -46,7 +41,7 @@ export interface Client {
 }
 
 /** One WebSocket of one session: counts its messages, answers them, and ends when the client or the service wants it to. */
-export class Connection implements MessageTaker, SocketOwner {
+export class Connection implements ShortTextReceiver, SocketOwner {
   readonly session: Session;
   readonly requestId: RequestId;
   readonly address: string;
@@ -58,10 +53,10 @@ export class Connection implements MessageTaker, SocketOwner {
   place = 0;
   /** When its maximum age is reached, on the same clock, in whole milliseconds; 0 for never. Set by Connections. */
   endsAt = 0;
-  follower: FrameFollower | undefined = undefined;
   readonly #socket: OwnedSocket;
-  /** What replies are written to, past `ws`; none where frames are compressed, since `ws` then has a queue of its own. */
-  readonly #stream: Duplex | undefined = undefined;
+  readonly #stream: Duplex;
+  /** Whether short messages and their replies bypass `ws`. */
+  readonly #fastPath: boolean;
   readonly #context: ConnectionContext;
   /** Answered something since the last ping. */
   #alive = true;
@@ -85,11 +80,11 @@ export class Connection implements MessageTaker, SocketOwner {
     this.#socket = socket;
     this.#context = context;
     this.#tokens = context.config.messageBurst;
-    socket.owner = this;
-    if (socket.extensions !== '') return;
     this.#stream = stream;
-    // The content of messages is logged at DEBUG, and `ws` is who unmasks it.
-    if (!context.logger.enabled('DEBUG')) scanAhead(stream, this);
+    socket.owner = this;
+    // A compressed socket of `ws` has a queue of its own, which a direct reply would overtake.
+    this.#fastPath = context.fastPath && socket.extensions === '';
+    if (this.#fastPath) takeShortTexts(stream, this);
   }
 
   /** Whether its service side still answers messages. */
@@ -143,10 +138,10 @@ export class Connection implements MessageTaker, SocketOwner {
     if (!this.#connected) return;
     const { count, id } = this.session;
     // One write for both, one packet: a drain is 10,000 of them.
-    this.#stream?.cork();
+    this.#stream.cork();
     this.#send(bye(count, id, retryAfterMs, this.#context.resumeTokens?.sign(id, count)));
     this.#close(reason, CLOSE_CODES.goingAway.code, reason);
-    this.#stream?.uncork();
+    this.#stream.uncork();
     this.#context.logger.debug('WebSocket bye sent', {
       event: 'websocket_bye_sent',
       ...this.#identity(),
@@ -178,7 +173,7 @@ export class Connection implements MessageTaker, SocketOwner {
   /**
    * A text message came, while the connection is open.
    * @param length in bytes
-   * @param content left out by those who did not unmask it
+   * @param content undefined on the fast path, which does not unmask it
    */
   receivedText(length: number, content?: Buffer): void {
     const startedAt = performance.now();
@@ -278,18 +273,9 @@ export class Connection implements MessageTaker, SocketOwner {
     onClosed(this);
   }
 
-  /**
-   * A reply is one short write, where `ws` would make a frame's head and its payload two buffers and one gathered write: a tenth
-   * of all that a message costs. `ws` writes to the stream at once and in order, as this does, as long as it compresses nothing.
-   */
   #reply(count: number): void {
-    if (this.#stream === undefined) {
-      this.#send(countReply(count));
-      return;
-    }
-    const frame = countReplyFrame(count);
-    this.#context.metrics.tally.sentBytes += frame.length - FRAME_HEAD_BYTES;
-    this.#stream.write(frame, 'latin1');
+    if (this.#fastPath) this.#context.metrics.tally.sentBytes += writeReply(this.#stream, count);
+    else this.#send(countReply(count));
   }
 
   #send(text: string): void {

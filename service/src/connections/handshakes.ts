@@ -133,6 +133,8 @@ export class Handshakes {
       clientTracking: false,
       maxPayload: config.maxMessageBytes,
       perMessageDeflate: config.perMessageDeflate,
+      // Messages of `ws` and of the fast path keep their order only if `ws` emits each of its own at once.
+      allowSynchronousEvents: true,
       // A connection answers pings itself.
       autoPong: false,
       closeTimeout: config.closeTimeoutSeconds * 1000,

@@ -88,18 +88,6 @@ export function countReply(count: number): string {
   return `{"count": ${count}}`;
 }
 
-/**
- * The same as a frame of RFC 6455, section 5.2, that a server sends: FIN and the opcode of text, a length that is always under
- * 126, no mask. To be written as Latin-1.
- */
-export function countReplyFrame(count: number): string {
-  const reply = countReply(count);
-  return `\x81${String.fromCharCode(reply.length)}${reply}`;
-}
-
-/** Bytes before the payload of such a frame. */
-export const FRAME_HEAD_BYTES = 2;
-
 /** The heartbeat every client gets. */
 export function heartbeat(now: Date): string {
   return `{"ts": "${now.toISOString()}"}`;

@@ -1,64 +1,64 @@
 import { Duplex } from 'node:stream';
-import { FrameFollower } from './frame-boundaries.ts';
+import { FrameBoundaries } from './frame-boundaries.ts';
 
-/** Who takes the messages that are found in what a socket reads. */
-export interface MessageTaker {
+/** Receives the messages that the scanner takes. */
+export interface ShortTextReceiver {
   /** Whether it still counts messages. */
   readonly open: boolean;
-  /** Longest message that is allowed, in bytes. */
+  /** Maximum size of a message, in bytes. */
   readonly maxMessageBytes: number;
-  /** While `ws` has the start of something alone: follows it to its end. A field here, since most connections never need one. */
-  follower: FrameFollower | undefined;
   /** A whole message of ASCII text came, of so many bytes. */
   receivedText(length: number): void;
 }
 
 /**
- * Looks at what a socket reads before `ws` does, and takes messages out by {@link scan}.
- * Does nothing if something was read already: where its frames begin is not known.
- * @param stream the socket, whose `push` its source calls with each chunk (Node.js documentation, "readable.push()")
+ * Takes the short text messages from what a socket reads, before `ws` sees it. Nearly all messages are one whole, short frame of ASCII
+ * text, and `ws` would carry each of them through a second stream, four buffers and an event. Everything else is for `ws`, from the
+ * first byte of its frame on; the scanner only follows it to where its frames end.
+ *
+ * It relies on Node.js calling a socket's `push` with each chunk that it reads. That is how the source of a stream works
+ * ("readable.push()" in its documentation), but no promise that an override is called: fast-path.test.ts fails when it is not.
+ *
+ * Does nothing if the socket has bytes that nobody read yet, since it is not known where their frames begin.
  */
-export function scanAhead(stream: Duplex, taker: MessageTaker): void {
+export function takeShortTexts(stream: Duplex, receiver: ShortTextReceiver): void {
   if (stream.readableLength > 0) return;
   const scanned: ScannedStream = stream;
-  scanned[TAKER] = taker;
+  scanned[RECEIVER] = receiver;
   stream.push = pushScanned;
 }
 
-/**
- * Takes, from the start of a chunk, the messages that nearly all are: one whole, short frame of ASCII text. `ws` would carry
- * each of them through a second stream, four buffers and an event. Whatever else comes is `ws`'s, from the first byte of its
- * frame on: it is only followed to where its frames end, to know where the next one begins.
- * @param take false if messages have to go the way of what came before them
- * @returns how many bytes were taken; what follows is for `ws`
- */
-export function scan(chunk: Buffer, take: boolean, taker: MessageTaker): number {
-  let at = 0;
-  if (take && taker.follower === undefined)
-    while (taker.open) {
-      const length = shortTextAt(chunk, at, taker.maxMessageBytes);
-      if (length === NONE) break;
-      at += HEAD_BYTES + length;
-      taker.receivedText(length);
-    }
-  if (at < chunk.length) follow(chunk, at, taker);
-  return at;
-}
-
-const TAKER = Symbol('message taker');
+const RECEIVER = Symbol('receiver of short texts');
+const BOUNDARIES = Symbol('frame boundaries');
 
 interface ScannedStream extends Duplex {
-  [TAKER]?: MessageTaker;
+  [RECEIVER]?: ShortTextReceiver;
+  /** While `ws` has the start of a frame or message: where it ends. Few connections ever need one. */
+  [BOUNDARIES]?: FrameBoundaries | undefined;
 }
 
 // One function for all streams: a closure for each is memory, at 10,000 of them.
 function pushScanned(this: ScannedStream, chunk: Buffer | null, encoding?: BufferEncoding): boolean {
-  const taker = this[TAKER];
-  if (chunk === null || taker === undefined) return Duplex.prototype.push.call(this, chunk, encoding);
-  // What came before may wait yet, for `ws` that has paused the stream.
-  const taken = scan(chunk, this.readableFlowing === true && this.readableLength === 0, taker);
+  const receiver = this[RECEIVER];
+  if (chunk === null || receiver === undefined) return Duplex.prototype.push.call(this, chunk, encoding);
+  const taken = scan(this, chunk, receiver);
   if (taken === chunk.length) return true;
   return Duplex.prototype.push.call(this, taken === 0 ? chunk : chunk.subarray(taken), encoding);
+}
+
+/** Takes the messages at the start of a chunk. @returns how many bytes they have; what follows is for `ws` */
+function scan(stream: ScannedStream, chunk: Buffer, receiver: ShortTextReceiver): number {
+  let at = 0;
+  // While `ws` has paused the stream, or what came before waits in it, messages have to wait behind that.
+  if (stream.readableFlowing === true && stream.readableLength === 0 && stream[BOUNDARIES] === undefined)
+    while (receiver.open) {
+      const length = shortTextAt(chunk, at, receiver.maxMessageBytes);
+      if (length === NONE) break;
+      at += HEAD_BYTES + length;
+      receiver.receivedText(length);
+    }
+  if (at < chunk.length) follow(stream, chunk, at);
+  return at;
 }
 
 /** Length of the text in the frame at an offset, if it is whole, alone, short, masked and ASCII (RFC 6455, section 5.2). */
@@ -73,10 +73,10 @@ function shortTextAt(chunk: Buffer, at: number, maxLength: number): number {
   return bits > LAST_ASCII ? NONE : length;
 }
 
-function follow(chunk: Buffer, from: number, taker: MessageTaker): void {
-  const follower = taker.follower ?? new FrameFollower();
-  follower.follow(chunk, from);
-  taker.follower = follower.atStart ? undefined : follower;
+function follow(stream: ScannedStream, chunk: Buffer, from: number): void {
+  const boundaries = stream[BOUNDARIES] ?? new FrameBoundaries();
+  boundaries.follow(chunk, from);
+  stream[BOUNDARIES] = boundaries.atMessageStart ? undefined : boundaries;
 }
 
 const NONE = -1;
@@ -84,6 +84,6 @@ const FINAL_TEXT = 0x81;
 const MASKED = 0x80;
 /** Two bytes and the mask. */
 const HEAD_BYTES = 6;
-/** Most that the length in the second byte can say itself. */
+/** Maximum length that the second byte can hold by itself. */
 const MAX_SHORT_LENGTH = 125;
 const LAST_ASCII = 0x7f;
