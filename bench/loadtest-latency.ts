@@ -9,7 +9,7 @@ import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { CountingServer } from '../testkit/counting-server.ts';
 import { readResult, startLoadtest } from '../testkit/run-loadtest.ts';
-import type { Quantiles } from '../loadtest/src/timeline.ts';
+import type { Quantiles } from '../loadtest/src/quantiles.ts';
 import { describeResult, figure, quantile, type Figure } from './support/bench.ts';
 
 const DELAYS_MS = [0, 5, 50];

@@ -1,37 +1,37 @@
 import { randomUUID } from 'node:crypto';
 import { WebSocket } from 'ws';
 import { OPCODE, RawClient } from '../../testkit/raw-client.ts';
-import { FleetClient } from '../support/fleet-client.ts';
-import { until } from '../support/wait.ts';
+import type { Fleet } from '../../loadtest/src/fleet.ts';
+import { startClients } from '../support/fleet.ts';
 
-/** Clients of this process that behave well: they send, and come back with their session whenever they are closed or refused. */
+/** Clients that behave well: they send, and come back with their session whenever they are closed or refused. */
 export class Clients {
-  #open = 0;
-  readonly #clients: readonly FleetClient[];
+  readonly #fleet: Fleet;
 
-  /** Begins to connect. */
-  constructor(url: string, count: number, messagesPerSecond = 1) {
-    const listener = {
-      opened: () => (this.#open += 1),
-      closed: () => (this.#open -= 1),
-      lost: () => undefined,
-      // Refusals are what some faults are made of.
-      fault: () => undefined,
-    };
-    this.#clients = Array.from({ length: count }, () => new FleetClient(url, messagesPerSecond, listener));
+  private constructor(fleet: Fleet) {
+    this.#fleet = fleet;
+  }
+
+  /** Begins to connect: refusals are what some faults are made of. */
+  static async start(url: string, clients: number, messagesPerSecond = 1): Promise<Clients> {
+    return new Clients(await startClients(url, { clients, messagesPerSecond }));
   }
 
   /** Connects, and waits until all are. */
   static async open(url: string, count: number, messagesPerSecond?: number): Promise<Clients> {
-    const clients = new Clients(url, count, messagesPerSecond);
-    await until(`${count} clients being connected`, 60, () => clients.#open === count);
-    return clients;
+    const clients = await Clients.start(url, count, messagesPerSecond);
+    try {
+      await clients.#fleet.allOpen(60);
+      return clients;
+    } catch (error) {
+      await clients.#fleet.end();
+      throw error;
+    }
   }
 
   /** Closes with 1000, and waits until all are closed. */
   async close(): Promise<void> {
-    for (const client of this.#clients) client.stop();
-    await until('clients being closed', 30, () => this.#open === 0);
+    await this.#fleet.stop();
   }
 }
 

@@ -1,14 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
-import {
-  describeBreaks,
-  groupByTime,
-  mostInOneSecond,
-  quantile,
-  seconds,
-  summarise,
-  type Break,
-} from '../support/breaks.ts';
+import { describeBreaks, groupByTime, mostInOneSecond, quantile, seconds, summarise } from '../support/breaks.ts';
+import type { Break } from '../../loadtest/src/tally.ts';
 import { figure, progress } from '../support/figures.ts';
 import { Fleet } from '../support/fleet.ts';
 import { Namespace } from '../support/namespace.ts';

@@ -1,18 +1,4 @@
-/** A connection that was lost, as its client saw it. Times are milliseconds since the epoch. */
-export interface Break {
-  readonly openedAt: number;
-  readonly closedAt: number;
-  /** The close code; 1006 if there was none. */
-  readonly code: number;
-  /** Delay that the bye asked for; `undefined` if there was no bye. */
-  readonly retryAfterMs: number | undefined;
-  /** Messages sent that no count answered. */
-  readonly unanswered: number;
-  /** Attempts to come back that failed: HTTP status or error code. */
-  readonly refusals: string[];
-  /** When the client was connected again; `undefined` until it is. */
-  reopenedAt: number | undefined;
-}
+import type { Break } from '../../loadtest/src/tally.ts';
 
 /** What a set of breaks has in common. */
 export interface BreakSummary {

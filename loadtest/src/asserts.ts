@@ -1,5 +1,5 @@
 import { distance } from 'fastest-levenshtein';
-import type { Outcome } from './result.ts';
+import type { Outcome } from './outcome.ts';
 
 /** One value that can be asserted. */
 interface Assertable {

@@ -1,15 +1,8 @@
-import { OPCODES } from './frames.ts';
-
 /** What a client does when a message is due. */
 export type Deed = 'message' | 'flood' | 'reset' | 'nothing' | Spoilt;
 
-/** A frame that the service must refuse. */
-export interface Spoilt {
-  readonly opcode: number;
-  /** Bits set in the frame's first byte against RFC 6455. */
-  readonly reservedBits?: number;
-  readonly payload: () => Buffer;
-}
+/** What the service must refuse: a message, or bytes that are no frame that `ws` would send. */
+export type Spoilt = { readonly message: () => Buffer; readonly binary: boolean } | { readonly bytes: Buffer };
 
 /** How a client behaves. */
 export interface Behaviour {
@@ -18,14 +11,16 @@ export interface Behaviour {
   readonly deed: Deed;
   /** How its connections may end, the service being right: close codes, and statuses of refused handshakes. Any other end is an error. */
   readonly ends: readonly string[];
-  /** Its latencies count: no more than those of clients that read at once. */
+  /** Its latencies count: only those of clients that read at once do. */
   readonly measured: boolean;
   /** Reads this many bytes a second, and answers pings as late as that. */
   readonly readsBytesPerSecond?: number;
   /** Leaves pings unanswered. */
   readonly mute?: boolean;
-  /** What it makes of the handshake's text. */
-  readonly spoilHandshake?: (request: string) => string;
+  /** Sends half a handshake, and nothing more. */
+  readonly halfHandshake?: boolean;
+  /** Asks for this session. */
+  readonly sessionId?: string;
 }
 
 /** Messages of one flood. */
@@ -33,6 +28,8 @@ export const FLOOD = 1000;
 
 /** A message over the service's default limit of 64 KiB. Bytes. */
 const TOO_BIG_BYTES = 262_144;
+/** A text frame `x` with RSV1 set, masked with zeros (RFC 6455, section 5.2). */
+const RESERVED_BITS_FRAME = Buffer.from([0xc1, 0x81, 0, 0, 0, 0, 0x78]);
 
 /** How clients can behave, by the name that a scenario calls them. */
 export const BEHAVIOURS = {
@@ -57,25 +54,25 @@ export const BEHAVIOURS = {
   },
   binary: {
     doc: 'sends binary messages: ended with 1003',
-    deed: { opcode: OPCODES.binary, payload: () => Buffer.from([0, 1, 2, 3]) },
+    deed: { message: () => Buffer.from([0, 1, 2, 3]), binary: true },
     ends: ['1003'],
     measured: false,
   },
   'too-big': {
     doc: `sends messages of ${TOO_BIG_BYTES} bytes: ended with 1009`,
-    deed: { opcode: OPCODES.text, payload: () => Buffer.alloc(TOO_BIG_BYTES, 'x') },
+    deed: { message: () => Buffer.alloc(TOO_BIG_BYTES, 'x'), binary: false },
     ends: ['1009'],
     measured: false,
   },
   'invalid-utf8': {
     doc: 'sends text that is not UTF-8: ended with 1007',
-    deed: { opcode: OPCODES.text, payload: () => Buffer.from([0xc3, 0x28]) },
+    deed: { message: () => Buffer.from([0xc3, 0x28]), binary: false },
     ends: ['1007'],
     measured: false,
   },
   'bad-frame': {
     doc: 'sends frames with reserved bits set: ended with 1002',
-    deed: { opcode: OPCODES.text, reservedBits: 0x40, payload: () => Buffer.from('x') },
+    deed: { bytes: RESERVED_BITS_FRAME },
     ends: ['1002'],
     measured: false,
   },
@@ -97,14 +94,14 @@ export const BEHAVIOURS = {
     deed: 'nothing',
     ends: ['HTTP 408'],
     measured: false,
-    spoilHandshake: (request) => request.slice(0, request.length / 2),
+    halfHandshake: true,
   },
   'bad-handshake': {
     doc: 'asks for a session that is no UUID: refused with 400',
     deed: 'nothing',
     ends: ['HTTP 400'],
     measured: false,
-    spoilHandshake: (request) => request.replace(/session_id=[^ &]*/, 'session_id=none'),
+    sessionId: 'none',
   },
 } as const satisfies Record<string, Behaviour>;
 

@@ -1,29 +1,27 @@
 import { randomUUID } from 'node:crypto';
-import { fullJitterMs } from './backoff.ts';
+import { backoffMs } from '../../lib/backoff.ts';
 import { BEHAVIOURS, FLOOD, type Behaviour, type BehaviourName } from './behaviours.ts';
+import { Connection, type ConnectionOwner, type Refusal } from './connection.ts';
 import { CountLedger, type Fault } from './count-ledger.ts';
-import type { FramePool } from './frames.ts';
-import type { Answer } from './handshake.ts';
-import { Link, type LinkOwner } from './link.ts';
+import type { Dialect } from './dialect.ts';
 import type { Plan } from './plan.ts';
 import { hintOfCloseReason, hintOfHeader, hintOfJson } from './retry-hint.ts';
-import { nextDue } from './send-schedule.ts';
-import { countOf, parseMessage, type Bye } from './server-message.ts';
+import { nextDue, SILENCE, type Pace } from './send-schedule.ts';
+import type { Bye } from './server-message.ts';
 import type { SourceAddresses } from './source-addresses.ts';
-import type { Tally } from './tally.ts';
-import { Timer, type TimerWheel } from './timer-wheel.ts';
+import type { Break, Tally } from './tally.ts';
 
 /** What all clients of a process share. */
 export interface ClientContext {
   readonly plan: Plan;
-  readonly wheel: TimerWheel;
   readonly tally: Tally;
   readonly addresses: SourceAddresses;
+  readonly dialect: Dialect;
+  /** Start of the run, in milliseconds since the epoch. */
+  readonly startedAt: number;
   /** Milliseconds since the start of the run. */
   readonly now: () => number;
-  /** Frames of the deed of a behaviour. */
-  readonly frames: (behaviour: BehaviourName) => FramePool;
-  /** Told whenever a client's state changes. */
+  /** Called whenever a client's state changes. */
   readonly changed: (client: Client, from: ClientState, to: ClientState) => void;
 }
 
@@ -34,7 +32,7 @@ export type ClientState = 'new' | 'connecting' | 'open' | 'closing' | 'waiting' 
 const RESOLUTION_MS = 1;
 /** Time for a service to answer a close frame and end the connection, in milliseconds. */
 const CLOSE_TIMEOUT_MS = 5000;
-/** A connection that lived as long was a success: backing off begins anew. */
+/** A connection that lived as long was a success: backing off starts again. */
 const SUCCESS_MS = 1000;
 /** Close codes after which everything counted has been answered: the service ended the connection in order, and replies come in order. */
 const SETTLED: readonly number[] = [1000, 1001, 1002, 1003, 1007, 1008, 1009];
@@ -44,48 +42,50 @@ const FINAL_STATUSES: readonly number[] = [400, 401, 403, 404, 405, 426];
 const TOKEN_REFUSED = 'resume_token';
 /** Time for a client that never finishes its handshake. */
 const PATIENT_CONNECT_TIMEOUT_MS = 60_000;
+/** Longest timer of Node.js, in milliseconds. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-/** One user: a session over as many connections as it takes. Sends on an open-loop schedule and checks every count that it is told. */
-export class Client implements LinkOwner {
+/** One user: a session over as many connections as it takes. Sends on an open-loop schedule and checks every count that it receives. */
+export class Client implements ConnectionOwner {
   readonly index: number;
   readonly sessionId = randomUUID();
   readonly #context: ClientContext;
   readonly #behaviour: Behaviour;
-  readonly #frames: FramePool;
-  readonly #ledger = new CountLedger();
-  readonly #timer: Timer;
-  readonly #readTimer: Timer | undefined;
+  readonly #ledger: CountLedger;
   /** For each unanswered message, when it was due. */
   readonly #dueTimes: number[] = [];
   #state: ClientState = 'new';
-  #link: Link | undefined;
+  #connection: Connection | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  /** When the timer is due. */
+  #due = 0;
   /** When the attempt was due, or the connection was opened. */
   #since = 0;
+  #pace: Pace;
   #nextSend = 0;
+  /** Until then it sends its next message when the last is answered. */
+  #saturatesUntil = 0;
+  #sentOnConnection = 0;
   #attempt = 0;
   #everOpen = false;
   #finishing = false;
   /** It ended its connection itself, on purpose. */
   #dropped = false;
   #lostAt: number | undefined;
-  /** When it lost the connection on which it was told its last count. */
+  /** When it lost the connection on which it received its last count. */
   #silentSince: number | undefined;
+  #break: Break | undefined;
   #bye: Bye | undefined;
-  /** What the last bye handed over: good until a count was told on another connection, or it was refused. */
+  /** What the last bye handed over: good until a count came on another connection, or it was refused. */
   #resume: string | undefined;
 
   constructor(index: number, behaviour: BehaviourName, context: ClientContext) {
+    const { plan } = context;
     this.index = index;
     this.#context = context;
     this.#behaviour = BEHAVIOURS[behaviour];
-    this.#frames = context.frames(behaviour);
-    this.#timer = new Timer((now) => {
-      this.#onTimer(now);
-    });
-    if (this.#behaviour.readsBytesPerSecond !== undefined)
-      this.#readTimer = new Timer((now) => {
-        this.#readSome(now);
-      });
+    this.#ledger = new CountLedger(plan.countsKept);
+    this.#pace = { perSecond: plan.sendsPerSecond, steps: plan.sendSteps, untilMs: Infinity };
   }
 
   get state(): ClientState {
@@ -109,14 +109,28 @@ export class Client implements LinkOwner {
 
   /** Makes the client connect at a time, in milliseconds since the start of the run. */
   connectAt(due: number): void {
-    this.#context.wheel.set(this.#timer, due);
+    this.#wakeAt(due);
+  }
+
+  /** From now on sends at another pace. @param first when the first message is due */
+  send(pace: Pace, first: number): void {
+    this.#pace = pace;
+    this.#nextSend = first;
+    if (this.#state === 'open') this.#wakeAt(first);
+  }
+
+  /** Until a time sends each message when the last one is answered. */
+  saturate(untilMs: number): void {
+    this.send(SILENCE, Infinity);
+    this.#saturatesUntil = untilMs;
+    if (this.#state === 'open') this.#send(this.#context.now());
   }
 
   /** Loses the connection, as a network does: no close frame, the socket reset. */
   drop(): void {
     if (this.#state !== 'open') return;
     this.#dropped = true;
-    this.#link?.cut();
+    this.#connection?.cut();
   }
 
   /** Ends the connection if the oldest message has waited for its reply too long: the service, or the way to it, is dead. */
@@ -131,46 +145,37 @@ export class Client implements LinkOwner {
   /** Sends no more and connects no more; what is open stays open for replies. */
   finish(): void {
     this.#finishing = true;
-    this.#link?.readFreely();
-    if (this.#readTimer !== undefined) this.#context.wheel.clear(this.#readTimer);
-    if (this.#state === 'open') this.#context.wheel.clear(this.#timer);
-    else if (this.#state === 'connecting') this.#link?.cut('run over');
-    else if (this.#state !== 'closing') this.#become('ended');
+    this.#saturatesUntil = 0;
+    this.#connection?.readFreely();
+    if (this.#state === 'open') clearTimeout(this.#timer);
+    else if (this.#state === 'connecting') this.#connection?.cut('run over');
+    else if (this.#state !== 'closing') this.#end();
   }
 
-  /** Says what is still unanswered, and closes with 1000. */
+  /** Reports what is still unanswered, and closes with 1000. */
   close(): void {
     if (this.#state !== 'open') return;
     this.#report(this.#ledger.finish());
     this.#become('closing');
-    this.#context.wheel.set(this.#timer, this.#context.now() + CLOSE_TIMEOUT_MS);
-    this.#link?.close(1000);
+    this.#wakeAt(this.#context.now() + CLOSE_TIMEOUT_MS);
+    this.#connection?.close(1000);
   }
 
-  opened(answer: Answer): void {
-    const { tally, now: clock } = this.#context;
-    const now = clock();
-    tally.counters.opened += 1;
-    if (this.#behaviour.measured) tally.connect.record(now - this.#since);
-    if (this.#everOpen) tally.counters.reconnects += 1;
-    if (this.#lostAt !== undefined && this.#behaviour.measured) tally.away.record(now - this.#lostAt);
-    this.#lostAt = undefined;
-    this.#since = now;
-    this.#ledger.connected();
-    this.#become('open');
-    this.#everOpen = true;
-    this.#checkSession(answer.headers.get('x-session-id'), 'the handshake');
-    this.#scheduleFrom(now);
-    if (this.#readTimer !== undefined) this.#context.wheel.set(this.#readTimer, now + 1000);
+  opened(sessionId: string | undefined): void {
+    this.#checkSession(sessionId, 'the handshake');
+    this.#sentOnConnection = 0;
+    const { greeting } = this.#context.dialect;
+    if (greeting === undefined) this.#welcomed();
+    else this.#connection?.send(greeting);
   }
 
-  refused(answer: Answer): void {
-    const { status, body } = answer;
+  refused({ status, retryAfter, body }: Refusal): void {
     const tokenRefused = errorName(body).trim() === TOKEN_REFUSED;
     if (tokenRefused) this.#resume = undefined;
     const final = FINAL_STATUSES.includes(status) && !tokenRefused && this.#behaviour.measured;
     this.#wrongEnd(`HTTP ${status}`, `refused with ${status}${errorName(body)}`);
-    this.#lost(hintOfJson(body) ?? hintOfHeader(answer.headers.get('retry-after')), final);
+    this.#break?.refusals.push(`HTTP ${status}`);
+    this.#lost(hintOfJson(body) ?? hintOfHeader(retryAfter), final);
   }
 
   failed(kind: string, reached: boolean): void {
@@ -181,85 +186,111 @@ export class Client implements LinkOwner {
       return;
     }
     if (!this.#finishing) tally.error(`connect: ${kind}`);
+    this.#break?.refusals.push(kind);
     this.#lost(undefined, false);
   }
 
-  message(bytes: Buffer, from: number, to: number): void {
-    const count = countOf(bytes, from, to);
-    if (count === -1) this.#otherMessage(bytes.toString('utf8', from, to));
-    else this.#replied(count);
+  message(text: string): void {
+    for (const message of this.#context.dialect.read(text)) {
+      if (message.kind === 'reply') this.#replied(message.count);
+      else if (message.kind === 'heartbeat') this.#context.tally.counters.heartbeats += 1;
+      else if (message.kind === 'bye') this.#saidBye(message.bye);
+      else if (message.kind === 'welcome') this.#welcomed();
+      else if (message.kind === 'keep-alive') this.#connection?.send(message.answer);
+      else this.#report({ kind: 'malformed', amount: 1, detail: `the service sent ${JSON.stringify(message.text)}` });
+    }
   }
 
-  closed(code: number, reason: string): void {
-    const { tally } = this.#context;
+  closed(code: number, reason: string, problem: string | undefined): void {
+    const { tally, now } = this.#context;
     const asked = this.#state === 'closing';
-    tally.close(code);
-    if (reason.startsWith('protocol error')) tally.error(reason);
+    tally.close(code, now());
+    if (problem !== undefined) tally.error(`protocol error: ${problem}`);
     else if (!asked && !this.#dropped && this.#bye === undefined) this.#wrongEnd(String(code), `closed with ${code}`);
-    tally.counters.unanswered += this.#ledger.disconnected(this.#bye !== undefined || SETTLED.includes(code));
+    const unanswered = this.#ledger.disconnected(this.#bye !== undefined || SETTLED.includes(code));
+    tally.counters.unanswered += unanswered;
     this.#dueTimes.length = 0;
-    const hint = this.#bye === undefined ? hintOfCloseReason(reason) : hintOfJson(this.#bye.json);
-    this.#lost(hint, asked);
+    if (!asked) this.#startBreak(code, unanswered);
+    this.#lost(this.#bye === undefined ? hintOfCloseReason(reason) : this.#bye.retryAfterMs, asked);
   }
 
-  #onTimer(now: number): void {
-    if (this.#state === 'open') this.#act(now);
-    else if (this.#state === 'connecting') this.#link?.cut('timeout');
-    else if (this.#state === 'closing') this.#link?.cut();
-    else if (this.#state !== 'ended') this.#connect(now);
+  /** The connection can be used. */
+  #welcomed(): void {
+    const { tally, now: clock } = this.#context;
+    const { measured } = this.#behaviour;
+    const now = clock();
+    tally.counters.opened += 1;
+    if (measured) tally.times.connect.push(now - this.#since);
+    if (this.#everOpen) tally.counters.reconnects += 1;
+    if (this.#lostAt !== undefined && measured) tally.times.away.push(now - this.#lostAt);
+    this.#lostAt = undefined;
+    this.#endBreak(this.#epoch(now));
+    this.#since = now;
+    this.#ledger.connected();
+    this.#become('open');
+    this.#everOpen = true;
+    clearTimeout(this.#timer);
+    if (this.#finishing) return;
+    if (this.#nextSend === 0) this.#nextSend = nextDue(now, this.#pace, Math.random());
+    for (; this.#nextSend < now; this.#nextSend = nextDue(this.#nextSend, this.#pace)) tally.counters.missed += 1;
+    if (this.#saturatesUntil > now) this.#send(now);
+    else this.#wakeAt(this.#nextSend);
   }
+
+  /** One timer does for everything: a client does, or waits for, one thing at a time. */
+  #wakeAt(due: number): void {
+    clearTimeout(this.#timer);
+    this.#due = due;
+    if (due < Infinity) {
+      const ms = Math.ceil(due - this.#context.now());
+      this.#timer = setTimeout(this.#onTimer, Math.min(Math.max(1, ms), LONGEST_TIMER_MS));
+    }
+  }
+
+  readonly #onTimer = (): void => {
+    const now = this.#context.now();
+    // Node.js counts a timer from the start of the loop's turn, and so may run it early.
+    if (this.#due - now > RESOLUTION_MS) this.#wakeAt(this.#due);
+    else if (this.#state === 'open') this.#act(now);
+    else if (this.#state === 'connecting') this.#connection?.cut('timeout');
+    else if (this.#state === 'closing') this.#connection?.cut();
+    else if (this.#state !== 'ended') this.#connect(now);
+  };
 
   #connect(now: number): void {
-    const { plan, tally, addresses, wheel } = this.#context;
-    const { spoilHandshake: spoil, readsBytesPerSecond: readBytes } = this.#behaviour;
+    const { plan, tally, addresses } = this.#context;
+    const { readsBytesPerSecond, mute, halfHandshake = false, sessionId = this.sessionId } = this.#behaviour;
     tally.counters.attempts += 1;
-    this.#since = onTime(this.#timer.due, now);
+    this.#since = onTime(this.#due, now);
     this.#become('connecting');
-    const resume = this.#resume;
-    const query = `session_id=${this.sessionId}${resume === undefined ? '' : `&resume=${encodeURIComponent(resume)}`}`;
+    const resume = this.#resume === undefined ? '' : `&resume=${encodeURIComponent(this.#resume)}`;
     this.#bye = undefined;
-    this.#link = new Link(this, {
+    this.#connection = new Connection(this, {
       endpoint: plan.endpoint,
-      path: `${plan.path}${plan.path.includes('?') ? '&' : '?'}${query}`,
+      path: `${plan.path}${plan.path.includes('?') ? '&' : '?'}session_id=${sessionId}${resume}`,
       headers: plan.headers,
       localAddress: addresses.at(this.index),
-      readBytes,
-      spoil,
-      mute: this.#behaviour.mute,
+      readsBytesPerSecond,
+      mute,
+      halfHandshake,
     });
-    wheel.set(this.#timer, now + (spoil === undefined ? plan.connectTimeoutMs : PATIENT_CONNECT_TIMEOUT_MS));
-  }
-
-  #scheduleFrom(now: number): void {
-    const { plan, tally } = this.#context;
-    if (this.#finishing) return;
-    if (this.#nextSend === 0) this.#nextSend = nextDue(now, plan.sendsPerSecond, plan.sendSteps, Math.random());
-    while (this.#nextSend < now) {
-      tally.counters.missed += 1;
-      this.#nextSend = nextDue(this.#nextSend, plan.sendsPerSecond, plan.sendSteps);
-    }
-    this.#setSendTimer();
-  }
-
-  #setSendTimer(): void {
-    const { wheel } = this.#context;
-    if (this.#nextSend === Infinity) wheel.clear(this.#timer);
-    else wheel.set(this.#timer, this.#nextSend);
+    this.#wakeAt(now + (halfHandshake ? PATIENT_CONNECT_TIMEOUT_MS : plan.connectTimeoutMs));
   }
 
   #act(now: number): void {
-    const { plan } = this.#context;
+    const { tally } = this.#context;
+    const { deed } = this.#behaviour;
     const due = this.#nextSend;
     // Set first: what is sent may end the connection.
-    this.#nextSend = nextDue(due, plan.sendsPerSecond, plan.sendSteps);
-    this.#setSendTimer();
-    const { deed } = this.#behaviour;
+    this.#nextSend = nextDue(due, this.#pace);
+    this.#wakeAt(this.#nextSend);
     if (deed === 'message') this.#send(onTime(due, now));
     else if (deed === 'flood') for (let sent = 0; sent < FLOOD; sent += 1) this.#send(due);
     else if (deed === 'reset') this.drop();
     else if (deed !== 'nothing') {
-      this.#context.tally.counters.badSent += 1;
-      this.#link?.send(this.#frames.next());
+      tally.counters.badSent += 1;
+      if ('bytes' in deed) this.#connection?.sendRaw(deed.bytes);
+      else this.#connection?.send(deed.message(), deed.binary);
     }
   }
 
@@ -267,7 +298,8 @@ export class Client implements LinkOwner {
     this.#ledger.sent();
     this.#dueTimes.push(due);
     this.#context.tally.counters.sent += 1;
-    this.#link?.send(this.#frames.next());
+    this.#sentOnConnection += 1;
+    this.#connection?.send(this.#context.dialect.message(this.#sentOnConnection), false);
   }
 
   #replied(count: number): void {
@@ -277,21 +309,14 @@ export class Client implements LinkOwner {
     tally.counters.replied += 1;
     this.#resume = undefined;
     if (this.#silentSince !== undefined) {
-      tally.silence.record(now - this.#silentSince);
+      tally.times.silence.push(now - this.#silentSince);
       this.#silentSince = undefined;
     }
-    if (due !== undefined && this.#behaviour.measured) tally.reply.record(now - due);
+    if (due !== undefined && this.#behaviour.measured) tally.times.reply.push(now - due);
     const before = this.#ledger.countedUnanswered;
     this.#report(this.#ledger.replied(count, now));
     tally.counters.countedUnanswered += this.#ledger.countedUnanswered - before;
-  }
-
-  #otherMessage(text: string): void {
-    const message = parseMessage(text);
-    if (message.kind === 'reply') this.#replied(message.count);
-    else if (message.kind === 'heartbeat') this.#context.tally.counters.heartbeats += 1;
-    else if (message.kind === 'bye') this.#saidBye(message.bye);
-    else this.#report({ kind: 'malformed', amount: 1, detail: `the service sent ${JSON.stringify(message.text)}` });
+    if (this.#saturatesUntil > now && this.#state === 'open') this.#send(now);
   }
 
   #saidBye(bye: Bye): void {
@@ -318,45 +343,64 @@ export class Client implements LinkOwner {
 
   /** An end of a connection, or of an attempt, is an error unless it is what a client of this behaviour deserves. */
   #wrongEnd(end: string, description: string): void {
-    const { deed, ends, measured } = this.#behaviour;
+    const { deed, ends, measured, doc } = this.#behaviour;
     if (ends.includes(end)) return;
-    this.#context.tally.error(
-      measured || deed === 'message' ? description : `${this.#behaviour.doc.split(':')[0] ?? ''}: ${description}`,
-    );
+    const whose = measured || deed === 'message' ? '' : `${doc.split(':')[0] ?? ''}: `;
+    this.#context.tally.error(`${whose}${description}`);
   }
 
   #lost(hintMs: number | undefined, final: boolean): void {
-    const { plan, wheel, now: clock } = this.#context;
+    const { plan, now: clock } = this.#context;
     const now = clock();
     const wasOpen = this.#state === 'open';
-    this.#link = undefined;
+    this.#connection = undefined;
     this.#dropped = false;
-    if (this.#readTimer !== undefined) wheel.clear(this.#readTimer);
     if (wasOpen && now - this.#since >= SUCCESS_MS) this.#attempt = 0;
     if (wasOpen) {
       this.#lostAt = now;
       this.#silentSince ??= now;
     }
     if (final || this.#finishing || plan.reconnect === 'never') {
-      wheel.clear(this.#timer);
-      this.#become('ended');
+      this.#end();
       return;
     }
     this.#become('waiting');
-    wheel.set(this.#timer, now + this.#waitMs(hintMs));
+    this.#wakeAt(now + this.#waitMs(hintMs));
   }
 
   #waitMs(hintMs: number | undefined): number {
     const { plan } = this.#context;
     if (plan.reconnect === 'immediately') return 0;
     this.#attempt += 1;
-    return hintMs ?? fullJitterMs(this.#attempt - 1, plan.backoff);
+    return hintMs ?? backoffMs(this.#attempt - 1, plan.backoff);
   }
 
-  #readSome(now: number): void {
-    if (this.#state !== 'open' || this.#readTimer === undefined) return;
-    this.#link?.readOnce();
-    this.#context.wheel.set(this.#readTimer, now + 1000);
+  #end(): void {
+    clearTimeout(this.#timer);
+    this.#endBreak(undefined);
+    this.#become('ended');
+  }
+
+  #startBreak(code: number, unanswered: number): void {
+    this.#break = {
+      openedAt: this.#epoch(this.#since),
+      closedAt: this.#epoch(this.#context.now()),
+      code,
+      retryAfterMs: this.#bye?.retryAfterMs,
+      unanswered,
+      refusals: [],
+      reopenedAt: undefined,
+    };
+  }
+
+  #endBreak(reopenedAt: number | undefined): void {
+    if (this.#break !== undefined && this.#context.plan.breaks)
+      this.#context.tally.breaks.push({ ...this.#break, reopenedAt });
+    this.#break = undefined;
+  }
+
+  #epoch(now: number): number {
+    return this.#context.startedAt + now;
   }
 
   #become(state: ClientState): void {

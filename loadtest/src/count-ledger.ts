@@ -46,9 +46,15 @@ export class CountLedger {
   limbo = 0;
   /** Messages that were counted though they were never answered. */
   countedUnanswered = 0;
+  readonly #kept: boolean;
   #firstReply = true;
   #reconnected = false;
   #limboEndsAt = Infinity;
+
+  /** @param kept counts go on over reconnects; `false` takes any as the first one of a connection */
+  constructor(kept = true) {
+    this.#kept = kept;
+  }
 
   /** A message was sent. */
   sent(): void {
@@ -68,6 +74,11 @@ export class CountLedger {
     if (this.pending === 0)
       return this.#fault('unasked', 1, `count ${count} came though every message was answered`, count);
     this.pending -= 1;
+    if (this.#isUnknown) {
+      this.told = count;
+      this.#firstReply = false;
+      return undefined;
+    }
     if (count === this.told + 1) {
       this.told = count;
       if (this.#firstReply || this.limbo > 0) this.#settle(now);
@@ -89,7 +100,7 @@ export class CountLedger {
 
   /** A bye told a total: all counted messages were answered before it. */
   bye(total: number): Fault | undefined {
-    const ahead = total - this.told;
+    const ahead = this.#isUnknown ? 0 : total - this.told;
     if (ahead < 0 || ahead > this.limbo)
       return {
         kind: 'bye_total',
@@ -110,7 +121,7 @@ export class CountLedger {
   disconnected(settled: boolean): number {
     const unanswered = this.pending;
     this.pending = 0;
-    if (!settled) this.limbo += unanswered;
+    if (!settled && this.#kept) this.limbo += unanswered;
     this.#limboEndsAt = Infinity;
     this.#reconnected = true;
     return unanswered;
@@ -125,6 +136,11 @@ export class CountLedger {
       amount,
       detail: `${amount} messages were never answered; the last count was ${this.told}`,
     };
+  }
+
+  /** Nothing is known of the session's count on this connection. */
+  get #isUnknown(): boolean {
+    return !this.#kept && this.#reconnected && this.#firstReply;
   }
 
   #behind(count: number): Fault {

@@ -1,181 +1,345 @@
-import { BEHAVIOURS, type Behaviour, type BehaviourName } from './behaviours.ts';
-import { Client, type ClientContext, type ClientState } from './client.ts';
-import { encodeFrame, FramePool, OPCODES } from './frames.ts';
-import { behaviourOf, type Plan } from './plan.ts';
-import { SourceAddresses } from './source-addresses.ts';
-import { Tally } from './tally.ts';
-import { TimerWheel, Timer } from './timer-wheel.ts';
+/**
+ * The load test as a library: a fleet of clients in processes of their own, told what to do and asked what they saw.
+ *
+ *     const fleet = await Fleet.start('ws://127.0.0.1:8080', { clients: 300, sendsPerSecond: 1, breaks: true });
+ *     await fleet.allOpen(30);
+ *     const { breaks, violations, times } = await fleet.report(); // breaks, violations and times since the last report
+ *     const { totals } = await fleet.stop(); // waits for replies, closes with 1000, ends the processes
+ *
+ * Each client is a session over as many connections as it takes. It sends on schedule (open loop), checks each count that it receives,
+ * waits after a bye or a refusal as long as it is asked to, backs off after any other loss and comes back with its session.
+ * For a benchmark it sends nothing by itself, and is told when:
+ *
+ *     const fleet = await Fleet.start(url, { clients: 1000, sendsPerSecond: 0, connectsAtOnce: 100, reconnect: 'never' });
+ *     const opened = await fleet.allOpen(30); // opened.times.connect.p99
+ *     const sent = await fleet.send({ perSecond: 5000, seconds: 10 }); // open loop; returns after the last replies
+ *     const most = await fleet.send({ perSecond: Infinity, seconds: 5 }); // each sends its next when its last is answered
+ *     void fleet.send({ perSecond: 1000, seconds: Infinity }); // goes on
+ *     const drained = await fleet.allClosed(30); // drained.totals.closesByCode, .counters.byes, .closeSpanMs
+ *     await fleet.drop(); // cuts every connection
+ *     await fleet.stop();
+ *
+ * `send` may be given `senders`: so many of the clients send, the others stay silent. `fleet.pids` are its processes. A server with
+ * another protocol is spoken to by a {@link Dialect}: `{ dialect: new URL('my-dialect.ts', import.meta.url).href }`.
+ */
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { Done, Load, Order, WorkerReport } from './messages.ts';
+import type { Plan } from './plan.ts';
+import { TimeHistograms, type Quantiles } from './quantiles.ts';
+import { addByKey, zeroCounters, type Break, type Counters, type TimeName, type Violation } from './tally.ts';
+import { parseTarget } from './target.ts';
 
-/** How many clients are in each state, and what is known of them. */
-export interface FleetState {
+/** What a fleet is made of: a part of a {@link Plan}. */
+export type FleetOptions = Partial<Omit<Plan, 'endpoint' | 'path' | 'drops' | 'durationMs'>>;
+
+const DEFAULTS = {
+  headers: {},
+  clients: 100,
+  connectsPerSecond: 500,
+  connectsAtOnce: Infinity,
+  sendsPerSecond: 1,
+  sendSteps: [{ fromMs: 0, times: 1 }],
+  messageBytes: 16,
+  durationMs: Infinity,
+  reconnect: 'backoff',
+  backoff: { baseMs: 500, maxMs: 30_000 },
+  connectTimeoutMs: 10_000,
+  replyTimeoutMs: 10_000,
+  countsKept: true,
+  breaks: false,
+  groups: [],
+  drops: [],
+  localAddresses: [],
+  moreLocalAddresses: false,
+  processes: 1,
+  dialect: undefined,
+} as const satisfies Partial<Plan>;
+
+/** Sums over all processes since the start. */
+export interface Totals {
+  readonly counters: Counters;
+  readonly errorsByKind: Record<string, number>;
+  readonly closesByCode: Record<string, number>;
+  readonly violationsByKind: Record<string, number>;
+  /** Connected now. */
   readonly open: number;
-  /** Connecting, or waiting to, and not for the first time. */
   readonly away: number;
-  /** Clients that have been connected at some time. */
   readonly everOpen: number;
-  /** When the last of them was connected for the first time, in milliseconds since the start of the run. */
   readonly lastFirstOpenMs: number;
-  /** Messages never answered that may have been counted. */
   readonly uncertain: number;
-  /** Clients that had a connection, and none at the end. Known from the end on. */
   readonly leftAway: number;
+  /** From the first close to the last, in milliseconds. */
+  readonly closeSpanMs: number;
+  readonly cpuSeconds: number;
+  /** How late the event loops were, that of the process with the largest value. */
+  readonly loopDelay: Quantiles;
 }
 
-/** Connections closed in one turn of the event loop at the end. */
-const CLOSES_A_TURN = 200;
-/** How often silent connections are looked for, in milliseconds. */
-const CHECK_MS = 1000;
-/** Longest payload of which many frames are kept ready. Bytes. */
-const POOLED_BYTES = 4096;
+/** What a fleet saw. */
+export interface FleetReport {
+  readonly totals: Totals;
+  /** Since the last report, as all below. */
+  readonly times: Readonly<Record<TimeName, Quantiles>>;
+  readonly violations: readonly Violation[];
+  /** Connections that were lost; those of clients that are back or gave up. Empty without the option `breaks`. */
+  readonly breaks: readonly Break[];
+  /** Share of a second in which a process was busy, at most. */
+  readonly busy: number;
+  /** How late the event loop of a process was, at most: what it saw of time is no better than that. Milliseconds. */
+  readonly lateMs: number;
+  readonly seconds: number;
+}
 
-/** All clients of one process. */
+/** A process of a fleet ended, or failed. */
+export class WorkerLostError extends Error {
+  override readonly name = 'WorkerLostError';
+}
+
+/** Time from the order to start to the start, in milliseconds: every worker has to have the order by then. */
+const LEAD_MS = 100;
+/** Time between two looks at the clients, in milliseconds. */
+const POLL_MS = 100;
+/** Processes that collect garbage often would measure their own pauses. */
+const EXEC_ARGV = [...process.execArgv, '--max-semi-space-size=64'];
+
+/** Clients in processes of their own. */
 export class Fleet {
-  readonly tally = new Tally();
-  readonly #plan: Plan;
-  readonly #wheel: TimerWheel;
-  readonly #clients: Client[] = [];
-  readonly #now: () => number;
-  readonly #byState: Record<ClientState, number> = { new: 0, connecting: 0, open: 0, closing: 0, waiting: 0, ended: 0 };
-  readonly #pools = new Map<Behaviour['deed'], FramePool>();
-  #away = 0;
-  #everOpen = 0;
-  #finishing = false;
-  #lastFirstOpenMs = 0;
-  #leftAway = 0;
+  readonly plan: Plan;
+  readonly #workers: readonly ChildProcess[];
+  readonly #onReport: ((report: WorkerReport) => void) | undefined;
+  readonly #lost: Promise<never>;
+  readonly #ready: Promise<unknown>;
+  readonly #latest = new Map<number, WorkerReport>();
+  readonly #histograms = new TimeHistograms();
+  #since = nothing();
+  #orders = 0;
+  #over = false;
 
   /**
-   * @param worker number of this process, from 0: its clients are every so-many-th of all
-   * @param now milliseconds since the start of the run, negative before
-   * @param allOpen told once every client has been connected
+   * Starts the processes. They wait for {@link begin}.
+   * @param onReport receives each report of a process; its times are then not in those of the fleet
    */
-  constructor(plan: Plan, worker: number, now: () => number, allOpen: () => void) {
-    this.#plan = plan;
-    this.#now = now;
-    this.#wheel = new TimerWheel(now, (ms) => {
-      // Closing thousands of sockets at the end takes its time, and spoils no figure.
-      if (!this.#finishing) this.tally.loopDelay.record(ms);
-    });
-    const context: ClientContext = {
-      plan,
-      now,
-      wheel: this.#wheel,
-      tally: this.tally,
-      addresses: new SourceAddresses(plan.localAddresses, plan.moreLocalAddresses),
-      frames: (behaviour) => this.#framesOf(behaviour),
-      changed: (client, from, to) => {
-        this.#count(client, from, to);
-        if (to === 'open' && !client.everOpen && this.#everOpen === this.#clients.length) allOpen();
-      },
-    };
-    for (let index = worker; index < plan.sockets; index += plan.processes)
-      this.#clients.push(new Client(index, behaviourOf(index, plan.groups), context));
-    this.#byState.new = this.#clients.length;
-  }
-
-  get state(): FleetState {
-    return {
-      open: this.#byState.open + this.#byState.closing,
-      away: this.#away,
-      everOpen: this.#everOpen,
-      lastFirstOpenMs: this.#lastFirstOpenMs,
-      uncertain: this.#clients.reduce((sum, { uncertain }) => sum + uncertain, 0),
-      leftAway: this.#leftAway,
-    };
-  }
-
-  /** Sets all clients on their way. */
-  start(): void {
-    const { connectsPerSecond, drops, durationMs } = this.#plan;
-    this.#wheel.start();
-    for (const client of this.#clients) {
-      const due = (client.index / connectsPerSecond) * 1000;
-      if (due < durationMs) client.connectAt(due);
-    }
-    for (const { atMs, share } of drops)
-      this.at(atMs, () => {
-        this.#drop(share);
+  constructor(plan: Plan, onReport?: (report: WorkerReport) => void) {
+    this.plan = plan;
+    this.#onReport = onReport;
+    // The same file in the sources and in dist/, where it ends in .js.
+    const path = fileURLToPath(import.meta.resolve(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js'));
+    this.#workers = Array.from({ length: plan.processes }, () =>
+      fork(path, { serialization: 'advanced', execArgv: EXEC_ARGV }),
+    );
+    for (const worker of this.#workers) {
+      worker.setMaxListeners(0);
+      worker.on('message', (message: Done | WorkerReport) => {
+        if ('worker' in message) this.#add(message);
       });
-    this.#checkReplies();
+    }
+    this.#ready = Promise.all(this.#workers.map((worker) => done(worker, 0)));
+    this.#lost = Promise.race(this.#workers.map((worker, index) => this.#loss(worker, index)));
+    this.#lost.catch(() => undefined);
   }
 
-  /** Does something at a time, in milliseconds since the start of the run. */
-  at(due: number, work: () => void): void {
-    this.#wheel.set(new Timer(work), due);
+  /**
+   * Starts clients of a service.
+   * @param url `ws://` or `wss://`, with the service's path if it has none
+   */
+  static async start(url: string, options: FleetOptions = {}): Promise<Fleet> {
+    const { secure, hostname, port, host, path } = parseTarget(url);
+    const endpoint = { secure, address: hostname, port, host, verifyCertificate: true };
+    const fleet = new Fleet({ ...DEFAULTS, ...options, endpoint, path });
+    await fleet.begin();
+    return fleet;
   }
 
-  /** Ends the run in order: no more messages, wait for replies, close with 1000. */
+  /** Process ids. */
+  get pids(): readonly number[] {
+    return this.#workers.flatMap(({ pid }) => pid ?? []);
+  }
+
+  /**
+   * Starts the clients.
+   * @returns when they start, in milliseconds since the epoch
+   * @throws {WorkerLostError}
+   */
+  async begin(): Promise<number> {
+    await this.unlessLost(this.#ready);
+    const startAt = Date.now() + LEAD_MS;
+    await this.#order((worker) => ({ order: 'start', plan: this.plan, worker, startAt }));
+    return startAt;
+  }
+
+  /** What the clients have seen, now. */
+  async report(): Promise<FleetReport> {
+    await this.#order(() => ({ order: 'report' }));
+    return this.#report();
+  }
+
+  /** Waits until every client is connected. @throws {Error} if they are not in time */
+  allOpen(seconds: number): Promise<FleetReport> {
+    return this.#until('connected', this.plan.clients, seconds);
+  }
+
+  /** Waits until no client is connected. @throws {Error} if they are in spite of that */
+  allClosed(seconds: number): Promise<FleetReport> {
+    return this.#until('connected', 0, seconds);
+  }
+
+  /** Sends from now on at another rate, and waits for the replies. @throws {WorkerLostError} */
+  async send({
+    perSecond,
+    seconds,
+    senders = this.plan.clients,
+  }: Partial<Load> & Omit<Load, 'senders'>): Promise<FleetReport> {
+    await this.#order(() => ({ order: 'send', load: { perSecond, seconds, senders } }));
+    return this.#report();
+  }
+
+  /** Cuts the connections of a share of the clients, without a close frame. */
+  async drop(share = 1): Promise<void> {
+    await this.#order(() => ({ order: 'drop', share }));
+  }
+
+  /** Ends the run in order: waits for replies, and closes the connections. @throws {WorkerLostError} */
   async finish(): Promise<void> {
-    const { replyTimeoutMs } = this.#plan;
-    this.#finishing = true;
-    for (const client of this.#clients) {
-      if (client.everOpen && client.state !== 'open') this.#leftAway += 1;
-      client.finish();
-    }
-    await this.#until(
-      () => this.#clients.every(({ state, pending }) => state !== 'open' || pending === 0),
-      replyTimeoutMs,
-    );
-    for (let from = 0; from < this.#clients.length; from += CLOSES_A_TURN) {
-      for (const client of this.#clients.slice(from, from + CLOSES_A_TURN)) client.close();
-      await new Promise(setImmediate);
-    }
-    await this.#until(() => this.#byState.ended === this.#clients.length, Infinity);
-    this.#wheel.stop();
+    await this.#order(() => ({ order: 'finish' }));
   }
 
-  #drop(share: number): void {
-    for (const client of this.#clients) if ((client.index * 0.618033988749895) % 1 < share) client.drop();
+  /** Finishes, and ends the processes. */
+  async stop(): Promise<FleetReport> {
+    try {
+      if (!this.#over) await this.finish();
+      return this.#report();
+    } finally {
+      await this.end();
+    }
   }
 
-  #checkReplies(): void {
-    this.at(this.#now() + CHECK_MS, () => {
-      const now = this.#now();
-      for (const client of this.#clients) client.checkReplies(now);
-      this.#checkReplies();
+  /** Ends the processes, whatever they do, and waits until they have ended. */
+  async end(): Promise<void> {
+    this.#over = true;
+    const living = this.#workers.filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null);
+    const ended = living.map((worker) => once(worker, 'exit'));
+    for (const worker of living) worker.kill('SIGKILL');
+    await Promise.all(ended);
+  }
+
+  /** Waits, unless a process is lost first. @throws {WorkerLostError} */
+  async unlessLost<T>(work: Promise<T>): Promise<T> {
+    return Promise.race([work, this.#lost]);
+  }
+
+  /** Sums as of the last reports of the processes, which come once a second. */
+  totals(): Totals {
+    const reports = [...this.#latest.values()];
+    const sum = (read: (report: WorkerReport) => number): number => reports.reduce((all, each) => all + read(each), 0);
+    const most = (read: (report: WorkerReport) => number | null): number =>
+      Math.max(...reports.map((each) => read(each) ?? 0));
+    const sums = (
+      read: (report: WorkerReport) => Readonly<Partial<Record<string, number>>>,
+    ): Record<string, number> => {
+      const all: Record<string, number> = {};
+      for (const report of reports) addByKey(all, read(report));
+      return all;
+    };
+    const closes = reports.flatMap(({ closesAt }) => closesAt ?? []);
+    const late = (name: keyof Quantiles): number | null =>
+      reports.length === 0 ? null : most(({ loopDelay }) => loopDelay[name]);
+    return {
+      counters: { ...zeroCounters(), ...(sums((report) => report.counters) as Partial<Counters>) },
+      errorsByKind: sums((report) => report.errorsByKind),
+      closesByCode: sums((report) => report.closesByCode),
+      violationsByKind: sums((report) => report.violationsByKind),
+      open: sum(({ state }) => state.open),
+      away: sum(({ state }) => state.away),
+      everOpen: sum(({ state }) => state.everOpen),
+      lastFirstOpenMs: Math.max(0, ...reports.map(({ state }) => state.lastFirstOpenMs)),
+      uncertain: sum(({ state }) => state.uncertain),
+      leftAway: sum(({ state }) => state.leftAway),
+      closeSpanMs: closes.length === 0 ? 0 : Math.max(...closes) - Math.min(...closes),
+      cpuSeconds: sum(({ cpuSeconds }) => cpuSeconds),
+      loopDelay: { p50: late('p50'), p90: late('p90'), p99: late('p99'), 'p99.9': late('p99.9'), max: late('max') },
+    };
+  }
+
+  #add(report: WorkerReport): void {
+    this.#latest.set(report.worker, report);
+    if (this.#onReport === undefined) this.#histograms.record(report.times);
+    this.#since.violations.push(...report.violations);
+    this.#since.breaks.push(...report.breaks);
+    this.#since.busy = Math.max(this.#since.busy, report.busy);
+    this.#since.lateMs = Math.max(this.#since.lateMs, report.lateMs);
+    this.#onReport?.(report);
+  }
+
+  #report(): FleetReport {
+    const { beganAt, ...since } = this.#since;
+    const times = this.#histograms.quantiles;
+    this.#histograms.reset();
+    this.#since = nothing();
+    return { totals: this.totals(), times, ...since, seconds: (performance.now() - beganAt) / 1000 };
+  }
+
+  async #until(what: string, wanted: number, seconds: number): Promise<FleetReport> {
+    const deadline = performance.now() + seconds * 1000;
+    for (;;) {
+      await this.#order(() => ({ order: 'report' }));
+      const { open, errorsByKind } = this.totals();
+      if (open === wanted) return this.#report();
+      if (performance.now() >= deadline)
+        throw new Error(
+          `after ${seconds} s ${open} of ${this.plan.clients} clients are ${what}, not ${wanted}; errors: ${JSON.stringify(errorsByKind)}`,
+        );
+      await delay(POLL_MS);
+    }
+  }
+
+  async #order(make: (worker: number) => WithoutId<Order>): Promise<void> {
+    const id = (this.#orders += 1);
+    const answers = this.#workers.map((worker, index) => {
+      const answer = done(worker, id);
+      // A process that is gone is noticed by its exit.
+      worker.send({ ...make(index), id }, () => undefined);
+      return answer;
     });
+    await this.unlessLost(Promise.all(answers));
   }
 
-  #count(client: Client, from: ClientState, to: ClientState): void {
-    this.#byState[from] -= 1;
-    this.#byState[to] += 1;
-    if (client.everOpen) this.#away += Number(isAway(to)) - Number(isAway(from));
-    if (to === 'open' && !client.everOpen) {
-      this.#everOpen += 1;
-      this.#lastFirstOpenMs = this.#now();
-    }
-  }
-
-  #framesOf(name: BehaviourName): FramePool {
-    const { deed }: Behaviour = BEHAVIOURS[name];
-    const known = this.#pools.get(deed);
-    if (known !== undefined) return known;
-    const pool = this.#makeFrames(deed);
-    this.#pools.set(deed, pool);
-    return pool;
-  }
-
-  #makeFrames(deed: Behaviour['deed']): FramePool {
-    const { opcode, payload, reservedBits } =
-      typeof deed === 'object'
-        ? { reservedBits: 0, ...deed, payload: deed.payload() }
-        : { opcode: OPCODES.text, payload: Buffer.alloc(this.#plan.messageBytes, 'message '), reservedBits: 0 };
-    return new FramePool(
-      () => {
-        const frame = encodeFrame(opcode, payload);
-        frame[0] = (frame[0] ?? 0) | reservedBits;
-        return frame;
-      },
-      payload.length > POOLED_BYTES ? 1 : undefined,
-    );
-  }
-
-  /** Waits, looking twenty times a second, which costs less than being told by each of many clients. */
-  async #until(reached: () => boolean, timeoutMs: number): Promise<void> {
-    const end = this.#now() + timeoutMs;
-    while (!reached() && this.#now() < end) await new Promise((resolve) => setTimeout(resolve, 50));
+  #loss(worker: ChildProcess, index: number): Promise<never> {
+    return new Promise((_resolve, reject) => {
+      worker.once('exit', (code, signal) => {
+        if (this.#over) return;
+        const how = signal === null ? `status ${code}` : `signal ${signal}`;
+        reject(new WorkerLostError(`Process ${index + 1} of the load test's own ended with ${how}; the run is void.`));
+      });
+    });
   }
 }
 
-function isAway(state: ClientState): boolean {
-  return state === 'connecting' || state === 'waiting';
+type WithoutId<T> = T extends unknown ? Omit<T, 'id'> : never;
+
+interface Since {
+  readonly beganAt: number;
+  readonly violations: Violation[];
+  readonly breaks: Break[];
+  busy: number;
+  lateMs: number;
+}
+
+function nothing(): Since {
+  return { beganAt: performance.now(), violations: [], breaks: [], busy: 0, lateMs: 0 };
+}
+
+/** Waits for the answer to an order. */
+function done(worker: ChildProcess, id: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const listen = (message: Done | WorkerReport): void => {
+      if (!('done' in message) || message.done !== id) return;
+      worker.off('message', listen);
+      if (message.problem === undefined) resolve();
+      else reject(new WorkerLostError(`A process of the load test failed: ${message.problem}`));
+    };
+    worker.on('message', listen);
+  });
 }

@@ -3,43 +3,45 @@
  * Runs the load test: the only place that reads the command line, hooks signals and exits. Exit statuses are in options.ts.
  */
 import { writeFileSync } from 'node:fs';
+import { onInterrupt } from '../../lib/interrupt.ts';
 import { VERSION } from '../../lib/version.ts';
 import { checkAssertion } from './asserts.ts';
-import { WorkerLostError } from './crew.ts';
-import { parseOptions, usage, type Command, type ExitStatus, type Settings } from './options.ts';
+import { WorkerLostError } from './fleet.ts';
+import { parseOptions, type ExitStatus } from './options.ts';
 import { Progress } from './progress.ts';
 import { renderReport } from './report.ts';
 import type { Result } from './result.ts';
 import { run, type RunOutcome } from './run.ts';
 import { listScenarios } from './scenarios.ts';
+import type { Settings } from './settings.ts';
 import { summarize } from './summary.ts';
 import { UsageError } from './usage-error.ts';
 import { judge } from './verdict.ts';
 
 const stop = new AbortController();
-process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+// The first signal ends the run in order, with its report; a second one ends the process.
+onInterrupt(
+  () => {
+    stop.abort();
+  },
+  () => process.exit(130),
+);
 // A reader of our output that goes away, such as head, must not end the run with a stack trace.
 process.stdout.on('error', () => undefined);
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<ExitStatus> {
+  const settings = parseOptions(args);
+  if (settings === 'scenarios') {
+    process.stdout.write(listScenarios());
+    return 0;
+  }
   try {
-    const command = parseOptions(args);
-    if ('print' in command) {
-      process.stdout.write(textOf(command.print));
-      return 0;
-    }
-    return await runAndReport(command.run);
+    return await runAndReport(settings);
   } catch (error) {
-    if (error instanceof UsageError) {
-      process.stderr.write(`${error.message}\n`);
-      return 2;
-    }
-    if (error instanceof WorkerLostError) {
-      process.stderr.write(`${error.message}\n`);
-      return 1;
-    }
-    throw error;
+    if (!(error instanceof UsageError) && !(error instanceof WorkerLostError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    return error instanceof UsageError ? 2 : 1;
   }
 }
 
@@ -82,15 +84,4 @@ function checkWritable(path: string | undefined): void {
       `--report ${JSON.stringify(path)} can not be written: ${(error as NodeJS.ErrnoException).code ?? String(error)}.`,
     );
   }
-}
-
-function textOf(print: Extract<Command, { print: unknown }>['print']): string {
-  if (print === 'help') return usage();
-  return print === 'version' ? `${VERSION}\n` : listScenarios();
-}
-
-/** The first signal ends the run in order, with its report; a second one ends the process. */
-function onSignal(): void {
-  if (stop.signal.aborted) process.exit(130);
-  stop.abort();
 }

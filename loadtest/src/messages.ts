@@ -1,9 +1,19 @@
-import type { FleetState } from './fleet.ts';
 import type { Plan } from './plan.ts';
+import type { Quantiles } from './quantiles.ts';
 import type { TallyReport } from './tally.ts';
 
-/** From the coordinator to a worker. */
-export type Order =
+/** Messages sent from now on. */
+export interface Load {
+  /** Messages a second of all senders together; `Infinity` sends the next message of each when its last is answered. */
+  readonly perSecond: number;
+  /** For how long; `Infinity` does not end. */
+  readonly seconds: number;
+  /** How many of the clients send, the first ones. */
+  readonly senders: number;
+}
+
+/** From the coordinator to a worker. Each order is answered with its number once it is done. */
+export type Order = { readonly id: number } & (
   | {
       readonly order: 'start';
       readonly plan: Plan;
@@ -12,23 +22,46 @@ export type Order =
       /** When the run starts, in milliseconds since the epoch: the same moment for all workers. */
       readonly startAt: number;
     }
-  | { readonly order: 'finish' };
+  | { readonly order: 'send'; readonly load: Load }
+  | { readonly order: 'drop'; readonly share: number }
+  | { readonly order: 'report' }
+  | { readonly order: 'finish' }
+);
 
-/** From a worker to the coordinator: each second, once all its clients have been connected, and at the end. */
+/** How many clients are in each state, and what is known of them. */
+export interface ClientsState {
+  readonly open: number;
+  /** Connecting, or waiting to, and not for the first time. */
+  readonly away: number;
+  /** Clients that have been connected at some time. */
+  readonly everOpen: number;
+  /** When the last of them was connected for the first time, in milliseconds since the start of the run. */
+  readonly lastFirstOpenMs: number;
+  /** Messages never answered that may have been counted. */
+  readonly uncertain: number;
+  /** Clients that had a connection, and none at the end. Known from the end on. */
+  readonly leftAway: number;
+}
+
+/** From a worker: each second, once all its clients have been connected, and before an order is answered. */
 export interface WorkerReport extends TallyReport {
   readonly worker: number;
   /** The second of the run that it ends, from 1; `undefined` if it comes in between. */
   readonly second: number | undefined;
-  readonly state: FleetState;
+  readonly state: ClientsState;
   /** Share of the last second in which the event loop was busy. */
   readonly busy: number;
+  /** How late the event loop was in the last second, at most. Milliseconds. */
+  readonly lateMs: number;
+  /** How late it was in the whole run, up to its end. */
+  readonly loopDelay: Quantiles;
   /** CPU time of the process so far, in seconds. */
   readonly cpuSeconds: number;
-  /** The last one. */
-  readonly final: boolean;
 }
 
-/** From a worker, once it runs and can take orders. */
-export interface WorkerReady {
-  readonly ready: true;
+/** From a worker: it can take orders (0), or an order is done. */
+export interface Done {
+  readonly done: number;
+  /** What went wrong, if something did. */
+  readonly problem?: string;
 }

@@ -1,15 +1,16 @@
 import { isIP } from 'node:net';
-import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
-import { distance } from 'fastest-levenshtein';
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import { program } from '../../lib/program.ts';
+import { VERSION } from '../../lib/version.ts';
 import { parseAssertion, type Assertion } from './asserts.ts';
 import type { ReconnectPolicy } from './plan.ts';
 import type { Scenario } from './scenario.ts';
 import { SCENARIOS } from './scenarios.ts';
+import type { Settings } from './settings.ts';
 import { parseTarget, type Target } from './target.ts';
-import { UsageError } from './usage-error.ts';
 
 /** One flag of the command line. */
-export interface Option<T> {
+interface Flag {
   /** Placeholder of its value; none if it is a switch. */
   readonly value?: string;
   /** Value when it is not given, as one would write it. */
@@ -22,14 +23,14 @@ export interface Option<T> {
    * Reads a value.
    * @throws {RangeError} with the rule that was broken
    */
-  readonly parse: (raw: string) => T;
+  readonly parse?: (raw: string) => unknown;
 }
 
 /** Longest timer of Node.js, 2^31-1 ms, in seconds. */
 const MAX_SECONDS = 2_147_483;
 
 /** Flags of the load test. From this table come the parser, `--help` and the table in docs/loadtest.md. */
-export const OPTIONS = {
+const FLAGS = {
   host: {
     value: 'URL',
     fallback: 'ws://localhost:8080',
@@ -58,17 +59,17 @@ export const OPTIONS = {
   scenario: {
     value: 'NAME',
     fallback: 'steady',
-    doc: 'Shape of the load; `--list-scenarios` tells the names. A scenario may change the defaults of other flags.',
+    doc: 'Shape of the load; `--list-scenarios` prints the names. A scenario may change the defaults of other flags.',
     parse: scenarioNamed,
   },
-  'list-scenarios': { doc: 'Print the names of the scenarios, and exit.', parse: Boolean },
+  'list-scenarios': { doc: 'Print the names of the scenarios, and exit.' },
   reconnect: {
     value: 'POLICY',
     fallback: 'backoff',
     doc: '`backoff`: after a bye or a refusal wait as long as it says, after any other loss back off with full jitter. `immediately`: as bad clients do. `never`: a lost socket stays lost.',
     parse: policyNamed,
   },
-  'no-reconnect': { doc: 'Short for `--reconnect never`.', parse: Boolean },
+  'no-reconnect': { doc: 'Short for `--reconnect never`.' },
   'backoff-base': number(
     'SECONDS',
     '0.5',
@@ -87,35 +88,29 @@ export const OPTIONS = {
     3600,
     'Time for a reply: a connection that takes longer is given up as lost; at the end, a message that takes longer is lost.',
   ),
-  header: {
-    value: 'LINE',
-    repeatable: true,
-    doc: 'Header line of the handshakes, `Name: value`.',
-    parse: headerLine,
-  },
-  insecure: { doc: 'Accept any certificate of a `wss://` service.', parse: Boolean },
+  header: { value: 'LINE', repeatable: true, doc: 'Header line of the handshakes, `Name: value`.', parse: headerLine },
+  insecure: { doc: 'Accept any certificate of a `wss://` service.' },
   'metrics-url': {
     value: 'URL',
     repeatable: true,
     doc: 'Metrics of an instance of the service, compared with what the clients saw. Behind a load balancer give one for each pod. `/metrics/` of the host if not given.',
     parse: metricsUrl,
   },
-  'no-metrics': { doc: 'Compare with no metrics.', parse: Boolean },
+  'no-metrics': { doc: 'Compare with no metrics.' },
   assert: {
     value: 'RULE',
     repeatable: true,
-    doc: 'Threshold that the run must keep, such as `p99<10ms`, `errors<0.1%`, `lost=0`; else the exit status is 1. The names are below.',
+    doc: 'Threshold that the run must keep, such as `p99<10ms`, `errors<0.1%`, `lost=0`; else the exit status is 1. The names are in docs/loadtest.md.',
     parse: parseAssertion,
   },
   report: {
     value: 'FILE',
     doc: 'Write a page with plots and the verdict: one HTML file that needs no other.',
-    parse: (raw: string): string => raw,
   },
-  json: { doc: 'Print the result as one JSON object on stdout; progress goes to stderr.', parse: Boolean },
+  json: { doc: 'Print the result as one JSON object on stdout; progress goes to stderr.' },
   processes: integer(
     'N',
-    '',
+    undefined,
     'processes',
     1,
     256,
@@ -126,219 +121,195 @@ export const OPTIONS = {
     doc: 'Addresses to connect from, in turn: how many of 127.0.0.1, 127.0.0.2, ..., or a comma-separated list. If not given, one as long as its ports suffice, and as many as needed for a service on loopback.',
     parse: sourceAddresses,
   },
-  help: { doc: 'Print this help, and exit.', parse: Boolean },
-  version: { doc: 'Print the version, and exit.', parse: Boolean },
-} as const satisfies Record<string, Option<unknown>>;
+} as const satisfies Record<string, Flag>;
 
 /** Exit statuses, with what each means. */
 export const EXIT_STATUSES = {
   0: 'the run is good: every count right, the metrics agree, all assertions hold',
   1: 'it is not; the verdict says why',
   2: 'it could not begin: a wrong flag, or a host that does not answer',
-  130: 'Ctrl-C ended it early, and so far it was good; a second Ctrl-C leaves no report',
+  130: 'Ctrl-C ended it early, and so far it was good; a second Ctrl-C, a second or more later, leaves no report',
 } as const;
 
 /** A key of {@link EXIT_STATUSES}. */
 export type ExitStatus = keyof typeof EXIT_STATUSES;
 
-/** What to do, as the command line says. Times are seconds. */
-export interface Settings {
-  readonly target: Target;
-  readonly scenario: Scenario;
+/** What commander makes of the flags. */
+interface Given {
+  readonly host: Target;
   readonly sockets: number;
   readonly rate: number;
   readonly duration: number;
   readonly sendRate: number;
   readonly messageBytes: number;
-  readonly reconnect: ReconnectPolicy;
+  readonly scenario: Scenario;
+  readonly listScenarios?: true;
+  /** `false` is `--no-reconnect`. */
+  readonly reconnect: ReconnectPolicy | false;
   readonly backoffBase: number;
   readonly backoffMax: number;
   readonly connectTimeout: number;
   readonly replyTimeout: number;
-  readonly headers: readonly string[];
-  readonly verifyCertificate: boolean;
-  /** Empty if nothing is to be compared. */
-  readonly metricsUrls: readonly string[];
-  /** They were named, not derived from the host: it is an error if they can't be read. */
-  readonly metricsNamed: boolean;
-  readonly assertions: readonly Assertion[];
-  readonly report: string | undefined;
-  readonly json: boolean;
-  readonly processes: number | undefined;
-  readonly sourceAddresses: number | readonly string[] | undefined;
-  /** The flags in force, as one would write them. */
-  readonly written: Readonly<Record<string, string>>;
+  readonly header?: readonly (readonly [string, string])[];
+  readonly insecure?: true;
+  readonly metricsUrl?: readonly string[];
+  /** `false` is `--no-metrics`. */
+  readonly metrics: boolean;
+  readonly assert?: readonly Assertion[];
+  readonly report?: string;
+  readonly json?: true;
+  readonly processes?: number;
+  readonly sourceAddresses?: number | readonly string[];
 }
-
-/** What the command line asks for. */
-export type Command = { readonly run: Settings } | { readonly print: 'help' | 'version' | 'scenarios' };
 
 /**
- * Reads the command line.
- * @throws {UsageError} naming the flag, its value and the rule
+ * Reads the command line. Ends the process after `--help`, `--version` and a wrong flag.
+ * @returns `scenarios` if it asks for their names
  */
-export function parseOptions(args: readonly string[]): Command {
-  const given = parse(args);
-  if (given.help !== undefined) return { print: 'help' };
-  if (given.version !== undefined) return { print: 'version' };
-  if (given['list-scenarios'] !== undefined) return { print: 'scenarios' };
-  return { run: settingsOf(given) };
-}
-
-/** The text of `--help`. */
-export function usage(): string {
-  const flags = entries().map(([name, option]) => {
-    const fallback = option.fallback === undefined || option.fallback === '' ? '' : ` (default ${option.fallback})`;
-    return `  ${flagText(name, option).padEnd(26)} ${plain(option.doc)}${fallback}`;
-  });
-  return [
-    'Usage: npm run loadtest -- [options]',
-    '',
-    'Opens WebSockets, sends messages on schedule, checks every count it is told, and compares its totals with the metrics.',
-    '  npm run loadtest -- --sockets 1000 --rate 10 --duration 300 --host ws://localhost:8080 --send-rate 0.1',
-    "  npm run loadtest -- --scenario reconnect-storm --report storm.html --assert lost=0 --assert 'p99<10ms'",
-    '',
-    ...flags,
-    '',
-    'Exit status:',
-    ...Object.entries(EXIT_STATUSES).map(([status, meaning]) => `  ${status.padEnd(3)}  ${meaning}`),
-    '',
-  ].join('\n');
+export function parseOptions(args: readonly string[]): Settings | 'scenarios' {
+  const { command, raw } = commandLine();
+  command.parse(args, { from: 'user' });
+  if (command.opts<Given>().listScenarios === true) return 'scenarios';
+  if (raw.has('reconnect') && raw.has('no-reconnect'))
+    command.error("error: option '--reconnect <POLICY>' cannot be used with option '--no-reconnect'");
+  const { scenario } = command.opts<Given>();
+  for (const [name, value] of Object.entries(scenario.defaults ?? {})) {
+    if (raw.has(name)) continue;
+    command.setOptionValue(camelCase(name), parseFlag(name, value));
+    raw.set(name, [value]);
+  }
+  return settingsOf(command.opts<Given>(), raw);
 }
 
 /** The options as a Markdown table. */
 export function optionsTable(): string {
-  const rows = entries().map(([name, option]) => {
-    const fallback = option.fallback === undefined || option.fallback === '' ? '' : `\`${option.fallback}\``;
-    return `| \`${flagText(name, option).replaceAll('|', '\\|')}\` | ${fallback} | ${option.unit ?? ''} | ${option.doc}${option.repeatable ? ' Repeatable.' : ''} |`;
+  const rows = flags().map(([name, { value, fallback, unit = '', repeatable, doc }]) => {
+    const written = `--${name}${value === undefined ? '' : ` ${value.replace('|', '\\|')}`}`;
+    const initial = fallback === undefined ? '' : `\`${fallback}\``;
+    return `| \`${written}\` | ${initial} | ${unit} | ${doc}${repeatable ? ' Repeatable.' : ''} |`;
   });
   return ['| Flag | Default | Unit | What it does |', '|---|---|---|---|', ...rows].join('\n');
 }
 
-type OptionName = keyof typeof OPTIONS;
-type Given = Partial<Record<OptionName, string | string[]>>;
+/** The parser, and what it was given, as it was written, by name. */
+function commandLine(): { command: Command; raw: Map<string, string[]> } {
+  const raw = new Map<string, string[]>();
+  const command = program(
+    'npm run loadtest --',
+    'Opens WebSockets, sends messages on schedule, checks every count that it receives, and compares its totals with the metrics.',
+  )
+    .version(VERSION, '--version', 'Print the version, and exit.')
+    .helpOption('--help', 'Print this help, and exit.')
+    .addHelpText(
+      'after',
+      [
+        '',
+        'Examples:',
+        '  npm run loadtest -- --sockets 1000 --rate 10 --duration 300 --host ws://localhost:8080 --send-rate 0.1',
+        "  npm run loadtest -- --scenario reconnect-storm --report storm.html --assert lost=0 --assert 'p99<10ms'",
+        '',
+        'Exit status:',
+        ...Object.entries(EXIT_STATUSES).map(([status, meaning]) => `  ${status.padEnd(3)}  ${meaning}`),
+      ].join('\n'),
+    );
+  for (const [name, { value, fallback, repeatable, doc }] of flags()) {
+    const option = new Option(`--${name}${value === undefined ? '' : ` <${value}>`}`, doc.replaceAll('`', ''));
+    if (fallback !== undefined) option.default(parseFlag(name, fallback), fallback);
+    if (name === 'metrics-url') option.conflicts('metrics');
+    if (value !== undefined)
+      option.argParser<unknown>((written, previous) => {
+        const parsed = parseFlag(name, written);
+        const all = repeatable ? [...(raw.get(name) ?? []), written] : [written];
+        raw.set(name, all);
+        return repeatable ? [...((previous ?? []) as unknown[]), parsed] : parsed;
+      });
+    else command.on(`option:${name}`, () => raw.set(name, ['true']));
+    command.addOption(option);
+  }
+  return { command, raw };
+}
 
-function settingsOf(given: Given): Settings {
-  const scenario = one('scenario', given);
-  const value = <K extends OptionName>(name: K): ReturnType<(typeof OPTIONS)[K]['parse']> => one(name, given, scenario);
-  refuseTogether(given, 'reconnect', 'no-reconnect');
-  refuseTogether(given, 'metrics-url', 'no-metrics');
-  const duration = value('duration');
-  const opened = given.rate === undefined ? scenario.openOver : undefined;
-  const target = value('host');
-  const named = many('metrics-url', given);
+function settingsOf(given: Given, raw: ReadonlyMap<string, readonly string[]>): Settings {
+  const { host, scenario, sockets, duration, reconnect, metrics, metricsUrl = [host.metricsUrl] } = given;
+  const openOver = raw.has('rate') ? undefined : scenario.openOver;
+  const headers: Record<string, string[]> = {};
+  for (const [name, value] of given.header ?? []) (headers[name] ??= []).push(value);
   return {
-    target,
+    target: host,
     scenario,
     duration,
-    sockets: value('sockets'),
-    rate: opened === undefined ? value('rate') : value('sockets') / (opened * duration),
-    sendRate: value('send-rate'),
-    messageBytes: value('message-bytes'),
-    reconnect: given['no-reconnect'] === undefined ? value('reconnect') : 'never',
-    backoffBase: value('backoff-base'),
-    backoffMax: value('backoff-max'),
-    connectTimeout: value('connect-timeout'),
-    replyTimeout: value('reply-timeout'),
-    headers: many('header', given),
-    verifyCertificate: given.insecure === undefined,
-    metricsUrls: given['no-metrics'] !== undefined ? [] : named.length > 0 ? named : [target.metricsUrl],
-    metricsNamed: named.length > 0,
-    assertions: many('assert', given),
-    report: given.report === undefined ? undefined : value('report'),
-    json: given.json !== undefined,
-    processes: given.processes === undefined ? undefined : value('processes'),
-    sourceAddresses: given['source-addresses'] === undefined ? undefined : value('source-addresses'),
-    written: writtenOf(given, scenario),
+    sockets,
+    rate: openOver === undefined ? given.rate : sockets / (openOver * duration),
+    sendRate: given.sendRate,
+    messageBytes: given.messageBytes,
+    reconnect: reconnect === false ? 'never' : reconnect,
+    backoffBase: given.backoffBase,
+    backoffMax: given.backoffMax,
+    connectTimeout: given.connectTimeout,
+    replyTimeout: given.replyTimeout,
+    headers,
+    verifyCertificate: given.insecure !== true,
+    metricsUrls: metrics ? metricsUrl : [],
+    metricsNamed: given.metricsUrl !== undefined,
+    assertions: given.assert ?? [],
+    report: given.report,
+    json: given.json === true,
+    processes: given.processes,
+    sourceAddresses: given.sourceAddresses,
+    written: writtenOf(raw),
   };
 }
 
-function parse(args: readonly string[]): Given {
-  const options: ParseArgsOptionsConfig = {};
-  for (const [name, { value, repeatable }] of entries())
-    options[name] = { type: value === undefined ? 'boolean' : 'string', multiple: repeatable === true };
-  try {
-    const { values } = parseArgs({ args: [...args], options });
-    return Object.fromEntries(
-      Object.entries(values).map(([name, value]) => [name, typeof value === 'boolean' ? '' : value]),
-    );
-  } catch (error) {
-    throw new UsageError(explain(error as Error & { code?: string }));
-  }
-}
-
-function explain(error: Error & { code?: string }): string {
-  const unknown = error.code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION' ? /'(-[^']*)'/.exec(error.message)?.[1] : undefined;
-  if (unknown === undefined)
-    return `${error.message.split(/\. |\n/)[0]?.replace(/\.$/, '') ?? ''}; --help lists the flags.`;
-  const names = Object.keys(OPTIONS);
-  const [nearest = ''] = names.toSorted((a, b) => distance(a, unknown.slice(2)) - distance(b, unknown.slice(2)));
-  return `${unknown} is not a flag${distance(nearest, unknown.slice(2)) <= 2 ? `: did you mean --${nearest}?` : '; --help lists them.'}`;
-}
-
-/** The value of a flag: as given, else as the scenario has it, else its default. */
-function one<K extends OptionName>(
-  name: K,
-  given: Given,
-  scenario?: Scenario,
-): ReturnType<(typeof OPTIONS)[K]['parse']> {
-  return parsed(name, rawOf(name, given, scenario)) as ReturnType<(typeof OPTIONS)[K]['parse']>;
-}
-
-function many<K extends OptionName>(name: K, given: Given): ReturnType<(typeof OPTIONS)[K]['parse']>[] {
-  return [given[name] ?? []].flat().map((raw) => parsed(name, raw) as ReturnType<(typeof OPTIONS)[K]['parse']>);
-}
-
-function rawOf(name: OptionName, given: Given, scenario?: Scenario): string {
-  const { fallback }: Option<unknown> = OPTIONS[name];
-  const [raw = scenario?.defaults?.[name] ?? fallback ?? ''] = [given[name] ?? []].flat();
-  return raw;
-}
-
-function parsed(name: OptionName, raw: string): unknown {
-  try {
-    return OPTIONS[name].parse(raw);
-  } catch (error) {
-    if (error instanceof RangeError) throw new UsageError(`--${name} ${JSON.stringify(raw)} ${error.message}.`);
-    throw error;
-  }
-}
-
-function refuseTogether(given: Given, one: OptionName, other: OptionName): void {
-  if (given[one] !== undefined && given[other] !== undefined)
-    throw new UsageError(`--${one} and --${other} contradict each other: give one of them.`);
-}
-
-/** The flags that are in force, those with a value. */
-function writtenOf(given: Given, scenario: Scenario): Record<string, string> {
+/** The flags that are in force. */
+function writtenOf(raw: ReadonlyMap<string, readonly string[]>): Record<string, string> {
   const written: Record<string, string> = {};
-  for (const [name, { value }] of entries()) {
-    const raw = [given[name] ?? []].flat().join(' ') || (value === undefined ? '' : rawOf(name, given, scenario));
+  for (const [name, { fallback }] of flags()) {
+    const value = raw.get(name)?.join(' ') ?? fallback;
     // Authorization headers are secrets, and reports are passed on.
-    if (name === 'header') continue;
-    if (given[name] !== undefined || raw !== '') written[name] = raw === '' ? 'true' : raw;
+    if (value !== undefined && name !== 'header') written[name] = value;
   }
   return written;
 }
 
-function entries(): [OptionName, Option<unknown>][] {
-  return Object.entries(OPTIONS) as [OptionName, Option<unknown>][];
+function flags(): [string, Flag][] {
+  return Object.entries(FLAGS);
 }
 
-function flagText(name: string, { value }: Option<unknown>): string {
-  return `--${name}${value === undefined ? '' : ` ${value}`}`;
+function parseFlag(name: string, raw: string): unknown {
+  const { parse }: Flag = FLAGS[name as keyof typeof FLAGS];
+  try {
+    return parse === undefined ? raw : parse(raw);
+  } catch (error) {
+    throw error instanceof RangeError ? new InvalidArgumentError(`It ${error.message}.`) : error;
+  }
 }
 
-function plain(markdown: string): string {
-  return markdown.replaceAll('`', '');
+function camelCase(name: string): string {
+  return name.replace(/-(.)/g, (_match, letter: string) => letter.toUpperCase());
 }
 
-function number(value: string, fallback: string, unit: string, min: number, max: number, doc: string): Option<number> {
-  return { value, fallback, unit, doc, parse: (raw) => numberWithin(raw, /^\d+(\.\d+)?$/, min, max, 'a number') };
+function number(
+  value: string,
+  fallback: string | undefined,
+  unit: string,
+  min: number,
+  max: number,
+  doc: string,
+): Flag {
+  const parse = (raw: string): number => numberWithin(raw, /^\d+(\.\d+)?$/, min, max, 'a number');
+  return { value, ...(fallback !== undefined && { fallback }), unit, doc, parse };
 }
 
-function integer(value: string, fallback: string, unit: string, min: number, max: number, doc: string): Option<number> {
-  return { value, fallback, unit, doc, parse: (raw) => numberWithin(raw, /^\d+$/, min, max, 'a whole number') };
+function integer(
+  value: string,
+  fallback: string | undefined,
+  unit: string,
+  min: number,
+  max: number,
+  doc: string,
+): Flag {
+  const parse = (raw: string): number => numberWithin(raw, /^\d+$/, min, max, 'a whole number');
+  return { ...number(value, fallback, unit, min, max, doc), parse };
 }
 
 function numberWithin(raw: string, shape: RegExp, min: number, max: number, kind: string): number {
@@ -358,10 +329,11 @@ function policyNamed(raw: string): ReconnectPolicy {
   throw new RangeError('must be backoff, immediately or never');
 }
 
-function headerLine(raw: string): string {
+function headerLine(raw: string): [string, string] {
   // RFC 9110, section 5.5: no line ends in a field.
-  if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n\0]*$/.test(raw)) throw new RangeError('must be a header line, Name: value');
-  return raw;
+  const [, name, value] = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n\0]*)$/.exec(raw) ?? [];
+  if (name === undefined || value === undefined) throw new RangeError('must be a header line, Name: value');
+  return [name, value];
 }
 
 function metricsUrl(raw: string): string {

@@ -1,6 +1,7 @@
+import type { Totals } from './fleet.ts';
 import type { Phase, RunObserver } from './run.ts';
 import { time, whole } from './summary.ts';
-import type { Totals, Sample } from './timeline.ts';
+import type { Sample } from './timeline.ts';
 
 /** What progress is written to. */
 export interface ProgressStream {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { escapeHtml, htmlPage, list, row, section } from './html.ts';
 import type { Result } from './result.ts';
 import { time, whole } from './summary.ts';
-import type { Quantiles } from './timeline.ts';
+import type { Quantiles } from './quantiles.ts';
 import { rangeText } from './verdict.ts';
 
 /** The report: one HTML page with plots and verdict, which loads nothing from anywhere; its Content-Security-Policy forbids it to. */

@@ -1,4 +1,4 @@
-import type { Quantiles } from './timeline.ts';
+import type { Quantiles } from './quantiles.ts';
 import type { Result } from './result.ts';
 import { rangeText } from './verdict.ts';
 

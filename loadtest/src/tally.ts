@@ -1,4 +1,3 @@
-import { Histogram, type HistogramDelta } from './histogram.ts';
 import type { ViolationKind } from './count-ledger.ts';
 
 /** What is counted, with what each means. All sums since the start of the run. */
@@ -36,18 +35,45 @@ export interface Violation {
   readonly detail: string;
 }
 
-/** What one process saw; sums since the start, histograms and violations since the last one. */
+/** A connection that was lost, as its client saw it. Times are milliseconds since the epoch. */
+export interface Break {
+  readonly openedAt: number;
+  readonly closedAt: number;
+  /** The close code; 1006 if there was none. */
+  readonly code: number;
+  /** Delay that the bye asked for; `undefined` if there was no bye. */
+  readonly retryAfterMs: number | undefined;
+  /** Messages sent that no count answered. */
+  readonly unanswered: number;
+  /** Attempts to come back that failed: HTTP status or error code. */
+  readonly refusals: string[];
+  /** When the client was connected again; `undefined` if it was not by the end. */
+  reopenedAt: number | undefined;
+}
+
+/** Times that are measured, with what each means. In milliseconds. */
+export const TIMES = {
+  reply: 'from when a message was due to its reply',
+  connect: 'from when a connection was due to its 101',
+  away: "from the loss of a connection to the session's next one",
+  silence:
+    'from the loss of a connection to the next count that the session received: connections that were of no use are in it',
+} as const;
+
+/** A key of {@link TIMES}. */
+export type TimeName = keyof typeof TIMES;
+
+/** What one process saw: sums since the start; times, violations and breaks since the last report. */
 export interface TallyReport {
   readonly counters: Counters;
   readonly errorsByKind: Readonly<Record<string, number>>;
   readonly closesByCode: Readonly<Record<string, number>>;
   readonly violationsByKind: Readonly<Partial<Record<ViolationKind, number>>>;
+  /** When the first and the last connection was closed, in milliseconds since the start; `undefined` if none was. */
+  readonly closesAt: readonly [number, number] | undefined;
   readonly violations: readonly Violation[];
-  readonly reply: HistogramDelta;
-  readonly connect: HistogramDelta;
-  readonly away: HistogramDelta;
-  readonly silence: HistogramDelta;
-  readonly loopDelay: HistogramDelta;
+  readonly breaks: readonly Break[];
+  readonly times: Readonly<Record<TimeName, readonly number[]>>;
 }
 
 /** Violations told one by one for each process; all are counted. */
@@ -60,19 +86,14 @@ const LOSSES: readonly ViolationKind[] = ['back', 'lost', 'reset', 'unanswered']
 /** What the clients of one process count into. */
 export class Tally {
   readonly counters: Counters = zeroCounters();
-  /** Time from when a message was due to its reply. */
-  readonly reply = new Histogram();
-  /** Time from when a connection was due to its 101. */
-  readonly connect = new Histogram();
-  /** Time from the loss of a connection to the session's next one. */
-  readonly away = new Histogram();
-  /** Time from the loss of a connection to the next count that the session was told: connections that were of no use are in it. */
-  readonly silence = new Histogram();
-  /** How late the event loop of the process itself was. */
-  readonly loopDelay = new Histogram();
+  /** Since the last report. */
+  times = noTimes();
+  /** Those that are over, since the last report. */
+  breaks: Break[] = [];
   readonly #errorsByKind = new Map<string, number>();
   readonly #closesByCode = new Map<string, number>();
   readonly #violationsByKind = new Map<ViolationKind, number>();
+  #closesAt: readonly [number, number] | undefined;
   #violations: Violation[] = [];
   #toldViolations = 0;
 
@@ -81,7 +102,9 @@ export class Tally {
     bump(this.#errorsByKind, this.#errorsByKind.has(kind) || this.#errorsByKind.size < MAX_KINDS ? kind : 'other');
   }
 
-  close(code: number): void {
+  /** @param now milliseconds since the start of the run */
+  close(code: number, now: number): void {
+    this.#closesAt = [this.#closesAt?.[0] ?? now, now];
     bump(this.#closesByCode, String(code));
   }
 
@@ -96,19 +119,20 @@ export class Tally {
 
   /** Hands over sums, and what came since the last report. */
   report(): TallyReport {
+    const { times, breaks } = this;
     const violations = this.#violations;
+    this.times = noTimes();
+    this.breaks = [];
     this.#violations = [];
     return {
       counters: { ...this.counters },
       errorsByKind: Object.fromEntries(this.#errorsByKind),
       closesByCode: Object.fromEntries(this.#closesByCode),
       violationsByKind: Object.fromEntries(this.#violationsByKind),
+      closesAt: this.#closesAt,
       violations,
-      reply: this.reply.take(),
-      connect: this.connect.take(),
-      away: this.away.take(),
-      silence: this.silence.take(),
-      loopDelay: this.loopDelay.take(),
+      breaks,
+      times,
     };
   }
 }
@@ -121,6 +145,10 @@ export function zeroCounters(): Counters {
 /** Adds numbers by key. */
 export function addByKey(sums: Record<string, number>, more: Readonly<Partial<Record<string, number>>>): void {
   for (const [key, value] of Object.entries(more)) sums[key] = (sums[key] ?? 0) + (value ?? 0);
+}
+
+function noTimes(): Record<TimeName, number[]> {
+  return { reply: [], connect: [], away: [], silence: [] };
 }
 
 function bump<K>(map: Map<K, number>, key: K): void {

@@ -1,7 +1,8 @@
 import type { AssertionResult } from './asserts.ts';
 import { VIOLATIONS, type ViolationKind } from './count-ledger.ts';
 import type { MetricsRow, Range } from './metrics-check.ts';
-import type { Outcome, Verdict } from './result.ts';
+import type { Outcome } from './outcome.ts';
+import type { Verdict } from './result.ts';
 
 /** Judges a run. */
 export function judge(outcome: Outcome, assertions: readonly AssertionResult[]): Verdict {

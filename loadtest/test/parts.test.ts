@@ -1,78 +1,18 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import hdr from 'hdr-histogram-js';
 import { parseAssertion } from '../src/asserts.ts';
-import { fullJitterMs } from '../src/backoff.ts';
+import { backoffMs } from '../../lib/backoff.ts';
 import { CountLedger } from '../src/count-ledger.ts';
-import { closePayload, encodeFrame, FrameReader, OPCODES } from '../src/frames.ts';
-import { Handshake } from '../src/handshake.ts';
-import { Histogram } from '../src/histogram.ts';
 import { behaviourOf } from '../src/plan.ts';
 import { Progress } from '../src/progress.ts';
 import { hintOfCloseReason, hintOfHeader, hintOfJson } from '../src/retry-hint.ts';
 import { SCENARIOS } from '../src/scenarios.ts';
 import { nextDue } from '../src/send-schedule.ts';
-import { countOf, parseMessage } from '../src/server-message.ts';
+import { parseMessage } from '../src/server-message.ts';
 import { parseTarget } from '../src/target.ts';
 import { Timeline } from '../src/timeline.ts';
-import { Timer, TimerWheel } from '../src/timer-wheel.ts';
 import { Tally } from '../src/tally.ts';
-
-const QUANTILES = [0, 0.1, 0.5, 0.9, 0.99, 0.999, 1];
-
-describe('the histogram', () => {
-  it('gives the quantiles that hdr-histogram-js gives', () => {
-    const micros = fc.array(
-      fc.integer({ min: 0, max: 3_600_000_000 }).map((value) => value >>> (value % 31)),
-      { minLength: 1, maxLength: 500 },
-    );
-    fc.assert(
-      fc.property(micros, (values) => {
-        const own = new Histogram();
-        const reference = hdr.build({
-          lowestDiscernibleValue: 1,
-          highestTrackableValue: 2 ** 32,
-          numberOfSignificantValueDigits: 3,
-        });
-        for (const value of values) {
-          own.record(value / 1000);
-          reference.recordValue(value);
-        }
-        for (const quantile of QUANTILES) {
-          const known = reference.getValueAtPercentile(quantile * 100);
-          const found = own.quantileMs(quantile) * 1000;
-          assert.ok(
-            Math.abs(found - known) <= 1 + known * 0.001,
-            `${quantile}: ${found} µs, hdr-histogram-js says ${known} µs`,
-          );
-        }
-      }),
-    );
-  });
-
-  it('adds up to the same, however it was divided', () => {
-    fc.assert(
-      fc.property(
-        fc.array(fc.double({ min: 0, max: 1e6, noNaN: true })),
-        fc.integer({ min: 1, max: 5 }),
-        (values, parts) => {
-          const whole = new Histogram();
-          const sum = new Histogram();
-          const pieces = Array.from({ length: parts }, () => new Histogram());
-          for (const [index, value] of values.entries()) {
-            whole.record(value);
-            pieces[index % parts]?.record(value);
-          }
-          for (const piece of pieces) sum.add(piece.take());
-          assert.deepEqual(sum.snapshot(), whole.snapshot());
-          assert.equal(sum.total, values.length);
-          assert.ok(pieces.every(({ total }) => total === 0));
-        },
-      ),
-    );
-  });
-});
 
 describe('the ledger of counts', () => {
   const told = (count: number): CountLedger => {
@@ -142,6 +82,23 @@ describe('the ledger of counts', () => {
     }
   });
 
+  it('takes any count as the first one of a connection where sessions are not kept, and exactly the next one after it', () => {
+    const ledger = new CountLedger(false);
+    ledger.connected();
+    send(ledger, 1);
+    assert.equal(ledger.replied(1, 0), undefined);
+    ledger.disconnected(false);
+    for (const first of [1, 40, 7]) {
+      ledger.connected();
+      send(ledger, 3);
+      assert.equal(ledger.replied(first, 0), undefined);
+      assert.equal(ledger.replied(first + 1, 0), undefined);
+      assert.equal(ledger.replied(first + 3, 0)?.kind, 'skipped');
+      assert.equal(ledger.bye(first + 3), undefined);
+      ledger.disconnected(true);
+    }
+  });
+
   it('tells one fault once', () => {
     const ledger = told(5);
     send(ledger, 3);
@@ -151,156 +108,26 @@ describe('the ledger of counts', () => {
   });
 });
 
-describe('the timer wheel', () => {
-  it('runs each timer once, not before it is due, in the first millisecond from then on', async () => {
-    const clock = (): number => performance.now();
-    const wheel = new TimerWheel(clock);
-    wheel.start();
-    const start = clock();
-    const ran: { due: number; at: number }[] = [];
-    await new Promise<void>((resolve) => {
-      for (let index = 0; index < 300; index += 1) {
-        const due = start + Math.random() * 250;
-        wheel.set(
-          new Timer(() => {
-            ran.push({ due, at: clock() });
-          }),
-          due,
-        );
-      }
-      wheel.set(
-        new Timer(() => {
-          resolve();
-        }),
-        start + 260,
-      );
-    });
-    wheel.stop();
-    assert.equal(ran.length, 300);
-    for (const { due, at } of ran) assert.ok(at >= due, `ran ${due - at} ms too early`);
-    const late = ran.map(({ due, at }) => at - due).toSorted((a, b) => a - b);
-    assert.ok((late[150] ?? Infinity) < 3, `half of them more than ${late[150]} ms late`);
-  });
-
-  it('knows timers further off than it has slots, and timers set anew or cleared', () => {
-    let now = 0;
-    const wheel = new TimerWheel(() => now);
-    const ran: string[] = [];
-    const timer = (name: string): Timer =>
-      new Timer(() => {
-        ran.push(name);
-      });
-    const [far, moved, cleared, passed] = [timer('far'), timer('moved'), timer('cleared'), timer('passed')];
-    wheel.set(far, 20_000);
-    wheel.set(moved, 10);
-    wheel.set(moved, 30_000);
-    wheel.set(cleared, 10);
-    wheel.clear(cleared);
-    wheel.set(passed, -5);
-    for (const [time, expected] of [
-      [1, ['passed']],
-      [19_999, ['passed']],
-      [20_000, ['passed', 'far']],
-      [40_000, ['passed', 'far', 'moved']],
-    ] as const) {
-      now = time;
-      wheel.turn();
-      assert.deepEqual(ran, expected, `at ${time} ms`);
-    }
-  });
-});
-
-describe('frames', () => {
-  /** What a server sends: the same frame without its mask. */
-  const unmasked = (opcode: number, payload: Buffer, final = true): Buffer => {
-    const head =
-      payload.length < 126
-        ? Buffer.from([0, payload.length])
-        : Buffer.from([0, 126, payload.length >> 8, payload.length & 255]);
-    head[0] = (final ? 0x80 : 0) | opcode;
-    return Buffer.concat([head, payload]);
-  };
-  const readAll = (
-    chunks: readonly Buffer[],
-  ): { messages: string[]; controls: [number, string][]; broken: string[] } => {
-    const seen = { messages: [] as string[], controls: [] as [number, string][], broken: [] as string[] };
-    const reader = new FrameReader({
-      message: (bytes, from, to) => seen.messages.push(bytes.toString('utf8', from, to)),
-      control: (opcode, payload) => seen.controls.push([opcode, payload.toString()]),
-      broken: (problem) => seen.broken.push(problem),
-    });
-    for (const chunk of chunks) reader.push(chunk);
-    return seen;
-  };
-
-  it('are read the same, however the bytes are cut up', () => {
-    const texts = ['{"count": 1}', 'x'.repeat(300), '', 'é'.repeat(40)];
-    const bytes = Buffer.concat([
-      ...texts.map((text) => unmasked(OPCODES.text, Buffer.from(text))),
-      unmasked(OPCODES.text, Buffer.from('in '), false),
-      unmasked(OPCODES.ping, Buffer.from('p')),
-      unmasked(OPCODES.continuation, Buffer.from('pieces')),
-      unmasked(OPCODES.close, closePayload(1001, 'drain')),
-    ]);
-    fc.assert(
-      fc.property(fc.array(fc.nat(bytes.length)), (cuts) => {
-        const edges = [0, ...cuts.toSorted((a, b) => a - b), bytes.length];
-        const seen = readAll(edges.slice(1).map((edge, index) => bytes.subarray(edges[index], edge)));
-        assert.deepEqual(seen.messages, [...texts, 'in pieces']);
-        assert.deepEqual(
-          seen.controls.map(([opcode]) => opcode),
-          [OPCODES.ping, OPCODES.close],
-        );
-        assert.deepEqual(seen.broken, []);
-      }),
-    );
-  });
-
-  for (const [what, bytes] of [
-    ['a masked frame', encodeFrame(OPCODES.text, Buffer.from('x'))],
-    ['reserved bits', Buffer.from([0xc1, 0])],
-    ['a frame of gigabytes', Buffer.from([0x81, 127, 0, 0, 0, 1, 0, 0, 0, 0])],
-    ['a continuation of nothing', Buffer.from([0x80, 0])],
-    ['a fragmented ping', Buffer.from([0x09, 0])],
-  ] as const)
-    it(`break off at ${what}`, () => {
-      assert.equal(readAll([bytes, unmasked(OPCODES.text, Buffer.from('later'))]).broken.length, 1);
-      assert.deepEqual(readAll([bytes, unmasked(OPCODES.text, Buffer.from('later'))]).messages, []);
-    });
-});
-
-describe('the handshake', () => {
-  it('is not taken from a server that can not show that it read the key', () => {
-    const handshake = new Handshake({ host: 'h', path: '/', headers: [] });
-    const answer =
-      'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: bm90IHRoaXMgb25l\r\n\r\n';
-    assert.deepEqual(handshake.push(Buffer.from(answer)), { problem: 'a wrong Sec-WebSocket-Accept' });
-  });
-});
-
 describe('messages of the service', () => {
-  const count = (text: string): number => countOf(Buffer.from(text), 0, Buffer.byteLength(text));
-
-  it('are read from the bytes if they are replies', () => {
-    assert.equal(count('{"count": 12}'), 12);
-    assert.equal(count('{"count":7}'), 7);
-    for (const text of [
-      '{"count": -1}',
-      '{"count": 1.5}',
-      '{"count": 1',
-      '{"ts": "now"}',
-      '{"count": 1, "more": 2}',
-      '{}',
-      '',
-    ])
-      assert.equal(count(text), -1, text);
-  });
-
   it('are told apart', () => {
+    assert.deepEqual(parseMessage('{"count": 12}'), { kind: 'reply', count: 12 });
     assert.deepEqual(parseMessage('{"count": 1, "more": 2}'), { kind: 'reply', count: 1 });
     assert.deepEqual(parseMessage('{"ts": "2024-01-15T10:30:00Z"}'), { kind: 'heartbeat' });
-    assert.equal(parseMessage('{"bye": true, "total": 3, "session_id": "x", "retry_after_ms": 5}').kind, 'bye');
-    for (const text of ['', 'nonsense', '3', 'null', '{"bye": true}', '{"count": "1"}'])
+    assert.deepEqual(parseMessage('{"bye": true, "total": 3, "session_id": "x", "retry_after_ms": 5}'), {
+      kind: 'bye',
+      bye: { total: 3, sessionId: 'x', retryAfterMs: 5, resume: undefined },
+    });
+    for (const text of [
+      '',
+      'nonsense',
+      '3',
+      'null',
+      '{}',
+      '{"bye": true}',
+      '{"count": "1"}',
+      '{"count": -1}',
+      '{"count": 1.5}',
+    ])
       assert.equal(parseMessage(text).kind, 'unknown', text);
   });
 });
@@ -308,10 +135,10 @@ describe('messages of the service', () => {
 describe('waiting', () => {
   it('is at random from nothing to a bound that doubles', () => {
     const bounds = { baseMs: 100, maxMs: 1000 };
-    assert.equal(fullJitterMs(0, bounds, 0.5), 50);
-    assert.equal(fullJitterMs(2, bounds, 0.5), 200);
-    assert.equal(fullJitterMs(50, bounds, 0.5), 500);
-    assert.equal(fullJitterMs(3, bounds, 0), 0);
+    assert.equal(backoffMs(0, bounds, 0.5), 50);
+    assert.equal(backoffMs(2, bounds, 0.5), 200);
+    assert.equal(backoffMs(50, bounds, 0.5), 500);
+    assert.equal(backoffMs(3, bounds, 0), 0);
   });
 
   it('is as long as the service says, in whatever way', () => {
@@ -340,8 +167,9 @@ describe('the schedule', () => {
             { fromMs: 5000, times: 0 },
             { fromMs: 7000, times: 1 },
           ];
+          const pace = { perSecond: rate, steps, untilMs: 10_000 };
           let sent = 0;
-          for (let due = nextDue(0, rate, steps, share); due < 10_000; due = nextDue(due, rate, steps)) sent += 1;
+          for (let due = nextDue(0, pace, share); due < Infinity; due = nextDue(due, pace)) sent += 1;
           // 4 s once, 1 s tenfold, 2 s of silence, 3 s once.
           assert.ok(Math.abs(sent - rate * 17) <= 2, `${sent} sent, ${rate * 17} were due`);
         },
@@ -350,7 +178,7 @@ describe('the schedule', () => {
   });
 
   it('has nothing to send at rate 0', () => {
-    assert.equal(nextDue(5, 0, [{ fromMs: 0, times: 1 }]), Infinity);
+    assert.equal(nextDue(5, { perSecond: 0, steps: [{ fromMs: 0, times: 1 }], untilMs: Infinity }), Infinity);
   });
 });
 
@@ -414,23 +242,18 @@ describe('an assertion', () => {
 });
 
 describe('the progress display', () => {
-  /** One sample, as a worker with two clients would give it. */
+  /** One sample, as a process with two clients would give it. */
   const sampleOf = (timeline: Timeline, second: number): Parameters<Progress['sample']> => {
     const tally = new Tally();
     tally.counters.replied = 100 * second;
-    tally.reply.record(1.5);
+    tally.times.reply.push(1.5);
     const state = { open: 2, away: 0, everOpen: 2, lastFirstOpenMs: 5, uncertain: 0, leftAway: 0 };
-    const sample = timeline.add({
-      worker: 0,
-      second,
-      state,
-      busy: 0.1,
-      cpuSeconds: 0.1,
-      final: false,
-      ...tally.report(),
-    });
+    const loopDelay = { p50: 0, p90: 0, p99: 0, 'p99.9': 0, max: 0 };
+    const report = { worker: 0, second, state, busy: 0.1, lateMs: 1, loopDelay, cpuSeconds: 0.1, ...tally.report() };
+    const totals = { ...report, ...state, closeSpanMs: 0 };
+    const sample = timeline.add(report, totals);
     assert.ok(sample !== undefined);
-    return [sample, timeline.totals()];
+    return [sample, totals];
   };
 
   it('writes one line anew in a terminal, no longer than it is wide', () => {

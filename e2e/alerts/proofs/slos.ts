@@ -35,7 +35,7 @@ const handshakeBudgetBurn: Proof = {
   besides: ['WebsocketConnectionsNearLimit'],
   inject: async (bed) => {
     const clients = await Clients.open(bed.url, 20);
-    const refused = new Clients(bed.url, 30);
+    const refused = await Clients.start(bed.url, 30);
     return async () => {
       await refused.close();
       await clients.close();

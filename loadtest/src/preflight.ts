@@ -1,27 +1,26 @@
 import { lookup } from 'node:dns/promises';
 import { randomUUID } from 'node:crypto';
-import type { Answer } from './handshake.ts';
-import { Link, type Endpoint } from './link.ts';
-import type { Settings } from './options.ts';
+import { Connection, ENDED, NOT_HTTP, type Endpoint, type Refusal } from './connection.ts';
+import type { Settings } from './settings.ts';
 import { UsageError } from './usage-error.ts';
 
 /** Time for the service to close the trial connection, in milliseconds. */
 const CLOSE_TIMEOUT_MS = 2000;
 
-/** What one trial connection told. */
+/** What the trial connection showed. */
 export interface Reached {
   readonly endpoint: Endpoint;
   /** Code that its close ended with. */
   readonly closeCode: number;
 }
 
-type Trial = { readonly closeCode: number } | { readonly refused: Answer } | { readonly failed: string };
+type Trial = { readonly closeCode: number } | { readonly refused: Refusal } | { readonly failed: string };
 
 /**
  * Finds the address of the host at which a WebSocket opens, by opening one, and closes it.
  * @throws {UsageError} saying why none does
  */
-export async function reach(settings: Settings): Promise<Reached> {
+export async function preflight(settings: Settings): Promise<Reached> {
   const { target } = settings;
   const failures: string[] = [];
   for (const address of await resolve(target.hostname)) {
@@ -56,16 +55,16 @@ function tryOnce(endpoint: Endpoint, settings: Settings): Promise<Trial> {
     const cutAfter = (ms: number): void => {
       clearTimeout(timer);
       timer = setTimeout(() => {
-        link.cut('timeout');
+        connection.cut('timeout');
       }, ms);
     };
     const path = `${target.path}${target.path.includes('?') ? '&' : '?'}session_id=${randomUUID()}`;
     const owner = {
       opened: () => {
         cutAfter(CLOSE_TIMEOUT_MS);
-        link.close(1000);
+        connection.close(1000);
       },
-      refused: (refused: Answer) => {
+      refused: (refused: Refusal) => {
         end({ refused });
       },
       failed: (failed: string) => {
@@ -76,12 +75,12 @@ function tryOnce(endpoint: Endpoint, settings: Settings): Promise<Trial> {
         end({ closeCode });
       },
     };
-    const link = new Link(owner, { endpoint, path, headers });
+    const connection = new Connection(owner, { endpoint, path, headers });
     cutAfter(connectTimeout * 1000);
   });
 }
 
-function refusal({ status, body }: Answer, { target }: Settings): string {
+function refusal({ status, body }: Refusal, { target }: Settings): string {
   const said = typeof body === 'object' && body !== null && 'message' in body ? body.message : undefined;
   const reason = typeof said === 'string' ? `: ${said.slice(0, 200).replace(/\.$/, '')}` : '';
   return `${target.host}${target.path} answered with HTTP ${status} instead of a WebSocket${reason}.`;
@@ -92,8 +91,8 @@ function explain(failure: string, { target, connectTimeout }: Settings): string 
   const words: Readonly<Record<string, string>> = {
     ECONNREFUSED: 'nothing listens there (connection refused)',
     timeout: `no answer within ${connectTimeout} s`,
-    'ended by the server': 'the connection was ended without an answer',
-    'no HTTP answer': 'what answers does not speak HTTP',
+    [ENDED]: 'the connection was ended without an answer',
+    [NOT_HTTP]: 'what answers does not speak HTTP',
     ECONNRESET: `the connection was reset${target.secure ? '' : '; does it want wss://?'}`,
     DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed; --insecure accepts it',
     ERR_SSL_WRONG_VERSION_NUMBER: 'it does not speak TLS; does it want ws://?',

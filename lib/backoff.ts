@@ -1,6 +1,8 @@
 /** Bounds of the waits between attempts, in milliseconds. */
 export interface BackoffBounds {
+  /** Bound of the first wait; it doubles with each attempt. */
   readonly baseMs: number;
+  /** Largest bound. */
   readonly maxMs: number;
 }
 
@@ -11,6 +13,6 @@ export interface BackoffBounds {
  * @param random from 0 to below 1
  * @returns milliseconds from 0 to the bound of this attempt
  */
-export function fullJitterMs(attempt: number, { baseMs, maxMs }: BackoffBounds, random = Math.random()): number {
+export function backoffMs(attempt: number, { baseMs, maxMs }: BackoffBounds, random = Math.random()): number {
   return random * Math.min(maxMs, baseMs * 2 ** attempt);
 }
