@@ -1,73 +1,53 @@
 /**
- * Fuzzes a running service: `npm run fuzz -- [--inputs N] [--seed N] [--part NAME] [--only N] [--json FILE]`.
- *
- * One input is one HTTP request, or one frame that the service reads, up to the one that ends its connection. Handshakes,
- * query strings, headers and frames are made by a grammar, at random, and many are damaged afterwards; an independent model of
- * RFC 6455 and the protocol table says what must come back. Beside them a well-behaved client checks its own counts.
- * A run fails on a crash, a connection that hangs, a leak (connections, files, heap), an error in the log, or a count, a
- * close code or a metric that is not the expected one. The seed repeats it; `--only` repeats one of its connections.
+ * Fuzzes the running service by properties on fast-check: handshakes, plain requests and frames, many of them damaged, beside a
+ * well-behaved client that checks its own counts (bench/fuzz/parts.ts says which properties). `npm run fuzz -- --help`.
  */
 import { writeFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
-import { runPart, type PartReport } from './fuzz/campaign.ts';
+import { Option } from 'commander';
+import { positiveInteger, program, USAGE } from '../lib/program.ts';
 import { PARTS, type Part } from './fuzz/parts.ts';
+import { runPart, type PartReport } from './fuzz/run-part.ts';
 
 const DEFAULT_INPUTS = 100_000;
 
-const { values } = parseArgs({
-  options: {
-    inputs: { type: 'string' },
-    seed: { type: 'string' },
-    part: { type: 'string' },
-    only: { type: 'string' },
-    json: { type: 'string' },
-  },
-});
-const inputs = wholeNumber('--inputs', values.inputs) ?? DEFAULT_INPUTS;
-const seed = wholeNumber('--seed', values.seed) ?? Math.floor(Math.random() * 2 ** 31);
-const only = wholeNumber('--only', values.only);
-const parts = chosenParts(values.part);
-if (only !== undefined && parts.length > 1) complain('--only N repeats one connection of one part: add --part NAME');
+const command = program(
+  'npm run fuzz --',
+  'Sends random and damaged handshakes and frames to a running service, and checks what comes back.',
+)
+  .option('--inputs <number>', 'requests and frames to send', positiveInteger, DEFAULT_INPUTS)
+  .option('--seed <number>', 'repeats a run; by default a random one, which is printed', positiveInteger)
+  .addOption(new Option('--part <name>', 'the only part to run').choices(PARTS.map(({ name }) => name)))
+  .option('--only <path>', "fast-check's path to one input, as a failure prints it; with --part and --seed")
+  .option('--json <file>', 'also write the report to this file')
+  .parse();
+const options = command.opts<{ inputs: number; seed?: number; part?: string; only?: string; json?: string }>();
+if (options.only !== undefined && (options.part === undefined || options.seed === undefined))
+  command.error('--only repeats one input of one part: add --part and --seed', { exitCode: USAGE });
+if (options.only !== undefined && !/^\d+(:\d+)*$/.test(options.only))
+  command.error(`--only ${options.only} must be a path such as 12:0:3`, { exitCode: USAGE });
 
-console.log(`fuzz: ${inputs} inputs, seed ${seed}`);
+const seed = options.seed ?? Math.floor(Math.random() * 2 ** 31) + 1;
+const parts = PARTS.filter(({ name }) => options.part === undefined || name === options.part);
+console.log(`fuzz: ${options.inputs} inputs, seed ${seed}`);
 const reports: PartReport[] = [];
 for (const part of parts) {
-  const share = parts.length === 1 ? inputs : Math.ceil((inputs * part.percent) / 100);
-  const report = await runPart(part, { seed, inputs: share, program: 'source', ...(only !== undefined && { only }) });
+  const inputs = parts.length === 1 ? options.inputs : Math.ceil((options.inputs * part.percent) / 100);
+  const report = await runPart(part, { seed, inputs, only: options.only });
   reports.push(report);
   console.log(describe(part, report));
 }
-const sent = reports.reduce((sum, report) => sum + report.inputs, 0);
-const faults = reports.flatMap((report) => report.faults);
-console.log(`fuzz: ${sent} inputs sent, ${faults.length} faults, seed ${seed}`);
-if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ seed, sent, reports }, null, 2)}\n`);
-if (faults.length > 0) process.exitCode = 1;
+const sent = reports.reduce((sum, { inputs }) => sum + inputs, 0);
+const failed = reports.filter(({ failure }) => failure !== undefined).length;
+console.log(`fuzz: ${sent} inputs sent, ${failed} of ${reports.length} parts failed, seed ${seed}`);
+if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify({ seed, sent, reports }, null, 2)}\n`);
+if (failed > 0) process.exitCode = 1;
 
 function describe({ purpose }: Part, report: PartReport): string {
-  const { part, connections, messages, opened, checked, seconds, heapGrowth } = report;
-  const lines = [
-    `${part}: ${purpose}`,
-    `  ${report.inputs} inputs on ${connections} connections in ${seconds.toFixed(1)} s; ${opened} handshakes accepted, ${messages} messages counted`,
-    `  checking client: ${checked.messages} counts right, over ${checked.connections} connections; heap ${(heapGrowth / 1e6).toFixed(2)} MB larger at the end`,
-    ...report.faults.map((fault) => `  FAULT: ${fault}`),
-  ];
-  return lines.join('\n');
-}
-
-function chosenParts(name: string | undefined): readonly Part[] {
-  if (name === undefined) return PARTS;
-  const part = PARTS.find((each) => each.name === name);
-  return part === undefined
-    ? complain(`--part ${name} must be one of ${PARTS.map((each) => each.name).join(', ')}`)
-    : [part];
-}
-
-function wholeNumber(option: string, raw: string | undefined): number | undefined {
-  if (raw === undefined || /^\d+$/.test(raw)) return raw === undefined ? undefined : Number(raw);
-  return complain(`${option} ${raw} must be a whole number`);
-}
-
-function complain(problem: string): never {
-  console.error(`fuzz: ${problem}`);
-  process.exit(2);
+  const { part, inputs, connections, messages, checked, seconds, heapGrowth, failure } = report;
+  return [
+    `${part}: the service, ${purpose}`,
+    `  ${inputs} inputs on ${connections} connections in ${seconds.toFixed(1)} s; ${messages} messages counted`,
+    `  checking client: ${checked} counts right; heap ${(heapGrowth / 1e6).toFixed(2)} MB larger at the end`,
+    ...(failure === undefined ? [] : [`  FAILED: ${failure}`]),
+  ].join('\n');
 }

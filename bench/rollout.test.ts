@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { loadConfig } from '../service/src/config/load-config.ts';
-import { Random } from './fuzz/random.ts';
+import { seeded } from '../testkit/seed.ts';
 import { binomial, partAtRandom } from './rollout/chance.ts';
 import { simulateRollout, type RolloutOptions } from './rollout/model.ts';
 import { SCENARIOS } from './rollout/scenarios.ts';
@@ -91,7 +91,7 @@ describe('chance', () => {
       [1000, 0.4],
       [1000, 0.9],
     ] as const) {
-      const random = new Random(7, 0);
+      const random = seeded(7);
       const values = Array.from({ length: 20_000 }, () => binomial(tries, p, random));
       const mean = sum(values) / values.length;
       const variance = sum(values.map((value) => (value - mean) ** 2)) / values.length;
@@ -102,7 +102,7 @@ describe('chance', () => {
   });
 
   test('parts add up', () => {
-    const random = new Random(7, 0);
+    const random = seeded(7);
     for (const total of [0, 1, 17, 100_000]) {
       const parts = partAtRandom(total, [1, 0, 2, 5], random);
       assert.equal(sum(parts), total);

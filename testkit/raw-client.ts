@@ -63,13 +63,15 @@ export interface FrameOptions {
   readonly fin?: boolean;
   /** A client must mask (RFC 6455, section 5.3); true by default. */
   readonly masked?: boolean;
+  /** The four bytes of the mask; random by default. */
+  readonly mask?: Buffer;
 }
 
 /** Builds a frame of RFC 6455, section 5.2. */
 export function frame(
   opcode: number,
   payload: Buffer | string,
-  { fin = true, masked = true }: FrameOptions = {},
+  { fin = true, masked = true, mask = randomBytes(4) }: FrameOptions = {},
 ): Buffer {
   const data = Buffer.from(payload);
   const flag = masked ? 0x80 : 0;
@@ -82,7 +84,6 @@ export function frame(
     head.writeBigUInt64BE(BigInt(data.length), 2);
   }
   if (!masked) return Buffer.concat([head, data]);
-  const mask = randomBytes(4);
   return Buffer.concat([head, mask, data.map((byte, index) => byte ^ (mask[index % 4] as number))]);
 }
 

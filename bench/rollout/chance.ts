@@ -1,4 +1,5 @@
-import type { Random } from '../fuzz/random.ts';
+/** Numbers from 0 to below 1, the same for the same seed. */
+export type Random = () => number;
 
 /** Up to so many tries are made one by one. */
 const FEW = 16;
@@ -29,7 +30,7 @@ export function partAtRandom(total: number, weights: readonly number[], random: 
 
 function oneByOne(tries: number, p: number, random: Random): number {
   let successes = 0;
-  for (let made = 0; made < tries; made += 1) if (random.unit() < p) successes += 1;
+  for (let made = 0; made < tries; made += 1) if (random() < p) successes += 1;
   return successes;
 }
 
@@ -37,7 +38,7 @@ function oneByOne(tries: number, p: number, random: Random): number {
 function byInversion(tries: number, p: number, random: Random): number {
   const ratio = p / (1 - p);
   let probability = (1 - p) ** tries;
-  let left = random.unit();
+  let left = random();
   let value = 0;
   while (left > probability && value < tries) {
     left -= probability;
@@ -49,5 +50,5 @@ function byInversion(tries: number, p: number, random: Random): number {
 
 /** A number of the standard normal distribution (Box and Muller). */
 function normal(random: Random): number {
-  return Math.sqrt(-2 * Math.log(1 - random.unit())) * Math.cos(2 * Math.PI * random.unit());
+  return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 }

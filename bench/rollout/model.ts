@@ -1,8 +1,8 @@
 import type { Config } from '../../service/src/config/options.ts';
 import { closingWindowMs } from '../../service/src/connections/drain.ts';
 import { retryAfterMs } from '../../service/src/connections/retry-after.ts';
-import { Random } from '../fuzz/random.ts';
-import { partAtRandom } from './chance.ts';
+import { seeded } from '../../testkit/seed.ts';
+import { partAtRandom, type Random } from './chance.ts';
 
 /** A rollout of a Deployment whose pods each hold many sockets. */
 export interface RolloutOptions {
@@ -92,8 +92,8 @@ class Rollout {
 
   constructor(options: RolloutOptions) {
     this.#options = options;
-    this.#random = new Random(options.seed, 0);
-    this.#delayWeights = delayWeights(options, new Random(options.seed, 1));
+    this.#random = seeded(options.seed);
+    this.#delayWeights = delayWeights(options, seeded(options.seed + 1));
     this.#old = Array.from({ length: options.pods }, () => newPod(options.socketsPerPod));
     this.#ready = [...this.#old];
   }
@@ -170,7 +170,7 @@ class Rollout {
       return;
     }
     for (let client = 0; client < clients; client += 1)
-      add(this.#back, tick + 1 + delayTicks(retryAfterMs(config, () => this.#random.unit())), 1);
+      add(this.#back, tick + 1 + delayTicks(retryAfterMs(config, this.#random)), 1);
   }
 
   /** Connects those who came back in this second. */
@@ -207,7 +207,7 @@ function newPod(sockets: number): Pod {
 function delayWeights({ config }: RolloutOptions, random: Random): number[] {
   const weights: number[] = [];
   for (let sample = 0; sample < 20_000; sample += 1) {
-    const delay = delayTicks(retryAfterMs(config, () => random.unit()));
+    const delay = delayTicks(retryAfterMs(config, random));
     while (weights.length <= delay) weights.push(0);
     weights[delay] = (weights[delay] ?? 0) + 1;
   }

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { StringDecoder } from 'node:string_decoder';
 import { setTimeout as delay } from 'node:timers/promises';
+import { getText } from '../../lib/http-get.ts';
 import { Inbox } from '../../testkit/inbox.ts';
 import { Scrape } from '../../testkit/scrape.ts';
 import { UNTOLD, type LoopSample } from './loop-sample.ts';
@@ -146,8 +147,10 @@ export class ServerProcess {
     return this.#lines.next((line) => line.event === event);
   }
 
-  scrape(): Promise<Scrape> {
-    return Scrape.of(`http://127.0.0.1:${this.port}/metrics/`);
+  /** What its metrics say, asked for on a connection of its own. */
+  async scrape(): Promise<Scrape> {
+    const { body } = await getText(new URL(`http://127.0.0.1:${this.port}/metrics/`), PATIENCE_MS);
+    return new Scrape(body);
   }
 
   /** Asks for a page on a connection of its own. @returns the status */

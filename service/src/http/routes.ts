@@ -1,5 +1,5 @@
-import type { IncomingMessage } from 'node:http';
-import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express';
+import type { IncomingMessage, RequestListener } from 'node:http';
+import express, { type ErrorRequestHandler, type Request, type RequestHandler, type Response } from 'express';
 import { plainAddress } from './client-address.ts';
 import { consolePage } from './console-page.ts';
 import type { Lifecycle } from '../lifecycle/lifecycle.ts';
@@ -35,7 +35,7 @@ interface HealthReport {
 }
 
 /** Makes the HTTP side: health, readiness, metrics, the console page, and JSON errors. Paths match with and without a slash at their end. */
-export function createHttpApp(context: HttpContext): Express {
+export function createHttpApp(context: HttpContext): RequestListener {
   const { lifecycle, readiness, consoleEnabled } = context;
   const app = express();
   app.disable('x-powered-by').disable('etag');
@@ -55,7 +55,18 @@ export function createHttpApp(context: HttpContext): Express {
     answerUnknown(request, response);
   });
   app.use(answerFailure(context));
-  return app;
+  const routes: RequestHandler = app;
+  return (request, response) => {
+    routes(request as Request, response as Response, () => {
+      answerUnparsable(response as Response);
+    });
+  };
+}
+
+/** Express passes on a target that it can't parse, such as `http://[`, without asking any route, and would answer in HTML. */
+function answerUnparsable(response: Response): void {
+  const body: ErrorBody = { error: 'malformed', message: 'The request target is not a path or a URL.' };
+  response.status(400).json(body);
 }
 
 /** Liveness: it fails only when a restart would help. A process that is stuck does not answer at all. */

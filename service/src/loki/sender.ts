@@ -1,7 +1,7 @@
 import { LokiClient } from './client.ts';
 import { LineReader, type LeveledEntry } from './lines.ts';
 import { LokiQueue, type QueuedLines } from './queue.ts';
-import { MAX_LINE_BYTES, type LokiReport, type LokiSenderOptions, type LokiStream, type PushResult } from './types.ts';
+import type { LokiReport, LokiSenderOptions, LokiStream, PushResult } from './types.ts';
 
 /**
  * Delivers lines to Loki: one push at a time, so that they arrive in order, and each until Loki has taken or refused it.
@@ -18,7 +18,6 @@ export class LokiSender {
   readonly #queue: LokiQueue;
   readonly #reader: LineReader;
   readonly #selector: string;
-  #receivedBytes = 0;
   #shipped = 0;
   readonly #dropped = { buffer_full: 0, rejected: 0, too_long: 0 };
   #running = false;
@@ -42,12 +41,8 @@ export class LokiSender {
     });
   }
 
-  /**
-   * Takes lines.
-   * @param bytes each with its line feed; the memory behind it becomes the sender's
-   */
-  add(bytes: Buffer, lines: number): void {
-    this.#receivedBytes += bytes.length;
+  /** Takes a copy of lines: at most `CHUNK_BYTES`. */
+  add(bytes: Uint8Array, lines: number): void {
     this.#queue.add(bytes, lines);
     this.#report();
     if (!this.#running) void this.#run();
@@ -91,7 +86,7 @@ export class LokiSender {
 
   /** Reads the lines. Those that are too long for Loki are left out: it would refuse the whole push. */
   #begin({ lines, bytes, since }: QueuedLines): Delivery {
-    const taken = lines.filter((line) => Buffer.byteLength(line) <= MAX_LINE_BYTES);
+    const taken = lines.filter(isTaken);
     this.#dropped.too_long += lines.length - taken.length;
     const entries = taken.map((line) => this.#reader.read(line));
     return { entries, bytes, since, inDoubt: false, asked: 0, askAt: 0 };
@@ -199,8 +194,7 @@ export class LokiSender {
     const waiting = deliveries.filter(({ entries }) => entries.length > 0);
     this.#onReport({
       shipped: this.#shipped,
-      dropped: this.#dropped,
-      receivedBytes: this.#receivedBytes,
+      dropped: { ...this.#dropped },
       queueBytes: waiting.reduce((sum, { bytes }) => sum + bytes, this.#queue.bytes),
       since: Math.min(...waiting.map(({ since }) => since), this.#queue.since),
       ...(push !== undefined && { push }),
@@ -222,6 +216,14 @@ interface Delivery {
   askAt: number;
 }
 
+/** Whether Loki takes a line of that length. */
+function isTaken(line: string): boolean {
+  return line.length * MAX_CHARACTER_BYTES <= MAX_LINE_BYTES || Buffer.byteLength(line) <= MAX_LINE_BYTES;
+}
+
+const MAX_CHARACTER_BYTES = 3;
+/** Loki's `max_line_size`, unless configured. */
+const MAX_LINE_BYTES = 256 * 1024;
 /** A request needs a stream. Loki takes one without entries, and stores nothing. */
 const NO_LINES: readonly LokiStream[] = [{ labels: {}, entries: [] }];
 /** Pause after the first failure. */

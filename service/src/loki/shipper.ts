@@ -1,9 +1,9 @@
 import { EventEmitter } from 'node:events';
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import type { LineBatch, LineDestination } from '../log/line-sink.ts';
+import { splitBatch, type LineBatch, type LineDestination } from '../log/line-sink.ts';
+import { CHUNK_BYTES } from './queue.ts';
 import {
-  MAX_LINE_BYTES,
   THREAD_DROP_REASONS,
   type FromLokiWorker,
   type LokiDropReason,
@@ -39,18 +39,27 @@ export class LokiShipper extends EventEmitter<ShipperEvents> implements LineDest
   #closed = false;
   /** The thread failed just now: a new one has to wait. */
   #failed = false;
-  /** Lines for the next hand-over, at the start of a buffer. */
+  /** Lines that the thread has not been handed yet, at the start of a buffer of `CHUNK_BYTES`. */
   #gathered: Buffer<ArrayBuffer> | undefined;
   #gatheredBytes = 0;
   #gatheredLines = 0;
+  /** Buffers that nothing is in. */
+  readonly #free: Buffer<ArrayBuffer>[] = [];
+  #buffers = 0;
   #timer: NodeJS.Timeout | undefined;
-  /** Totals of what the current thread was handed, and of what it reports. */
-  #handedBytes = 0;
+  /** Lines that this thread was handed. */
   #handedLines = 0;
+  /** What this thread did with them. */
   #report = NOTHING_YET;
-  /** Totals of the threads before, and of lines that no thread got. */
+  /** What threads before this one did, and lines that no thread got. */
   #shipped = 0;
-  readonly #dropped = { buffer_full: 0, rejected: 0, too_long: 0, broken: 0, shutdown: 0 };
+  readonly #dropped: Record<LokiDropReason, number> = {
+    buffer_full: 0,
+    rejected: 0,
+    too_long: 0,
+    broken: 0,
+    shutdown: 0,
+  };
   #onFlushed: (() => void) | undefined;
 
   constructor(options: LokiSenderOptions) {
@@ -68,23 +77,24 @@ export class LokiShipper extends EventEmitter<ShipperEvents> implements LineDest
 
   /** Bytes of memory that lines take until Loki has them. */
   get waitingBytes(): number {
-    return this.#gatheredBytes + this.#handedBytes - this.#report.receivedBytes + this.#report.queueBytes;
+    return this.#gatheredBytes + this.#report.queueBytes;
   }
 
-  /** How long the oldest line in the thread has waited, in seconds; 0 if none waits. */
+  /** For how long the oldest line waits that the thread has, in seconds; 0 if none waits. */
   get lagSeconds(): number {
     return Math.max(0, (Date.now() - this.#report.since) / 1000);
   }
 
-  take({ bytes, lines }: LineBatch): void {
-    const reason = this.#refusalOf(bytes.length);
-    if (reason !== undefined) {
-      this.#dropped[reason] += lines;
+  take(batch: LineBatch): void {
+    // A batch is larger than a buffer by its last line alone.
+    const [{ bytes, lines }, beyond] = splitBatch(batch, CHUNK_BYTES);
+    this.#dropped.too_long += beyond.lines;
+    const buffer = this.#closed ? undefined : this.#roomFor(bytes.length);
+    if (buffer === undefined) {
+      this.#dropped[this.#closed ? 'shutdown' : 'buffer_full'] += lines;
       return;
     }
-    if (this.#gathered !== undefined && this.#gatheredBytes + bytes.length > this.#gathered.length) this.#handOver();
-    this.#gathered ??= Buffer.allocUnsafeSlow(Math.max(HAND_OVER_BYTES, bytes.length));
-    bytes.copy(this.#gathered, this.#gatheredBytes);
+    bytes.copy(buffer, this.#gatheredBytes);
     this.#gatheredBytes += bytes.length;
     this.#gatheredLines += lines;
     this.#timer ??= setTimeout(this.#onTimer, HAND_OVER_MS);
@@ -93,11 +103,11 @@ export class LokiShipper extends EventEmitter<ShipperEvents> implements LineDest
   /** Delivers without long pauses. */
   async flush(timeoutMs: number): Promise<void> {
     this.#handOver();
-    if (this.#worker === undefined || this.#linesInThread === 0) return;
+    if (this.#worker === undefined || this.#waitingLines() === 0) return;
     const flushed = new Promise<void>((resolve) => {
       this.#onFlushed = resolve;
     });
-    this.#worker.postMessage('flush' satisfies ToLokiWorker);
+    this.#tell('flush');
     const timer = setTimeout(() => this.#onFlushed?.(), timeoutMs);
     await flushed;
     clearTimeout(timer);
@@ -111,10 +121,10 @@ export class LokiShipper extends EventEmitter<ShipperEvents> implements LineDest
     this.#closed = true;
     clearTimeout(this.#timer);
     const worker = this.#worker;
-    const lost = this.#linesInThread + this.#gatheredLines;
-    this.#retire('shutdown');
+    const lost = this.#retire('shutdown') + this.#gatheredLines;
     this.#dropped.shutdown += this.#gatheredLines;
-    this.#emptyGathered();
+    this.#gatheredLines = 0;
+    this.#gatheredBytes = 0;
     await worker?.terminate();
     return lost;
   }
@@ -124,29 +134,30 @@ export class LokiShipper extends EventEmitter<ShipperEvents> implements LineDest
     this.#handOver();
   };
 
-  /** Why so many bytes are not taken, if they aren't. */
-  #refusalOf(length: number): LokiDropReason | undefined {
-    if (this.#closed) return 'shutdown';
-    // A batch is this long for a single line.
-    if (length > MAX_LINE_BYTES + 1) return 'too_long';
-    const inTransit = this.#gatheredBytes + this.#handedBytes - this.#report.receivedBytes;
-    return inTransit + length > MAX_TRANSIT_BYTES ? 'buffer_full' : undefined;
+  /** The buffer that lines are gathered in, with room for so much more; none if the thread does not give any back. */
+  #roomFor(length: number): Buffer<ArrayBuffer> | undefined {
+    if (this.#gatheredBytes + length > CHUNK_BYTES) this.#handOver();
+    if (this.#gathered === undefined && this.#free.length === 0 && this.#buffers < MAX_BUFFERS) {
+      this.#free.push(Buffer.allocUnsafeSlow(CHUNK_BYTES));
+      this.#buffers += 1;
+    }
+    this.#gathered ??= this.#free.pop();
+    return this.#gatheredBytes + length > CHUNK_BYTES ? undefined : this.#gathered;
   }
 
   #handOver(): void {
-    const bytes = this.#gathered?.subarray(0, this.#gatheredBytes);
-    if (this.#failed || bytes === undefined) return;
+    const buffer = this.#gathered?.buffer;
+    if (this.#failed || this.#gatheredLines === 0 || buffer === undefined) return;
     this.#worker ??= this.#startWorker();
-    this.#worker.postMessage({ bytes, lines: this.#gatheredLines } satisfies ToLokiWorker, [bytes.buffer]);
-    this.#handedBytes += this.#gatheredBytes;
+    this.#tell({ buffer, length: this.#gatheredBytes, lines: this.#gatheredLines }, buffer);
     this.#handedLines += this.#gatheredLines;
-    this.#emptyGathered();
-  }
-
-  #emptyGathered(): void {
     this.#gathered = undefined;
     this.#gatheredBytes = 0;
     this.#gatheredLines = 0;
+  }
+
+  #tell(message: ToLokiWorker, ...handedOver: ArrayBuffer[]): void {
+    this.#worker?.postMessage(message, handedOver);
   }
 
   #startWorker(): Worker {
@@ -164,15 +175,6 @@ export class LokiShipper extends EventEmitter<ShipperEvents> implements LineDest
     return worker;
   }
 
-  #onMessage(message: FromLokiWorker): void {
-    if (message === 'flushed') {
-      this.#onFlushed?.();
-      return;
-    }
-    this.#report = message;
-    if (message.push !== undefined) this.emit('push', message.push);
-  }
-
   #onFailure(error: Error): void {
     this.#retire('broken');
     this.#failed = true;
@@ -183,39 +185,50 @@ export class LokiShipper extends EventEmitter<ShipperEvents> implements LineDest
     }, RESTART_MS).unref();
   }
 
-  /** Adds up the totals of a thread that ends, and counts the lines in it as dropped. */
-  #retire(reason: LokiDropReason): void {
-    const { counts } = this;
-    const left = this.#linesInThread;
-    this.#shipped = counts.shipped;
-    Object.assign(this.#dropped, counts.dropped);
+  #onMessage(message: FromLokiWorker): void {
+    if (message === 'flushed') {
+      this.#onFlushed?.();
+    } else if ('buffer' in message) {
+      this.#free.push(Buffer.from(message.buffer));
+    } else {
+      this.#report = message.report;
+      if (message.report.push !== undefined) this.emit('push', message.report.push);
+    }
+  }
+
+  /** Takes over the sums of a thread that ends, and counts what it leaves. */
+  #retire(reason: LokiDropReason): number {
+    const { shipped, dropped } = this.#report;
+    const left = this.#waitingLines() - this.#gatheredLines;
+    this.#shipped += shipped;
+    for (const each of THREAD_DROP_REASONS) this.#dropped[each] += dropped[each];
     this.#dropped[reason] += left;
     this.#worker = undefined;
     this.#report = NOTHING_YET;
-    this.#handedBytes = 0;
     this.#handedLines = 0;
+    // The buffers that it had are gone with it.
+    this.#buffers = this.#free.length + (this.#gathered === undefined ? 0 : 1);
     this.#onFlushed?.();
+    return left;
   }
 
-  get #linesInThread(): number {
+  #waitingLines(): number {
     const { shipped, dropped } = this.#report;
-    return THREAD_DROP_REASONS.reduce((rest, reason) => rest - dropped[reason], this.#handedLines - shipped);
+    const done = THREAD_DROP_REASONS.reduce((sum, reason) => sum + dropped[reason], shipped);
+    return this.#gatheredLines + this.#handedLines - done;
   }
 }
 
-/** Lines are handed to the thread when there are so many bytes, about 250 lines: then the work for a push does not hold a core for a millisecond. */
-const HAND_OVER_BYTES = 80 * 1024;
-/** Or after this long. */
+/** Lines are handed to the thread when a buffer is full, or after this long. */
 const HAND_OVER_MS = 500;
-/** Maximum bytes that a thread that gets little CPU time has not taken yet. */
-const MAX_TRANSIT_BYTES = 2 * 1024 * 1024;
+/** One to gather in, and three on the way to or from a thread that gets little CPU time. */
+const MAX_BUFFERS = 4;
 const RESTART_MS = 1000;
-/** Its queue is outside of the heap, which holds the lines of one push. */
+/** Its queue is outside of the heap; in it is what one push is made of. */
 const WORKER_LIMITS = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8 };
 const NOTHING_YET: LokiReport = {
   shipped: 0,
   dropped: { buffer_full: 0, rejected: 0, too_long: 0 },
-  receivedBytes: 0,
   queueBytes: 0,
   since: Infinity,
 };

@@ -10,18 +10,24 @@ giveWay();
 // Now: to load winston-loki takes 200 ms of CPU time.
 const { LokiSender } = await import('./sender.ts');
 
-const sender = new LokiSender(workerData as LokiSenderOptions, post);
+const sender = new LokiSender(workerData as LokiSenderOptions, (report) => {
+  post({ report });
+});
 
 parentPort?.on('message', (message: ToLokiWorker) => {
-  if (message !== 'flush') sender.add(Buffer.from(message.bytes.buffer, 0, message.bytes.length), message.lines);
-  else
+  if (message === 'flush') {
     void sender.flush().then(() => {
       post('flushed');
     });
+    return;
+  }
+  const { buffer, length, lines } = message;
+  sender.add(new Uint8Array(buffer, 0, length), lines);
+  post({ buffer }, buffer);
 });
 
-function post(message: FromLokiWorker): void {
-  parentPort?.postMessage(message);
+function post(message: FromLokiWorker, ...transferred: ArrayBuffer[]): void {
+  parentPort?.postMessage(message, transferred);
 }
 
 /**
