@@ -45,7 +45,7 @@ describe('One client address', () => {
   });
 
   it('gets 429 with Retry-After beyond its handshakes a second', async (t) => {
-    const { port, url } = await startApp(t, { HANDSHAKE_RATE_PER_ADDRESS: '0.5' });
+    const { port, url } = await startApp(t, { HANDSHAKE_RATE_PER_ADDRESS: '0.05' });
     await Client.open(url);
     const answer = await ask(port, handshake());
     assert.equal(answer.status, 429);
@@ -132,7 +132,7 @@ describe('The process', () => {
 
 describe('A connection', () => {
   it('without a message for the idle time gets its bye and 1001; one that talks does not', async (t) => {
-    const { url } = await startApp(t, { IDLE_TIMEOUT_SECONDS: '0.4' });
+    const { url } = await startApp(t, { IDLE_TIMEOUT_SECONDS: '1.5' });
     const talker = await Client.open(url);
     const idle = await Client.open(url);
     const talk = setInterval(() => {
@@ -169,9 +169,9 @@ describe('A connection', () => {
 
 describe('Warnings about clients', () => {
   it('come at a bounded rate, and say how many were left out', async (t) => {
-    const { port, log } = await startApp(t, { WARN_INTERVAL_SECONDS: '0.3' });
+    const { port, log } = await startApp(t, { WARN_INTERVAL_SECONDS: '1.5' });
     for (let refused = 0; refused < 5; refused += 1) await ask(port, handshake({ path: '/nowhere' }));
-    await new Promise((resolve) => setTimeout(resolve, 310));
+    await new Promise((resolve) => setTimeout(resolve, 1510));
     await ask(port, handshake({ path: '/nowhere' }));
     const suppressed = (await log())
       .filter((line) => line.event === 'websocket_handshake_rejected')

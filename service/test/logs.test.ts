@@ -245,7 +245,7 @@ describe('Lines', () => {
     // Now: later the pipe has taken the first lines, and there is room for more.
     sink.handOut();
     await new Promise((resolve) => setTimeout(resolve, 50));
-    assert.ok(performance.now() - startedAt < 2000);
+    assert.ok(performance.now() - startedAt < 10_000);
     assert.equal(writer.counts.dropped.buffer_full, 9000);
     // Whoever reads at last gets what was kept.
     const late = spawn('cat', [path], { stdio: ['ignore', 'pipe', 'ignore'] });

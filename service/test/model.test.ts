@@ -6,7 +6,7 @@ import { startApp, type RunningApp } from '../../testkit/app.ts';
 import { Client } from '../../testkit/client.ts';
 import { LossyProxy, RedisServer } from '../../testkit/redis.ts';
 import { LONG, SEED, seeded } from '../../testkit/seed.ts';
-import { openStore } from './support/shared-store.ts';
+import { opened, openStore } from './support/shared-store.ts';
 import { newId } from './support/store-battery.ts';
 
 const SEEDS = Array.from({ length: LONG ? 50 : 6 }, (_, index) => SEED + index);
@@ -97,7 +97,7 @@ class World {
     for (const { store } of this.#instances) await store.flush();
     for (const model of this.#models) {
       const store = openStore(this.#t, this.#redis.url);
-      const { count } = (await store.open(model.id)).session;
+      const { count } = await opened(store, model.id);
       this.#assert(count >= model.told, `${model.told} was told, ${count} is left`);
       this.#assert(count <= model.sent, `${model.sent} were sent, ${count} counted`);
     }

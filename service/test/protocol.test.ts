@@ -298,7 +298,7 @@ describe('A client that never reads', () => {
     }
     delays.sort((a, b) => a - b);
     const median = delays[Math.floor(delays.length / 2)] as number;
-    assert.ok(median < 100, `the median reply to the other client took ${median} ms beside a flood`);
+    assert.ok(median < 1000, `the median reply to the other client took ${median} ms beside a flood`);
     assert.equal((await scrape()).value('websocket_active_connections'), 1);
     deaf.socket.destroy();
   });

@@ -1,14 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import { MemoryStore } from '../src/sessions/memory-store.ts';
-import {
-  StoreUnavailableError,
-  type Session,
-  type SessionId,
-  type SessionStore,
-} from '../src/sessions/session-store.ts';
+import { StoreUnavailableError, type Session, type SessionId } from '../src/sessions/session-store.ts';
 import { LossyProxy, RedisServer } from '../../testkit/redis.ts';
-import { openStore, until } from './support/shared-store.ts';
+import { opened, openStore, until } from './support/shared-store.ts';
 import { countMany, countOnce, newId, storeBattery } from './support/store-battery.ts';
 
 const redis = await RedisServer.start({ after });
@@ -148,7 +143,7 @@ describe('A store that was away', () => {
 
     it(`${durability}, frozen for a while, has everything afterwards and nothing twice`, async (t) => {
       const own = await RedisServer.start(t);
-      const store = openStore(t, own.url, { durability, timeoutSeconds: 0.6 });
+      const store = openStore(t, own.url, { durability, timeoutSeconds: 1.5 });
       const id = newId();
       const { session } = await store.open(id);
       assert.equal(await store.add(session), 1);
@@ -180,7 +175,7 @@ describe('A store that was away', () => {
 
   it('strict gives up who waits too long, and takes no more than its bound', async (t) => {
     const own = await RedisServer.start(t);
-    const store = openStore(t, own.url, { timeoutSeconds: 0.3, maxPending: 10 });
+    const store = openStore(t, own.url, { timeoutSeconds: 1, maxPending: 10 });
     const { session } = await store.open(newId());
     own.signal('SIGSTOP');
     const waiting = Promise.allSettled(Array.from({ length: 10 }, async () => store.add(session)));
@@ -192,7 +187,7 @@ describe('A store that was away', () => {
 
   it('refuses to open a session that it can not read, rather than begin at 0; a new one it can open', async (t) => {
     const own = await RedisServer.start(t);
-    const store = openStore(t, own.url, { timeoutSeconds: 0.3, durability: 'relaxed' });
+    const store = openStore(t, own.url, { timeoutSeconds: 1, durability: 'relaxed' });
     const id = newId();
     await countOnce(store, id);
     await store.flush();
@@ -227,7 +222,7 @@ describe('A store that was restarted empty', () => {
 
   it('is told of a session whose client came back in vain', async (t) => {
     const own = await RedisServer.start(t);
-    const store = openStore(t, own.url, { timeoutSeconds: 0.6 });
+    const store = openStore(t, own.url, { timeoutSeconds: 1.5 });
     await until(() => store.health.up);
     const id = newId();
     const { session } = await store.open(id);
@@ -247,7 +242,7 @@ describe('A store that was restarted empty', () => {
 describe('A store that nobody writes to', () => {
   it('is found again after a restart, though the sessions held have no count to write', async (t) => {
     const own = await RedisServer.start(t);
-    const store = openStore(t, own.url, { timeoutSeconds: 0.3 });
+    const store = openStore(t, own.url, { timeoutSeconds: 1 });
     const { session } = await store.open(newId(), { fresh: true });
     await until(() => store.health.up);
     await own.kill();
@@ -272,12 +267,12 @@ describe('What a server refuses', () => {
     ['out_of_memory', ['CONFIG', 'SET', 'maxmemory', '1'], ['CONFIG', 'SET', 'maxmemory', '0']],
     ['read_only', ['REPLICAOF', '127.0.0.1', '1'], ['REPLICAOF', 'NO', 'ONE']],
     // A paused server answers no one, not even who would end the pause.
-    ['timeout', ['CLIENT', 'PAUSE', '1500', 'ALL'], ['PING']],
+    ['timeout', ['CLIENT', 'PAUSE', '3000', 'ALL'], ['PING']],
   ] as const;
   for (const [reason, fault, repair] of cases)
     it(`for ${reason} is tried again until it is taken, once`, async (t) => {
       const own = await RedisServer.start(t);
-      const store = openStore(t, own.url, { durability: 'relaxed', timeoutSeconds: 0.5 });
+      const store = openStore(t, own.url, { durability: 'relaxed', timeoutSeconds: 1.5 });
       const { session } = await store.open(newId());
       assert.equal(await store.add(session), 1);
       await store.flush();
@@ -289,18 +284,6 @@ describe('What a server refuses', () => {
       assert.equal(own.cli('GET', keyOf(session.id)), '2');
     });
 });
-
-/** Opens a session as a client does: again, as long as it is told to come back later. */
-async function opened(store: SessionStore, id: SessionId): Promise<Session> {
-  for (;;) {
-    try {
-      return (await store.open(id)).session;
-    } catch (error) {
-      assert.ok(error instanceof StoreUnavailableError, String(error));
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  }
-}
 
 /** The key of a session: found, since its bucket is the store's affair. */
 function keyOf(id: SessionId): string {

@@ -1,7 +1,15 @@
 // Loaded beforehand: on a busy machine loading it takes longer than some tests let a store wait.
 import 'redis';
+import assert from 'node:assert/strict';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { RedisStoreOptions } from '../../src/sessions/redis/redis-store.ts';
 import { RedisStore } from '../../src/sessions/redis/redis-store.ts';
+import {
+  StoreUnavailableError,
+  type Session,
+  type SessionId,
+  type SessionStore,
+} from '../../src/sessions/session-store.ts';
 import { parseRedisUrl } from '../../src/config/redis-url.ts';
 import type { Cleanup } from '../../../testkit/redis.ts';
 
@@ -35,5 +43,17 @@ export function openStore(
 
 /** Waits until something is so, looking once a loop turn. */
 export async function until(so: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await so())) await new Promise((resolve) => setTimeout(resolve, 5));
+  while (!(await so())) await delay(5);
+}
+
+/** Opens a session as a client does: again, as long as it is told to come back later. */
+export async function opened(store: SessionStore, id: SessionId): Promise<Session> {
+  for (;;) {
+    try {
+      return (await store.open(id)).session;
+    } catch (error) {
+      assert.ok(error instanceof StoreUnavailableError, String(error));
+      await delay(50);
+    }
+  }
 }
