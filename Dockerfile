@@ -36,7 +36,7 @@ RUN mkdir -p /nodejs/bin && ln -s "$(command -v node)" /nodejs/bin/node \
 COPY --chown=65532:65532 scripts/dev-container.ts scripts/
 COPY --chown=65532:65532 lib lib
 COPY --chown=65532:65532 service service
-ENV NODE_ENV=development
+ENV NODE_ENV=development ADMIN_PORT=8081
 USER 65532:65532
 EXPOSE 8080
 ENTRYPOINT ["/nodejs/bin/node"]
@@ -55,7 +55,7 @@ LABEL org.opencontainers.image.title="websocket-message-counter" \
 WORKDIR /app
 COPY --from=slim /app/node_modules node_modules
 COPY --from=build /app/dist dist
-ENV NODE_ENV=production
+ENV NODE_ENV=production ADMIN_PORT=8081
 # By number, so that `runAsNonRoot` can tell without looking into the image.
 USER 65532:65532
 EXPOSE 8080

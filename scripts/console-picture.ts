@@ -13,7 +13,6 @@ const service = spawn(process.execPath, ['service/src/main.ts'], {
   env: {
     PATH: process.env['PATH'],
     PORT: '0',
-    ADMIN_PORT: '0',
     HEARTBEAT_INTERVAL_SECONDS: '1',
     MAX_CONNECTION_AGE_SECONDS: '3',
   },

@@ -19,7 +19,7 @@ export class ServiceProcess {
   readonly exited: Promise<{ status: number | null; signal: string | null }>;
   stderr = '';
   port = 0;
-  adminPort = 0;
+  adminPort: number | undefined;
 
   constructor(env: Readonly<Record<string, string>>, args: readonly string[] = [], main = MAIN) {
     this.child = spawn(process.execPath, [main, ...args], {
@@ -46,7 +46,7 @@ export class ServiceProcess {
     const ready = await Promise.race([service.event('service_listening'), service.exited]);
     if (!('event' in ready)) throw new Error(`the service did not start: ${service.stderr}`);
     service.port = ready['port'] as number;
-    service.adminPort = ready['admin_port'] as number;
+    service.adminPort = ready['admin_port'] as number | undefined;
     return service;
   }
 

@@ -27,8 +27,8 @@ function checkConfig(scenario: string, environment: Readonly<Record<string, stri
 
 const SERVICE = fileURLToPath(new URL('../../service/src/main.ts', import.meta.url));
 
-/** Secrets that the chart makes by itself. */
-const SECRETS_BY_DEFAULT: ReadonlySet<string> = new Set(['resumeTokenKey', 'resumeTokenPreviousKey']);
+/** What the chart sets by itself: secrets, and the port that its preStop hook calls. */
+const SET_BY_CHART: ReadonlySet<string> = new Set(['resumeTokenKey', 'resumeTokenPreviousKey', 'adminPort']);
 
 function expectDefaults(environment: Readonly<Record<string, string>>): void {
   const different = Object.entries<Option<unknown>>(OPTIONS)
@@ -37,7 +37,7 @@ function expectDefaults(environment: Readonly<Record<string, string>>): void {
       return set !== undefined && set !== '' && JSON.stringify(parse(set)) !== JSON.stringify(parse(fallback));
     })
     .map(([key]) => key)
-    .filter((key) => !(key in CHART_DEFAULTS) && !SECRETS_BY_DEFAULT.has(key));
+    .filter((key) => !(key in CHART_DEFAULTS) && !SET_BY_CHART.has(key));
   if (different.length > 0) throw new Error(`the chart changes defaults without a reason: ${different.join(', ')}`);
 }
 

@@ -37,7 +37,8 @@ export interface AppParts {
 /** Ports an app listens on. */
 export interface Ports {
   readonly port: number;
-  readonly adminPort: number;
+  /** `undefined` without ADMIN_PORT. */
+  readonly adminPort: number | undefined;
 }
 
 /** Sockets that may wait to be accepted: a reconnect storm comes in one burst. Linux caps it at net.core.somaxconn. */
@@ -54,7 +55,7 @@ export class App {
   readonly #store: SessionStore;
   readonly #scrapes = new Scrapes();
   readonly #server: Server;
-  readonly #adminServer: Server;
+  readonly #adminServer: Server | undefined;
   #prestop: Promise<PrestopReport> | undefined;
   #drained: Promise<DrainOutcome> | undefined;
 
@@ -117,7 +118,7 @@ export class App {
       },
     });
     this.#server = createPublicServer(config, handshakes).on('request', http);
-    this.#adminServer = createAdminServer(() => this.prestop());
+    if (config.adminPort !== undefined) this.#adminServer = createAdminServer(() => this.prestop());
     this.#logDrain();
   }
 
@@ -127,11 +128,12 @@ export class App {
    */
   async start(): Promise<Ports> {
     const { host, port, adminPort } = this.#config;
-    await listen(this.#adminServer, adminPort, '127.0.0.1', 'ADMIN_PORT');
+    if (this.#adminServer !== undefined && adminPort !== undefined)
+      await listen(this.#adminServer, adminPort, '127.0.0.1', 'ADMIN_PORT');
     await listen(this.#server, port, host, 'PORT');
     this.connections.start();
     this.lifecycle.markReady();
-    return { port: portOf(this.#server), adminPort: portOf(this.#adminServer) };
+    return { port: portOf(this.#server), adminPort: this.#adminServer && portOf(this.#adminServer) };
   }
 
   /** The preStop hook: begins the drain, serves on, and returns when arrivals have stopped. Asked twice, it is the same wait. */
@@ -166,8 +168,8 @@ export class App {
     await this.#waitForScrape();
     await this.#store.close();
     for (const server of [this.#server, this.#adminServer]) {
-      server.close();
-      server.closeAllConnections();
+      server?.close();
+      server?.closeAllConnections();
     }
     return outcome;
   }

@@ -5,12 +5,13 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { describe, it, type TestContext } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import fc from 'fast-check';
 import { WebSocket, WebSocketServer } from 'ws';
 import { takeShortTexts, type ShortTextReceiver } from '../src/connections/fast-path/short-text-scanner.ts';
 import { Connection } from '../src/connections/connection.ts';
+import fc from '../../testkit/fast-check.ts';
 import { startApp, type RunningApp } from '../../testkit/app.ts';
 import { frame, handshake, OPCODE, RawClient } from '../../testkit/raw-client.ts';
+import { LONG } from '../../testkit/seed.ts';
 
 const MAX_BYTES = 300;
 
@@ -130,7 +131,7 @@ describe('With the fast path on and off, the same bytes get the same replies, cl
     const pair = await Pair.start(t);
     await fc.assert(
       fc.asyncProperty(fc.array(frames(), { maxLength: 20 }).chain(chunked), (chunks) => pair.compare(chunks)),
-      { numRuns: 300, seed: 20_261_126 },
+      { numRuns: LONG ? 10_000 : 300 },
     );
     await pair.compareRest();
   });

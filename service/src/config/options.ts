@@ -9,10 +9,9 @@ import { parseRedisUrl, REDIS_URL_RULE, type RedisTarget } from './redis-url.ts'
 export const OPTIONS = {
   port: port('PORT', 8080, 'Port of the public listener: WebSocket, health, metrics, console. 0 takes a free one.'),
   host: text('HOST', '', 'Address to listen on; empty means all, IPv6 and IPv4.'),
-  adminPort: port(
+  adminPort: optionalPort(
     'ADMIN_PORT',
-    8081,
-    'Port of the admin listener, on 127.0.0.1 alone, which the preStop hook talks to. 0 takes a free one.',
+    'Port of the admin listener, on 127.0.0.1 alone, which the preStop hook talks to; empty is no such listener. 0 takes a free one. The image and the chart set it.',
   ),
   environment: text('ENVIRONMENT', 'production', 'Name of the environment, a label of the logs.'),
 
@@ -414,6 +413,12 @@ function seconds(name: string, fallback: number, bounds: Bounds, doc: string): O
 
 function port(name: string, fallback: number, doc: string): Option<number> {
   return integer(name, fallback, { min: 0, max: 65_535 }, 'port', doc);
+}
+
+/** A port that may be left out. */
+function optionalPort(name: string, doc: string): Option<number | undefined> {
+  const { unit, rule, parse } = port(name, 0, doc);
+  return { name, fallback: '', unit, rule, doc, parse: (raw) => (raw === '' ? undefined : parse(raw)) };
 }
 
 function range({ min, max }: Bounds): string {

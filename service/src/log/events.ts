@@ -6,7 +6,7 @@ export { LOG_LEVELS, type LogLevel } from './levels.ts';
  */
 export const LOG_EVENTS = {
   service_starting: 'The process starts; its version and the options that differ from their defaults.',
-  service_listening: 'Ready: `port`, `admin_port`, and `startup_ms` since the process began.',
+  service_listening: 'Ready: `port`, `admin_port` if there is one, and `startup_ms` since the process began.',
   service_failed: 'CRITICAL: the process can not start or can not go on; `error` says why.',
   service_stopped: 'The last line: the exit `status` and why.',
   config_warning: 'A variable looks misspelt, or a limit does not fit the machine.',

@@ -252,6 +252,22 @@ describe('The preStop hook', () => {
     assert.match(stderr, /^prestop: the service did not answer on its admin port: .*ECONNREFUSED/);
   });
 
+  it('without ADMIN_PORT says in one sentence what to set', async () => {
+    const { status, stderr } = await runToEnd({}, [], 'prestop.ts');
+    assert.equal(status, 1);
+    assert.match(
+      stderr,
+      /^prestop: ADMIN_PORT is not set, so .*: set it for the service and for this hook, for example to 8081$/m,
+    );
+  });
+
+  it('is what the admin listener is for: without ADMIN_PORT there is none', async (t) => {
+    const service = await ServiceProcess.start(t, { ADMIN_PORT: '' });
+    assert.equal(service.adminPort, undefined);
+    service.signal('SIGTERM');
+    assert.equal((await service.exited).status, 0);
+  });
+
   it('can not be set off by a page in a browser, nor by another path or method', async (t) => {
     const service = await ServiceProcess.start(t);
     const admin = `http://127.0.0.1:${service.adminPort}`;
