@@ -1,23 +1,20 @@
-import type { LogRecord } from './log-record.ts';
-import type { Snapshot } from './snapshot.ts';
-import type { Summary } from './summary.ts';
+import type { LogRecord } from './log-lines.ts';
+import type { Snapshot } from './metrics.ts';
+import type { Summary } from './report.ts';
 
 /** Kinds of problem, with what each is. One problem makes the exit status 1. The table in docs/monitor.md comes from here. */
 export const PROBLEMS = {
   log_error: 'The log has an ERROR or CRITICAL line, or a line that is not JSON and reads like a crash.',
-  unreachable: 'The service stopped answering, and had not drained before; or it had, and did not come back.',
+  unreachable: 'The service stopped answering without a drain; or it drained and did not come back.',
   unhealthy: '`/healthz/` answered something other than 200.',
-  not_ready:
-    'Readiness failed though nothing drains; or a pod is still not ready at the end, 30 s or more after it came.',
-  restarted: 'The process or a container was started anew, and it had not drained before.',
+  not_ready: 'Readiness failed without a drain; or a pod that is 30 s old or older is not ready at the end.',
+  restarted: 'The process or a container was restarted without a drain.',
   container_failed:
     'A container ended with an exit status other than 0, or can not be started (image, configuration, crash loop).',
-  oom_killed: 'A container was killed since it needed more memory than its limit.',
+  oom_killed: 'A container was killed because it needed more memory than its limit.',
   pod_failed: 'A pod failed as a whole, for example by eviction.',
-  warning_event: 'Kubernetes recorded a Warning event for a pod of the release or for the workload that owns it.',
   server_errors: "`websocket_errors_total` grew for a type that is the service's fault.",
   log_lines_dropped: 'The service lost log lines, so errors may be missing here too.',
-  drain_overdue: 'A drain takes longer than the limit in force.',
 } as const;
 
 /** A key of {@link PROBLEMS}. */
@@ -27,13 +24,12 @@ export type ProblemKind = keyof typeof PROBLEMS;
 export const NOTICES = {
   watching: 'What is watched from now on.',
   reachable: 'The service answers, for the first time or again.',
-  ready: 'Readiness is back, or a new pod is ready.',
-  draining: 'The service or a pod began to drain, or is asked to end.',
-  restarted: 'The process or container runs anew, after a drain or after the problem that was told before.',
-  pod_added: 'A pod came, with its image.',
+  ready: 'The service or a pod is ready, for the first time or again.',
+  draining: 'The service or a pod began to drain, is being deleted, or ended after its drain.',
+  restarted: 'The process or container was restarted after a drain, or after a problem that was reported.',
+  pod_added: 'A pod is watched: its status, node and image.',
   pod_gone: 'A pod is gone.',
-  event: 'Kubernetes recorded an event that is part of normal operation.',
-  stream: 'A log was rotated or truncated; a stream of a log or a watch ended or was cut, and is read again.',
+  stream: 'Something about the log: it was rotated or truncated, its pipe ended.',
   not_watched: 'Something can not be watched now: the reason, and what to do.',
   watched_again: 'What could not be watched is watched again, and how long it was not.',
 } as const;
@@ -49,19 +45,19 @@ export interface Problem {
   /** What is wrong: the same text for the same thing, since problems are counted by it. */
   readonly message: string;
   /** What varies from one time to the next. */
-  readonly detail?: string;
+  readonly detail?: string | undefined;
   /** The log line, if that is where it was seen. */
   readonly line?: LogRecord;
 }
 
-/** Something worth telling that is not wrong. */
+/** Something worth knowing that is not wrong. */
 export interface Notice {
   readonly kind: NoticeKind;
   readonly source: string;
   readonly message: string;
 }
 
-/** Where problems and notices go while the service is watched. */
+/** Receives problems and notices while the service is watched. */
 export interface Findings {
   problem(problem: Problem): void;
   notice(notice: Notice): void;
@@ -71,24 +67,15 @@ export interface Findings {
 export type MonitorEvent =
   | ({ readonly type: 'problem' } & Problem)
   | ({ readonly type: 'notice' } & Notice)
-  /** A WARN line, with `--warn`. */
   | { readonly type: 'log'; readonly source: string; readonly line: LogRecord }
-  /** More of a problem that was printed several times already. */
-  | {
-      readonly type: 'repeated';
-      readonly kind: ProblemKind;
-      readonly source: string;
-      readonly message: string;
-      readonly count: number;
-    }
-  /** Metrics of the service; in a cluster one for each pod, and one with the source `total`. */
+  | ({ readonly type: 'repeated'; readonly count: number } & Omit<Problem, 'detail' | 'line'>)
   | ({ readonly type: 'snapshot'; readonly source: string } & Snapshot)
   | ({ readonly type: 'summary' } & Summary);
 
 /** The types of {@link MonitorEvent}, with what each is. The table in docs/monitor.md comes from here. */
 export const EVENT_TYPES = {
   problem: 'Something is wrong: `kind`, `source`, `message`, `detail`, and `line` if it was a log line.',
-  notice: 'Something worth telling that is not wrong: `kind`, `source`, `message`.',
+  notice: 'Something worth knowing that is not wrong: `kind`, `source`, `message`.',
   log: 'A WARN line, with `--warn`: `source`, `line`.',
   repeated: 'More of a problem that was printed several times already: `count` of them since.',
   snapshot:

@@ -1,68 +1,51 @@
-import { existsSync } from 'node:fs';
-import type { IncomingMessage } from 'node:http';
 import { KubeConfig } from '@kubernetes/client-node';
-import { CannotWatchError } from './cannot-watch.ts';
-import { getText, openStream, type Answer, type RequestOptions } from '../../lib/http-get.ts';
-import type { ClusterTarget } from './options.ts';
+import { getText, type Answer } from '../../lib/http-get.ts';
+import type { Settings } from './command-line.ts';
+import { errorText } from './service-http.ts';
 
-/** Query of a request; `undefined` is left out. */
-export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
+/** There is nothing to watch, and there won't be: a wrong context, no permission. The message says why and what to do. */
+export class CannotWatchError extends Error {
+  override readonly name = 'CannotWatchError';
+  /** What can't be watched. */
+  readonly part: string;
 
-/** The API server refused a request, or could not carry it out. */
-export class ApiError extends Error {
-  override readonly name = 'ApiError';
-  /** HTTP status. */
-  readonly status: number;
-
-  constructor(status: number, message: string) {
-    super(message);
-    this.status = status;
+  constructor(part: string, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.part = part;
   }
 }
 
-/**
- * The API server by plain requests, each under a time-out. The library's own calls have none, and its log stream ends the
- * process if the connection breaks (`Readable.fromWeb` without an error listener); so it is used for what it does well:
- * kubeconfig, authentication, watches.
- */
+/** The API server by its kubeconfig. The library's own calls have no time-out, so requests are plain ones, each under one. */
 export class KubeApi {
   readonly config: KubeConfig;
   /** Namespace of the context. */
   readonly namespace: string;
   readonly #server: string;
 
-  private constructor(config: KubeConfig, server: string) {
-    this.config = config;
-    this.#server = server.replace(/\/$/, '');
-    this.namespace = config.getContextObject(config.getCurrentContext())?.namespace ?? 'default';
-  }
-
   /**
    * Reads the kubeconfig.
-   * @throws {CannotWatchError} if there is none, or it does not have the context
+   * @throws {CannotWatchError} if there is none, or it does not say which API server to ask
    */
-  static load({ kubeconfig, context }: ClusterTarget): KubeApi {
-    const config = readKubeconfig(kubeconfig);
-    if (context !== undefined) {
-      const known = config.getContexts().map(({ name }) => name);
-      if (!known.includes(context))
-        throw new CannotWatchError(
-          'kubeconfig',
-          `it has no context "${context}"; it has ${known.join(', ') || 'none'}`,
-        );
-      config.setCurrentContext(context);
-    }
-    const cluster = config.getCurrentCluster();
-    if (cluster === null)
+  constructor({ kubeconfig, context }: Pick<Settings, 'kubeconfig' | 'context'>) {
+    this.config = readKubeconfig(kubeconfig);
+    if (context !== undefined) this.config.setCurrentContext(context);
+    const name = this.config.getCurrentContext();
+    const cluster = this.config.getCurrentCluster();
+    if (cluster === null) {
+      const known = this.config.getContexts().map((each) => each.name);
       throw new CannotWatchError(
         'kubeconfig',
-        'no context is current; choose one with --context or kubectl config use-context',
+        `it has no context ${JSON.stringify(name)} with a cluster; choose one with --context: ${known.join(', ') || 'there is none'}`,
       );
+    }
+    if (!URL.canParse(cluster.server))
+      throw new CannotWatchError('kubeconfig', `the server ${JSON.stringify(cluster.server)} of "${name}" is no URL`);
     // Over plain HTTP (kubectl proxy) there is no certificate to skip; the library asks for it all the same.
-    config.clusters = config.clusters.map((each) =>
+    this.config.clusters = this.config.clusters.map((each) =>
       each.server.startsWith('http:') ? { ...each, skipTLSVerify: true } : each,
     );
-    return new KubeApi(config, cluster.server);
+    this.#server = cluster.server.replace(/\/$/, '');
+    this.namespace = this.config.getContextObject(name)?.namespace ?? 'default';
   }
 
   /** Host and port of the API server. */
@@ -71,67 +54,21 @@ export class KubeApi {
   }
 
   /** @throws {NoAnswerError} */
-  async get(path: string, timeoutMs: number, query: Query = {}, signal?: AbortSignal): Promise<Answer> {
-    return getText(this.#url(path, query), timeoutMs, await this.#options(signal));
-  }
-
-  /**
-   * @throws {ApiError} for any answer but 200
-   * @throws {NoAnswerError}
-   */
-  async getJson(path: string, timeoutMs: number, query: Query = {}, signal?: AbortSignal): Promise<unknown> {
-    const answer = await this.get(path, timeoutMs, query, signal);
-    if (answer.status !== 200) throw apiErrorOf(answer);
-    return JSON.parse(answer.body);
-  }
-
-  /**
-   * Opens a stream, such as a log that is followed.
-   * @throws {ApiError} for any answer but 200
-   * @throws {NoAnswerError}
-   */
-  async stream(path: string, timeoutMs: number, query: Query, signal: AbortSignal): Promise<IncomingMessage> {
-    const head = new AbortController();
-    const timer = setTimeout(() => {
-      head.abort(new Error(`no answer from ${this.host} in ${timeoutMs / 1000} s`));
-    }, timeoutMs);
-    try {
-      const options = await this.#options(AbortSignal.any([signal, head.signal]));
-      const response = await openStream(this.#url(path, query), options);
-      if (response.statusCode === 200) return response;
-      throw apiErrorOf({ status: response.statusCode ?? 0, body: Buffer.concat(await response.toArray()).toString() });
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  /** Certificates, tokens, proxies: as the kubeconfig has them now, since tokens change. */
-  async #options(signal: AbortSignal | undefined): Promise<RequestOptions> {
-    const options: RequestOptions = { ...(signal && { signal }) };
+  async get(path: string, timeoutMs: number): Promise<Answer> {
+    // Certificates, tokens, proxies: as the kubeconfig has them now, since tokens change.
+    const options = {};
     await this.config.applyToHTTPSOptions(options);
-    return options;
+    return getText(new URL(this.#server + path), timeoutMs, options);
   }
 
-  #url(path: string, query: Query): URL {
-    const url = new URL(this.#server + path);
-    for (const [name, value] of Object.entries(query))
-      if (value !== undefined) url.searchParams.set(name, String(value));
-    return url;
-  }
-}
-
-/** The error that an answer other than 200 stands for: the API's `Status` has a message. */
-export function apiErrorOf({ status, body }: Answer): ApiError {
-  return new ApiError(status, `${status} ${statusMessage(body) ?? body.trim().slice(0, 200)}`);
-}
-
-/** The message of a `Status` object of the API; `undefined` for an answer that is someone else's. */
-export function statusMessage(body: string): string | undefined {
-  try {
-    const value = JSON.parse(body) as { kind?: unknown; message?: unknown } | null;
-    return value?.kind === 'Status' ? String(value.message) : undefined;
-  } catch {
-    return undefined;
+  /**
+   * @throws {NoAnswerError}
+   * @throws {Error} for any answer but 200, with what the API server says
+   */
+  async getJson<T>(path: string, timeoutMs: number): Promise<T> {
+    const { status, body } = await this.get(path, timeoutMs);
+    if (status !== 200) throw new Error(`${this.host} answered ${status}: ${errorText(body)}`);
+    return JSON.parse(body) as T;
   }
 }
 
@@ -140,7 +77,6 @@ const FALLBACK_SERVER = 'http://localhost:8080';
 
 function readKubeconfig(path: string | undefined): KubeConfig {
   const config = new KubeConfig();
-  if (path !== undefined && !existsSync(path)) throw new CannotWatchError('kubeconfig', `there is no file ${path}`);
   try {
     if (path === undefined) config.loadFromDefault();
     else config.loadFromFile(path);

@@ -1,106 +1,70 @@
-import { fstatSync, writeSync } from 'node:fs';
-import { setTimeout as delay } from 'node:timers/promises';
+import { fstatSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
+import { onInterrupt } from '../../lib/interrupt.ts';
 import { ClusterWatch } from './cluster-watch.ts';
-import { JsonWriter } from './json-writer.ts';
+import { readSettings, watchesCluster, withoutCredentials, type ExitStatus } from './command-line.ts';
+import { jsonLine } from './json-output.ts';
+import { CannotWatchError } from './kube-api.ts';
 import { LocalWatch } from './local-watch.ts';
-import { parseOptions, usage, UsageError, type ExitStatus, type Settings } from './options.ts';
-import { Report } from './report.ts';
-import { CannotWatchError } from './cannot-watch.ts';
-import type { Ending } from './summary.ts';
-import { TextWriter } from './text-writer.ts';
-import { aborted } from './waiting.ts';
+import { LogReader } from './log-lines.ts';
+import { Report, type Ending } from './report.ts';
+import { textLines } from './text-output.ts';
 
 /** Bound on the last look at everything. */
 const LAST_LOOK_MS = 8000;
 
-process.exitCode = await main();
-// Streams that are still open (standard input, a request on its way) must not keep the process.
-process.exit();
+// Whoever read the output is gone (`| head`): there is no one to watch for.
+process.stdout.on('error', () => process.exit(2));
+process.on('uncaughtException', ({ message }) => {
+  process.stderr.write(`monitor: ${withoutCredentials(message)}\n`);
+  process.exit(2);
+});
+// Streams that are still open (standard input, a log that is followed) must not keep the process.
+process.exit(await main());
 
 /** Steps: read the command line, watch until the time is over or a signal comes, print the summary. */
 async function main(): Promise<ExitStatus> {
-  let settings: Settings | 'help';
-  try {
-    settings = parseOptions(process.argv.slice(2), { env: process.env, stdinPiped: isPiped(0) });
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    process.stderr.write(`monitor: ${error.message}\n`);
-    return 2;
-  }
-  if (settings === 'help') {
-    print(usage().trimEnd());
-    return 0;
-  }
-  return watch(settings);
-}
-
-async function watch(settings: Settings): Promise<ExitStatus> {
-  const colours = process.stdout.isTTY && !process.env['NO_COLOR'];
-  const report = new Report(settings.json ? new JsonWriter(print) : new TextWriter(print, colours));
-  const ending = Promise.withResolvers<Ending>();
-  const over = new AbortController();
-  endBySignals(ending.resolve);
-  if (settings.seconds < Infinity) setTimeout(ending.resolve, settings.seconds * 1000, 'time');
-  void ending.promise.then(() => {
-    over.abort();
+  const settings = readSettings(process.argv.slice(2));
+  const toText = settings.json ? jsonLine : textLines;
+  const report = new Report((event) => {
+    process.stdout.write(`${withoutCredentials(toText(event))}\n`);
   });
+  const log = new LogReader(report, settings.warn);
+  const over = new AbortController();
+  const end = (ending: Ending): void => {
+    over.abort(ending);
+  };
+  onInterrupt(() => {
+    end('interrupted');
+  });
+  if (settings.seconds > 0) setTimeout(end, settings.seconds * 1000, 'time');
+  // A program that pipes its output here must not be held up, whether it is listened to or not.
+  const stdin = isPiped() ? process.stdin.resume() : undefined;
   try {
-    await Promise.race([watchTarget(settings, report, over.signal), overdue(over.signal)]);
+    const watch = watchesCluster(settings)
+      ? new ClusterWatch(settings, report, log).run(over.signal)
+      : new LocalWatch(settings, report, log).run(over.signal, stdin);
+    await Promise.race([watch, overdue(over.signal)]);
   } catch (error) {
     if (!(error instanceof CannotWatchError)) throw error;
-    report.coverage.lost(error.part, error.message);
-    ending.resolve('impossible');
+    report.lost(error.part, error.message);
+    end('impossible');
   }
-  return report.finish(await ending.promise).exitStatus;
+  return report.finish(over.signal.reason as Ending);
 }
 
-async function watchTarget(settings: Settings, report: Report, signal: AbortSignal): Promise<void> {
-  const { target } = settings;
-  // A program that pipes its output here must not be held up, whether it is listened to or not.
-  if (isPiped(0)) process.stdin.resume();
-  if (target.mode === 'local') await new LocalWatch(target, settings, report).run(signal, process.stdin);
-  else await new ClusterWatch(target, settings, report).run(signal);
-}
-
-/** Whatever hangs after the watch is over: the summary comes. */
+/** What hangs after the watch is over does not keep the summary from coming. */
 async function overdue(signal: AbortSignal): Promise<void> {
-  await aborted(signal);
-  await delay(LAST_LOOK_MS, undefined, { ref: false });
-}
-
-/** The first signal ends the watch with its summary; the second ends the process at once. */
-function endBySignals(end: (ending: Ending) => void): void {
-  for (const [signal, number] of [
-    ['SIGINT', 2],
-    ['SIGTERM', 15],
-  ] as const) {
-    process.once(signal, () => {
-      end('interrupted');
-      process.once(signal, () => process.exit(128 + number));
-    });
-  }
-}
-
-/** Prints a line, whole and at once: the end of the process must not cut it. */
-function print(line: string): void {
-  let rest = Buffer.from(`${line}\n`);
-  while (rest.length > 0) {
-    try {
-      rest = rest.subarray(writeSync(1, rest));
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      // Whoever read the output is gone (`| head`): there is no one to watch for.
-      if (code === 'EPIPE') process.exit(2);
-      if (code !== 'EAGAIN') throw error;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
-    }
-  }
+  await new Promise((resolve) => {
+    signal.addEventListener('abort', resolve);
+  });
+  await pause(LAST_LOOK_MS);
 }
 
 /** Standard input is a pipe, a file or a socket: not a terminal, not /dev/null, not closed. */
-function isPiped(fd: number): boolean {
+function isPiped(): boolean {
   try {
-    const input = fstatSync(fd);
+    const input = fstatSync(0);
     return input.isFIFO() || input.isFile() || input.isSocket();
   } catch {
     return false;

@@ -1,90 +1,95 @@
 import type { V1Pod } from '@kubernetes/client-node';
-import type { ApiServer } from './api-server.ts';
-import { ApiError, type KubeApi } from './kube-api.ts';
-import type { LogWatch } from './log-watch.ts';
-import { MetricsWatch, type MetricsStep } from './metrics-watch.ts';
-import { PodHealth } from './pod-health.ts';
-import type { PodHttp } from './pod-http.ts';
+import { NoAnswerError } from '../../lib/http-get.ts';
+import type { KubeApi } from './kube-api.ts';
+import type { LogReader } from './log-lines.ts';
+import { MetricsWatch, UNKNOWN, type Health, type Step } from './metrics.ts';
+import { comparePods, containers, healthOf, isReady, isRunning, isTerminating, judgeAtEnd, podText } from './pod-health.ts';
 import { PodLog } from './pod-log.ts';
 import type { Report } from './report.ts';
-import { checkHealth, leavesAfterScrape, scrape, type GetPath } from './service-http.ts';
+import { checkHealth, scrape, type GetPath } from './service-http.ts';
 
 /** Port of the service in a pod that names none `http`. */
 const DEFAULT_PORT = 8080;
+const TIMEOUT_MS = 5000;
+const NO_STEP: Step = { gauges: UNKNOWN, previous: undefined, activity: undefined, restarted: false };
 
 /** What watching a pod needs. */
 export interface PodContext {
   readonly api: KubeApi;
-  readonly server: ApiServer;
-  readonly http: PodHttp;
-  readonly log: LogWatch;
+  readonly log: LogReader;
   readonly report: Report;
   /** When the watch began. Milliseconds since 1970. */
   readonly watchedSinceMs: number;
+  readonly apiServerAnswers: () => void;
+  readonly apiServerFailed: (error: Error) => void;
 }
 
 /** Watches one pod: its health, the logs of its containers, its metrics. */
 export class PodWatch {
-  readonly health: PodHealth;
   readonly name: string;
-  readonly #namespace: string;
-  readonly #port: number;
   readonly #context: PodContext;
-  readonly #logs = new Map<string, PodLog>();
+  readonly #logs: readonly PodLog[];
   readonly #metrics: MetricsWatch;
+  #pod: V1Pod;
   #draining = false;
 
-  /** @param known the pod is older than the watch */
-  constructor(context: PodContext, pod: V1Pod, known: boolean) {
+  /** @param isOlder the pod is older than the watch: what happened to it before is not reported */
+  constructor(context: PodContext, pod: V1Pod, isOlder: boolean) {
+    const { report } = context;
     this.#context = context;
+    this.#pod = pod;
     this.name = pod.metadata?.name ?? '';
-    this.#namespace = pod.metadata?.namespace ?? '';
-    this.#port = servicePort(pod);
-    this.health = new PodHealth(context.report, pod, known);
-    this.#metrics = new MetricsWatch(context.report, this.name, context.watchedSinceMs);
-    for (const { name } of pod.spec?.containers ?? []) this.#followLog(name, known);
-    this.#updateLogs();
+    this.#metrics = new MetricsWatch(report, this.name, context.watchedSinceMs);
+    report.notice({
+      kind: 'pod_added',
+      source: this.name,
+      message: `${isOlder ? 'watched' : 'added'}: ${podText(pod)}`,
+    });
+    if (!isOlder) comparePods(undefined, pod, report);
+    this.#logs = (pod.spec?.containers ?? []).map(({ name }) => this.#followLog(name, isOlder));
+  }
+
+  get health(): Health {
+    return healthOf(this.#pod);
   }
 
   update(pod: V1Pod): void {
-    this.health.update(pod);
-    this.#updateLogs();
-  }
-
-  /** Log streams that are older may be dead without knowing. */
-  renewStreams(olderThanMs: number): void {
-    for (const log of this.#logs.values()) log.renew(olderThanMs);
+    comparePods(this.#pod, pod, this.#context.report);
+    this.#pod = pod;
   }
 
   gone(): void {
-    this.health.gone();
-    this.#context.report.coverage.forget(this.#metricsPart);
-    for (const log of this.#logs.values()) log.podGone();
+    const { report } = this.#context;
+    report.notice({ kind: 'pod_gone', source: this.name, message: 'gone' });
+    report.forget(this.#metricsPart);
+    for (const log of this.#logs) log.stop();
   }
 
-  stop(): void {
-    for (const log of this.#logs.values()) log.stop();
+  /** The watch is over. */
+  finish(): void {
+    judgeAtEnd(this.#pod, this.#context.report);
   }
 
   /** Scrapes the pod, if it can be scraped now. */
-  async step(timeoutMs: number): Promise<MetricsStep> {
-    const { coverage } = this.#context.report;
-    if (!this.health.running) return this.#metrics.missed();
-    const get: GetPath = (path) =>
-      this.#context.http.get({ namespace: this.#namespace, pod: this.name, port: this.#port }, path, timeoutMs);
+  async step(): Promise<Step> {
+    const { report, apiServerFailed, apiServerAnswers } = this.#context;
+    if (!isRunning(this.#pod)) return NO_STEP;
     try {
-      const leaving = (this.#draining || this.health.terminating) && leavesAfterScrape(await checkHealth(get));
-      if (leaving) return this.#metrics.missed();
-      const step = this.#metrics.step(await scrape(get));
-      this.#draining = step.level.state === 'draining';
-      coverage.seen(this.#metricsPart);
+      if (this.#draining || isTerminating(this.#pod)) {
+        const check = await checkHealth(this.#get);
+        if (check.answered && check.awaitsLastScrape) return NO_STEP;
+      }
+      const text = await scrape(this.#get);
+      apiServerAnswers();
+      const step = this.#metrics.step(text);
+      this.#draining = step.gauges.state === 'draining';
+      report.seen(this.#metricsPart);
       return step;
     } catch (error) {
-      // A pod that ends or starts anew does not answer: its health tells that. An API server that is away tells it itself.
-      const excused = this.health.terminating || !this.health.ready || !(await this.#context.server.answers());
-      if (!excused)
-        coverage.lost(this.#metricsPart, explain(error as Error, 'get on pods/proxy, or create on pods/portforward'));
-      return this.#metrics.missed();
+      if (error instanceof NoAnswerError) apiServerFailed(error);
+      // That a pod which ends or starts does not answer is part of its health.
+      else if (!isTerminating(this.#pod) && isReady(this.#pod)) report.lost(this.#metricsPart, (error as Error).message);
+      return NO_STEP;
     }
   }
 
@@ -92,47 +97,44 @@ export class PodWatch {
     return `metrics of ${this.name}`;
   }
 
-  #updateLogs(): void {
-    for (const [container, log] of this.#logs) log.update(this.health.container(container));
-  }
+  readonly #get: GetPath = async (path) => {
+    const ports = (this.#pod.spec?.containers ?? []).flatMap((container) => container.ports ?? []);
+    const port = (ports.find(({ name }) => name === 'http') ?? ports[0])?.containerPort ?? DEFAULT_PORT;
+    const namespace = this.#pod.metadata?.namespace ?? '';
+    const proxy = `/api/v1/namespaces/${namespace}/pods/${this.name}:${port}/proxy`;
+    const answer = await this.#context.api.get(proxy + path, TIMEOUT_MS);
+    if (answer.status === 403) throw new Error('the permission to get on pods/proxy is needed (HTTP 403)');
+    return answer;
+  };
 
-  #followLog(container: string, fromNow: boolean): void {
-    const { api, server, report } = this.#context;
+  #followLog(container: string, fromNow: boolean): PodLog {
+    const { api, report, log: reader } = this.#context;
     const part = `log of ${this.name}/${container}`;
-    const log = new PodLog(
-      api,
-      { namespace: this.#namespace, pod: this.name, container, fromNow },
-      {
-        line: (text) => {
-          this.#context.log.line(this.name, text);
-        },
-        opened: () => {
-          report.coverage.seen(part);
-        },
-        failed: (error) => {
-          void server.answers().then((answers) => {
-            if (answers && !this.health.terminating) report.coverage.lost(part, explain(error, 'get on pods/log'));
-          });
-        },
-        told: (message) => {
-          report.notice({ kind: 'stream', source: part, message });
-        },
+    const log = new PodLog({
+      config: api.config,
+      namespace: this.#pod.metadata?.namespace ?? '',
+      pod: this.name,
+      container,
+      fromNow,
+      restarts: () => {
+        const status = containers(this.#pod).find(({ name }) => name === container);
+        const hasRun = status?.state?.running ?? status?.state?.terminated ?? status?.lastState?.terminated;
+        return hasRun && status?.restartCount;
       },
-    );
-    this.#logs.set(container, log);
-    void log.run().then(() => {
-      report.coverage.forget(part);
+      onLine: (line) => reader.read(this.name, line),
+      onOpen: () => {
+        report.seen(part);
+      },
+      onFailure: (reason) => {
+        if (!report.isLost(API_SERVER) && !isTerminating(this.#pod)) report.lost(part, reason);
+      },
     });
+    void log.run().then(() => {
+      report.forget(part);
+    });
+    return log;
   }
 }
 
-function servicePort({ spec }: V1Pod): number {
-  const ports = (spec?.containers ?? []).flatMap((container) => container.ports ?? []);
-  return (ports.find(({ name }) => name === 'http') ?? ports[0])?.containerPort ?? DEFAULT_PORT;
-}
-
-/** Says which permission is missing, where one is. */
-function explain(error: Error, permission: string): string {
-  const forbidden = error instanceof ApiError && error.status === 403;
-  return forbidden ? `${error.message} (needs the permission to ${permission})` : error.message;
-}
+/** The part of the watch that the API server is. */
+export const API_SERVER = 'API server';

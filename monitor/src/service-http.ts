@@ -1,24 +1,41 @@
 import type { Answer } from '../../lib/http-get.ts';
-import type { HealthCheck } from './local-health.ts';
-import { parseMetricsText } from '../../lib/metrics-text.ts';
-import type { Reading } from './snapshot.ts';
+import { parseObject } from './log-lines.ts';
 
 /** Gets a path of the service, by whatever way leads there. */
 export type GetPath = (path: string) => Promise<Answer>;
+
+/** What one look at the health endpoints gave. */
+export type HealthCheck =
+  | { readonly answered: false; readonly reason: string }
+  | {
+      readonly answered: true;
+      /** `/healthz/` answered 200. */
+      readonly alive: boolean;
+      readonly ready: boolean;
+      readonly shuttingDown: boolean;
+      /** The `status` of `/readyz/`, or the HTTP status where the body is not understood. */
+      readonly status: string;
+      /**
+       * A scrape now could be taken for the last one: a drained process waits for Prometheus to scrape it once more, and ends
+       * when that happened (FINAL_SCRAPE_WAIT_SECONDS).
+       */
+      readonly awaitsLastScrape: boolean;
+    };
 
 /** Reads both health endpoints. Never throws: no answer is an outcome. */
 export async function checkHealth(get: GetPath): Promise<HealthCheck> {
   try {
     const alive = (await get('/healthz/')).status === 200;
     const { status, body } = await get('/readyz/');
-    const report = parseReport(body);
+    const report = parseObject(body);
+    const shuttingDown = report['shutting_down'] === true;
     return {
       answered: true,
       alive,
       ready: status === 200,
-      shuttingDown: report.shutting_down === true,
-      status: typeof report.status === 'string' ? report.status : `HTTP ${status}`,
-      connections: typeof report.connections === 'number' ? report.connections : undefined,
+      shuttingDown,
+      status: typeof report['status'] === 'string' ? report['status'] : `HTTP ${status}`,
+      awaitsLastScrape: shuttingDown && report['connections'] === 0,
     };
   } catch (error) {
     return { answered: false, reason: (error as Error).message };
@@ -26,28 +43,17 @@ export async function checkHealth(get: GetPath): Promise<HealthCheck> {
 }
 
 /**
- * Scrapes the metrics.
+ * Text of `/metrics/`.
  * @throws {Error} with a sentence that says what came instead
  */
-export async function scrape(get: GetPath): Promise<Reading> {
+export async function scrape(get: GetPath): Promise<string> {
   const { status, body } = await get('/metrics/');
-  if (status !== 200) throw new Error(`/metrics/ answered ${status}: ${body.trim().slice(0, 200)}`);
-  return { atMs: Date.now(), samples: parseMetricsText(body) };
+  if (status !== 200) throw new Error(`/metrics/ answered ${status}: ${errorText(body)}`);
+  return body;
 }
 
-/**
- * Whether a scrape now could be taken for the last one: a drained process waits for Prometheus to scrape it once more, and
- * leaves when that happened (FINAL_SCRAPE_WAIT_SECONDS). The monitor must not take its place.
- */
-export function leavesAfterScrape(check: HealthCheck): boolean {
-  return check.answered && check.shuttingDown && check.connections === 0;
-}
-
-function parseReport(body: string): { status?: unknown; shutting_down?: unknown; connections?: unknown } {
-  try {
-    const value: unknown = JSON.parse(body);
-    return typeof value === 'object' && value !== null ? value : {};
-  } catch {
-    return {};
-  }
+/** What a body says about an error: its `message`, as the service and the API server send it, or its beginning. */
+export function errorText(body: string): string {
+  const { message } = parseObject(body);
+  return typeof message === 'string' ? message : body.trim().slice(0, 200);
 }

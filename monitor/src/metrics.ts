@@ -1,0 +1,274 @@
+import { SERVER_ERROR_TYPES } from '../../service/src/metrics/metrics.ts';
+import { parseMetricsText, sum, sumBy, type Samples } from '../../lib/metrics-text.ts';
+import type { Findings } from './events.ts';
+
+/** Gauges of the service that the monitor reads; service/src/metrics/metrics.ts makes them. */
+export const GAUGES = {
+  connections: 'websocket_active_connections',
+  connectionsLimit: 'websocket_limit_connections',
+  memoryBytes: 'process_resident_memory_bytes',
+  ready: 'websocket_ready',
+  draining: 'websocket_draining',
+  drainSeconds: 'websocket_shutdown_time_seconds',
+  startedAt: 'process_start_time_seconds',
+} as const;
+
+/** Counters that are summed over their labels. */
+export const COUNTERS = {
+  opened: 'websocket_connections_opened_total',
+  closed: 'websocket_connections_closed_total',
+  messages: 'websocket_messages_total',
+  dropped: 'websocket_log_lines_dropped_total',
+} as const;
+
+/** Counters that are read by one label: the errors, and the histogram of the handling time. */
+export const LABELED_COUNTERS = {
+  type: 'websocket_errors_total',
+  le: 'websocket_message_duration_seconds_bucket',
+} as const;
+
+/** What a process is doing. */
+export type ServiceState = 'ready' | 'not ready' | 'draining' | 'unknown';
+
+/** Gauges of one scrape, or their sums over pods. `undefined` is not known. */
+export interface Gauges {
+  readonly connections: number | undefined;
+  readonly connectionsLimit: number | undefined;
+  readonly memoryBytes: number | undefined;
+  readonly state: ServiceState;
+  /** Seconds since the drain began; 0 before. */
+  readonly drainSeconds: number;
+}
+
+/**
+ * How much counters grew between two scrapes, in all pods, or over the whole watch: by the keys of {@link COUNTERS}, and by
+ * `type internal`, `le 0.001` for those of {@link LABELED_COUNTERS}.
+ */
+export interface Activity {
+  readonly seconds: number;
+  readonly counts: ReadonlyMap<string, number>;
+}
+
+/** Health of the service or of a pod. */
+export interface Health {
+  readonly ready: boolean;
+  /** The `status` of `/readyz/`, or the phase or reason that Kubernetes gives. */
+  readonly status: string;
+  /** Restarts of containers; `null` for a local service. */
+  readonly restarts: number | null;
+  /** Why a container ended last, with its exit status and when. */
+  readonly lastTermination: string | null;
+  readonly image: string | null;
+}
+
+/** An activity as it is shown. */
+export interface Counts {
+  readonly seconds: number;
+  readonly opened: number;
+  readonly closed: number;
+  readonly messages: number;
+  readonly messagesPerSecond: number;
+  /** By type; types that had none are left out. */
+  readonly errorsPerSecond: Readonly<Record<string, number>>;
+  readonly handlingP99Ms: number | null;
+}
+
+/** Metrics as they are shown: the gauges, and the change since the last snapshot. `null` is not known. */
+export interface Snapshot extends Nullable<Counts>, Nullable<Omit<Gauges, 'state' | 'drainSeconds'>> {
+  readonly connectionsChange: number | null;
+  readonly memoryChangeBytes: number | null;
+  readonly state: ServiceState;
+  readonly drainSeconds: number;
+  /** What the health endpoint or Kubernetes says; none in a total. */
+  readonly health?: Health;
+  /** Pods summed up, in a total. */
+  readonly pods?: number;
+}
+
+type Nullable<T> = { readonly [Key in keyof T]: Exclude<T[Key], undefined> | null };
+
+interface Scrape {
+  readonly atMs: number;
+  /** When the process began. */
+  readonly startedMs: number;
+  readonly gauges: Gauges;
+  readonly counters: ReadonlyMap<string, number>;
+}
+
+/** What one scrape adds to those before it. */
+export interface Step {
+  readonly gauges: Gauges;
+  readonly previous: Gauges | undefined;
+  readonly activity: Activity | undefined;
+  /** The process is another than at the last scrape. */
+  readonly restarted: boolean;
+}
+
+/** Compares the scrapes of one process, and of the ones that follow it, and reports the problems that they show. */
+export class MetricsWatch {
+  readonly #findings: Findings;
+  readonly #source: string;
+  readonly #watchedSinceMs: number;
+  #last: Scrape | undefined;
+
+  /** @param watchedSinceMs when the watch began: a process that is younger counts from zero. Milliseconds since 1970 */
+  constructor(findings: Findings, source: string, watchedSinceMs: number) {
+    this.#findings = findings;
+    this.#source = source;
+    this.#watchedSinceMs = watchedSinceMs;
+  }
+
+  /** @throws {MetricsTextError} */
+  step(text: string, atMs = Date.now()): Step {
+    const samples = parseMetricsText(text);
+    const last = this.#last;
+    const startedMs = (sum(samples, GAUGES.startedAt) ?? 0) * 1000;
+    const scrape = { atMs, startedMs, gauges: gaugesOf(samples), counters: countersOf(samples) };
+    this.#last = scrape;
+    const restarted = last !== undefined && last.startedMs !== startedMs;
+    const fromZero = restarted || (last === undefined && startedMs > this.#watchedSinceMs);
+    const before = fromZero ? { atMs: startedMs, counters: new Map<string, number>() } : last;
+    const activity = before && {
+      // Clocks of two machines differ: never divide by nothing.
+      seconds: Math.max((atMs - before.atMs) / 1000, 0.001),
+      counts: growth(before.counters, scrape.counters),
+    };
+    if (activity !== undefined) this.#judge(activity);
+    return { gauges: scrape.gauges, previous: last?.gauges, activity, restarted };
+  }
+
+  #judge({ counts }: Activity): void {
+    for (const type of SERVER_ERROR_TYPES) {
+      const count = counts.get(`type ${type}`) ?? 0;
+      if (count > 0) this.#problem('server_errors', `websocket_errors_total{type="${type}"} grew`, `by ${count}`);
+    }
+    const dropped = counts.get('dropped') ?? 0;
+    if (dropped > 0) this.#problem('log_lines_dropped', 'log lines were dropped', String(dropped));
+  }
+
+  #problem(kind: 'server_errors' | 'log_lines_dropped', message: string, detail: string): void {
+    this.#findings.problem({ kind, source: this.#source, message, detail });
+  }
+}
+
+/**
+ * The sum of activities.
+ * @param seconds the time that they took together
+ */
+export function addActivities(activities: readonly Activity[], seconds: number): Activity {
+  const counts = new Map<string, number>();
+  for (const [key, count] of activities.flatMap((each) => [...each.counts])) counts.set(key, (counts.get(key) ?? 0) + count);
+  return { seconds, counts };
+}
+
+/** Sums of gauges over pods. The state is the worst one, the drain's time the longest. */
+export function addGauges(all: readonly Gauges[]): Gauges {
+  const total = (pick: (gauges: Gauges) => number | undefined): number | undefined =>
+    all.map(pick).reduce((a, b) => (a === undefined || b === undefined ? (a ?? b) : a + b), undefined);
+  const states = ['not ready', 'draining', 'ready'] as const;
+  return {
+    connections: total(({ connections }) => connections),
+    connectionsLimit: total(({ connectionsLimit }) => connectionsLimit),
+    memoryBytes: total(({ memoryBytes }) => memoryBytes),
+    state: states.find((state) => all.some((gauges) => gauges.state === state)) ?? 'unknown',
+    drainSeconds: Math.max(0, ...all.map(({ drainSeconds }) => drainSeconds)),
+  };
+}
+
+/** Gauges of a process that can not be scraped now. */
+export const UNKNOWN: Gauges = addGauges([]);
+
+/** Puts together what is shown. */
+export function snapshotOf({ gauges, previous, activity }: Omit<Step, 'restarted'>): Snapshot {
+  const { connections, connectionsLimit, memoryBytes, state, drainSeconds } = gauges;
+  return {
+    connections: connections ?? null,
+    connectionsChange: difference(previous?.connections, connections),
+    connectionsLimit: connectionsLimit ?? null,
+    memoryBytes: memoryBytes ?? null,
+    memoryChangeBytes: difference(previous?.memoryBytes, memoryBytes),
+    state,
+    drainSeconds,
+    ...(activity === undefined ? NO_COUNTS : countsOf(activity)),
+  };
+}
+
+const NO_COUNTS = {
+  seconds: null,
+  opened: null,
+  closed: null,
+  messages: null,
+  messagesPerSecond: null,
+  errorsPerSecond: null,
+  handlingP99Ms: null,
+} as const;
+
+/** An activity as it is shown. */
+export function countsOf({ seconds, counts }: Activity): Counts {
+  const errors = [...byLabel(counts, 'type')].filter(([, count]) => count > 0);
+  return {
+    seconds,
+    opened: counts.get('opened') ?? 0,
+    closed: counts.get('closed') ?? 0,
+    messages: counts.get('messages') ?? 0,
+    messagesPerSecond: (counts.get('messages') ?? 0) / seconds,
+    errorsPerSecond: Object.fromEntries(errors.map(([type, count]) => [type, count / seconds])),
+    handlingP99Ms: quantileMs(byLabel(counts, 'le'), 0.99),
+  };
+}
+
+/** Errors by type; types that had none are left out. */
+export function errorsOf({ counts }: Activity): Record<string, number> {
+  return Object.fromEntries([...byLabel(counts, 'type')].filter(([, count]) => count > 0));
+}
+
+/**
+ * Quantile of a histogram, interpolated as Prometheus' `histogram_quantile` does: beyond the highest bound it is that bound.
+ * @param cumulative counts by upper bound in seconds, as Prometheus writes it
+ * @returns milliseconds; `null` if nothing was observed
+ */
+export function quantileMs(cumulative: ReadonlyMap<string, number>, quantile: number): number | null {
+  const buckets = [...cumulative]
+    .map(([bound, count]) => ({ bound: bound === '+Inf' ? Infinity : Number(bound), count }))
+    .sort((a, b) => a.bound - b.bound);
+  const rank = quantile * (buckets.at(-1)?.count ?? 0);
+  const index = buckets.findIndex(({ count }) => count >= rank);
+  const { bound, count } = buckets[index] ?? { bound: 0, count: 0 };
+  if (rank <= 0) return null;
+  const lower = buckets[index - 1] ?? { bound: 0, count: 0 };
+  if (bound === Infinity) return lower.bound * 1000;
+  return (lower.bound + (bound - lower.bound) * ((rank - lower.count) / (count - lower.count))) * 1000;
+}
+
+function gaugesOf(samples: Samples): Gauges {
+  const isOn = (name: string): boolean => sum(samples, name) === 1;
+  return {
+    connections: sum(samples, GAUGES.connections),
+    connectionsLimit: sum(samples, GAUGES.connectionsLimit),
+    memoryBytes: sum(samples, GAUGES.memoryBytes),
+    state: isOn(GAUGES.draining) ? 'draining' : isOn(GAUGES.ready) ? 'ready' : 'not ready',
+    drainSeconds: sum(samples, GAUGES.drainSeconds) ?? 0,
+  };
+}
+
+function countersOf(samples: Samples): Map<string, number> {
+  const counters = new Map<string, number>();
+  for (const [key, name] of Object.entries(COUNTERS)) counters.set(key, sum(samples, name) ?? 0);
+  for (const [label, name] of Object.entries(LABELED_COUNTERS))
+    for (const [value, count] of sumBy(samples, name, label)) counters.set(`${label} ${value}`, count);
+  return counters;
+}
+
+/** A counter that went down began again from zero. */
+function growth(before: ReadonlyMap<string, number>, after: ReadonlyMap<string, number>): Map<string, number> {
+  return new Map([...after].map(([key, count]) => [key, count - Math.min(before.get(key) ?? 0, count)]));
+}
+
+function byLabel(counts: ReadonlyMap<string, number>, label: string): Map<string, number> {
+  const labeled = [...counts].filter(([key]) => key.startsWith(`${label} `));
+  return new Map(labeled.map(([key, count]) => [key.slice(label.length + 1), count]));
+}
+
+function difference(before: number | undefined, after: number | undefined): number | null {
+  return before === undefined || after === undefined ? null : after - before;
+}
