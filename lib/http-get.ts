@@ -33,7 +33,10 @@ export async function getText(url: URL, timeoutMs: number, options: https.Reques
   const timeout = AbortSignal.timeout(timeoutMs);
   const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;
   // So that the service's owner can tell these requests from those of Prometheus.
-  const headers = { 'user-agent': `websocket-message-counter-tools/${VERSION}`, ...options.headers };
+  const headers = {
+    'user-agent': `websocket-message-counter-tools/${VERSION}`,
+    ...(options.headers as http.OutgoingHttpHeaders | undefined),
+  };
   const { get } = url.protocol === 'https:' ? https : http;
   try {
     const request = get(url, { agent: false, auth: credentialsOf(url), ...options, headers, signal });

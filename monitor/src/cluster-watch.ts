@@ -1,12 +1,13 @@
 import { makeInformer, type KubernetesListObject, type V1Pod } from '@kubernetes/client-node';
 import { setTimeout as pause } from 'node:timers/promises';
+import { NoAnswerError } from '../../lib/http-get.ts';
 import type { Settings } from './command-line.ts';
 import { every } from './every.ts';
-import { CannotWatchError, KubeApi } from './kube-api.ts';
-import type { LogReader } from './log-lines.ts';
+import { KubeApi } from './kube-api.ts';
+import type { LogReader } from './log-reader.ts';
 import { addActivities, addGauges, snapshotOf, type Gauges, type Step } from './metrics.ts';
 import { API_SERVER, PodWatch, type PodContext } from './pod-watch.ts';
-import type { Report } from './report.ts';
+import { CannotWatchError, type Report } from './report.ts';
 
 /** Labels of the pods that serve, which no value of the chart changes. The bundled Prometheus and Loki are other components. */
 const LABELS = 'app.kubernetes.io/part-of=websocket-message-counter,app.kubernetes.io/component=service';
@@ -24,6 +25,7 @@ export class ClusterWatch {
   readonly #selector: string;
   readonly #context: PodContext;
   readonly #pods = new Map<string, PodWatch>();
+  #watchFailure: Error | undefined;
   #listed = false;
   #total: Gauges | undefined;
 
@@ -40,8 +42,9 @@ export class ClusterWatch {
       log,
       report,
       watchedSinceMs: Date.now(),
+      // What a broken watch missed is known when it is made again.
       apiServerAnswers: () => {
-        report.seen(API_SERVER);
+        if (this.#watchFailure === undefined) report.seen(API_SERVER);
       },
       apiServerFailed: ({ message }) => {
         report.lost(API_SERVER, message);
@@ -72,12 +75,18 @@ export class ClusterWatch {
     const query = `?labelSelector=${encodeURIComponent(this.#selector)}`;
     const list = (): Promise<KubernetesListObject<V1Pod>> => api.getJson(path + query, LIST_TIMEOUT_MS);
     const informer = makeInformer<V1Pod>(api.config, path, list, this.#selector);
-    let failure: Error | undefined;
-    const start = async (): Promise<void> => {
-      failure = undefined;
-      await informer.start();
-      if (failure === undefined) this.#report.seen(API_SERVER);
+    const onError = (error: unknown): void => {
+      this.#watchFailure = error as Error;
+      if (!this.#listed || signal.aborted) return;
+      this.#report.lost(API_SERVER, causeOf(this.#watchFailure));
+      void pause(RETRY_MS).then(start);
     };
+    const start = async (): Promise<void> => {
+      this.#watchFailure = undefined;
+      await informer.start().catch(onError);
+      this.#context.apiServerAnswers();
+    };
+    informer.on('error', onError);
     informer.on('add', (pod) => {
       this.#report.seen(PODS);
       this.#pods.set(nameOf(pod), new PodWatch(this.#context, pod, !this.#listed));
@@ -87,17 +96,14 @@ export class ClusterWatch {
       this.#pods.get(nameOf(pod))?.gone();
       this.#pods.delete(nameOf(pod));
     });
-    informer.on('error', (error: unknown) => {
-      failure = error as Error;
-      if (!this.#listed || signal.aborted) return;
-      this.#report.lost(API_SERVER, causeOf(failure));
-      void pause(RETRY_MS).then(start);
-    });
     await start();
-    if (failure !== undefined) throw new CannotWatchError(PODS, `${causeOf(failure)}; get, list and watch on pods are needed`, failure);
+    if (this.#watchFailure !== undefined) throw cannotWatch(this.#watchFailure);
     this.#listed = true;
     if (this.#pods.size === 0)
-      this.#report.lost(PODS, `none with ${this.#selector} in the namespace "${this.#namespace}"; they are watched when they come`);
+      this.#report.lost(
+        PODS,
+        `none with ${this.#selector} in the namespace "${this.#namespace}"; they are watched when they come`,
+      );
   }
 
   async #snapshot(): Promise<void> {
@@ -121,7 +127,14 @@ function nameOf({ metadata }: V1Pod): string {
   return metadata?.name ?? '';
 }
 
-/** Why a fetch failed is in its cause. */
+function cannotWatch(error: Error): CannotWatchError {
+  if (error instanceof NoAnswerError) return new CannotWatchError(API_SERVER, error.message, error);
+  return new CannotWatchError(PODS, `${causeOf(error)}; the permission to get, list and watch pods is needed`, error);
+}
+
+/** Why a fetch of the library failed is in its cause. */
 function causeOf(error: Error): string {
-  return error.cause instanceof Error ? error.cause.message || error.message : error.message;
+  return error instanceof Error && error.cause instanceof Error && error.cause.message !== ''
+    ? error.cause.message
+    : error.message;
 }

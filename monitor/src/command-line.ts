@@ -39,7 +39,10 @@ const CLUSTER_FLAGS = ['namespace', 'release', 'context', 'kubeconfig'];
 
 /** The command line, from which `--help` and the table in docs/monitor.md come too. */
 export function commandLine(): Command {
-  return program('scripts/monitor.sh', 'Watches the service and reports errors in its log, metrics and health as they happen.')
+  return program(
+    'scripts/monitor.sh',
+    'Watches the service and reports errors in its log, metrics and health as they happen.',
+  )
     .argument('[seconds]', 'Time to watch; 0 is until Ctrl-C.', seconds, 60)
     .addOption(
       new Option('--url <url>', 'Local service to watch: its `/healthz/`, `/readyz/` and `/metrics/`.')
@@ -52,8 +55,16 @@ export function commandLine(): Command {
         'Log file of a local service, followed from its end through rotation and truncation. Without it, a pipe on standard input is the log.',
       ).conflicts(CLUSTER_FLAGS),
     )
-    .option('-n, --namespace <name>', "Namespace in a cluster; the kubeconfig context's own, or `default`, if not given.", dnsLabel)
-    .option('-r, --release <name>', 'Helm release in a cluster; every release of this chart in the namespace if not given.', dnsLabel)
+    .option(
+      '-n, --namespace <name>',
+      "Namespace in a cluster; the kubeconfig context's own, or `default`, if not given.",
+      dnsLabel,
+    )
+    .option(
+      '-r, --release <name>',
+      'Helm release in a cluster; every release of this chart in the namespace if not given.',
+      dnsLabel,
+    )
     .option('--context <name>', 'Context of the kubeconfig; its current one if not given.')
     .option(
       '--kubeconfig <path>',

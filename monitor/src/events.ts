@@ -1,6 +1,6 @@
+import type { ExitStatus } from './command-line.ts';
 import type { LogRecord } from './log-lines.ts';
-import type { Snapshot } from './metrics.ts';
-import type { Summary } from './report.ts';
+import type { Counts, Snapshot } from './metrics.ts';
 
 /** Kinds of problem, with what each is. One problem makes the exit status 1. The table in docs/monitor.md comes from here. */
 export const PROBLEMS = {
@@ -55,6 +55,55 @@ export interface Notice {
   readonly kind: NoticeKind;
   readonly source: string;
   readonly message: string;
+}
+
+/** Why the watch ended: its time was over, a signal came, or there is nothing to watch. */
+export type Ending = 'time' | 'interrupted' | 'impossible';
+
+/** A problem and how often it was seen. */
+export interface CountedProblem extends Omit<Problem, 'line'> {
+  /** Level of the log line, if that is where it was seen. */
+  readonly level: string | undefined;
+  readonly count: number;
+  readonly first: Date;
+  readonly last: Date;
+}
+
+/** A time in which a part was not watched. */
+export interface Gap {
+  /** What was not watched: `API server`, `metrics of demo-abc`. */
+  readonly part: string;
+  readonly reason: string;
+  readonly since: Date;
+  /** `null` if it lasted to the end. */
+  readonly until: Date | null;
+}
+
+/** The metrics over the whole watch. */
+export interface Totals extends Counts {
+  /** By type; types that had none are left out. */
+  readonly errors: Readonly<Record<string, number>>;
+  readonly peakConnections: number;
+  readonly memoryBytes: number;
+  readonly peakMemoryBytes: number;
+}
+
+/** What the watch comes to. */
+export interface Summary {
+  readonly status: 'healthy' | 'problems' | 'not_watched';
+  readonly exitStatus: ExitStatus;
+  readonly ending: Ending;
+  readonly watchedSeconds: number;
+  readonly problems: readonly CountedProblem[];
+  /** Problems beyond the number of different ones that are kept apart. */
+  readonly otherProblems: number;
+  readonly gaps: readonly Gap[];
+  /** Parts that were never watched or were away at the end. */
+  readonly missing: readonly string[];
+  /** Lines by level; those that are not JSON under `unstructured`. */
+  readonly log: { readonly lines: number; readonly byLevel: Readonly<Record<string, number>> };
+  /** `null` if there are not two scrapes to compare. */
+  readonly totals: Totals | null;
 }
 
 /** Receives problems and notices while the service is watched. */

@@ -11,8 +11,12 @@ function snakeCase(value: unknown): unknown {
   if (typeof value === 'number') return Math.round(value * 1000) / 1000;
   if (Array.isArray(value)) return value.map(snakeCase);
   if (typeof value !== 'object' || value === null || value instanceof Date) return value;
-  const renamed = Object.entries(value).map(([key, child]) =>
-    key === 'line' ? [key, child] : [key.replace(/(?<=[a-z0-9])[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), snakeCase(child)],
+  const renamed = Object.entries(value).map(([key, child]): [string, unknown] =>
+    key === 'line' ? [key, child] : [underscored(key), snakeCase(child)],
   );
-  return Object.fromEntries(renamed) as object;
+  return Object.fromEntries(renamed);
+}
+
+function underscored(key: string): string {
+  return key.replace(/(?<=[a-z0-9])[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }

@@ -1,19 +1,8 @@
 import { KubeConfig } from '@kubernetes/client-node';
 import { getText, type Answer } from '../../lib/http-get.ts';
 import type { Settings } from './command-line.ts';
+import { CannotWatchError } from './report.ts';
 import { errorText } from './service-http.ts';
-
-/** There is nothing to watch, and there won't be: a wrong context, no permission. The message says why and what to do. */
-export class CannotWatchError extends Error {
-  override readonly name = 'CannotWatchError';
-  /** What can't be watched. */
-  readonly part: string;
-
-  constructor(part: string, message: string, cause?: unknown) {
-    super(message, { cause });
-    this.part = part;
-  }
-}
 
 /** The API server by its kubeconfig. The library's own calls have no time-out, so requests are plain ones, each under one. */
 export class KubeApi {
@@ -81,7 +70,11 @@ function readKubeconfig(path: string | undefined): KubeConfig {
     if (path === undefined) config.loadFromDefault();
     else config.loadFromFile(path);
   } catch (error) {
-    throw new CannotWatchError('kubeconfig', `it can not be read: ${(error as Error).message}`, error);
+    throw new CannotWatchError(
+      'kubeconfig',
+      `it can not be read: ${(error as Error).message.split('\n', 1)[0] ?? ''}`,
+      error,
+    );
   }
   if (path === undefined && config.getCurrentCluster()?.server === FALLBACK_SERVER)
     throw new CannotWatchError('kubeconfig', 'none is there: set KUBECONFIG, or give --kubeconfig');

@@ -1,11 +1,8 @@
 import type { Transform } from 'node:stream';
 import split from 'split2';
-import type { Report } from './report.ts';
 
 /** Longest line that is read; longer ones are left out. Characters. */
 const MAX_LINE = 262_144;
-/** Longest text that a problem is counted by. Characters. */
-const MAX_MESSAGE = 200;
 
 /** A line of the service's log: design of the fields in docs/logs.md. Fields that are not known are kept. */
 export interface LogRecord {
@@ -23,27 +20,6 @@ export type LogSeverity = 'problem' | 'warning' | 'normal';
 export function lineSplitter(): Transform {
   const options = { maxLength: MAX_LINE, skipOverflow: true };
   return split(options);
-}
-
-/** Reads lines of the log: counts all, shows WARN lines if asked, and makes problems of what is worse. */
-export class LogReader {
-  readonly #report: Report;
-  readonly #showWarnings: boolean;
-
-  constructor(report: Report, showWarnings: boolean) {
-    this.#report = report;
-    this.#showWarnings = showWarnings;
-  }
-
-  /** @param source `service`, or the pod the line is from */
-  read(source: string, text: string): LogRecord {
-    const record = parseLogLine(text);
-    const severity = severityOf(record);
-    this.#report.countLine(record.level ?? 'unstructured');
-    if (severity === 'problem') this.#report.problem({ kind: 'log_error', source, ...problemOf(record), line: record });
-    else if (severity === 'warning' && this.#showWarnings) this.#report.log(source, record);
-    return record;
-  }
 }
 
 /** Reads a line of the log. A line that is not a JSON object becomes a record of its text alone. */
@@ -75,13 +51,4 @@ export function parseObject(text: string): Record<string, unknown> {
   } catch {
     return {};
   }
-}
-
-function problemOf({ event, message, error, reason }: LogRecord): { message: string; detail: string | undefined } {
-  const cause = error ?? reason;
-  const detail = typeof cause === 'object' && cause !== null && 'message' in cause ? cause.message : cause;
-  return {
-    message: `${event === undefined || event === message ? '' : `${event}: `}${message}`.slice(0, MAX_MESSAGE),
-    detail: typeof detail === 'string' ? detail : undefined,
-  };
 }

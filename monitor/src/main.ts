@@ -1,13 +1,12 @@
 import { fstatSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { onInterrupt } from '../../lib/interrupt.ts';
-import { ClusterWatch } from './cluster-watch.ts';
-import { readSettings, watchesCluster, withoutCredentials, type ExitStatus } from './command-line.ts';
+import { readSettings, watchesCluster, withoutCredentials, type ExitStatus, type Settings } from './command-line.ts';
+import type { Ending } from './events.ts';
 import { jsonLine } from './json-output.ts';
-import { CannotWatchError } from './kube-api.ts';
 import { LocalWatch } from './local-watch.ts';
-import { LogReader } from './log-lines.ts';
-import { Report, type Ending } from './report.ts';
+import { LogReader } from './log-reader.ts';
+import { CannotWatchError, Report } from './report.ts';
 import { textLines } from './text-output.ts';
 
 /** Bound on the last look at everything. */
@@ -42,7 +41,7 @@ async function main(): Promise<ExitStatus> {
   const stdin = isPiped() ? process.stdin.resume() : undefined;
   try {
     const watch = watchesCluster(settings)
-      ? new ClusterWatch(settings, report, log).run(over.signal)
+      ? watchCluster(settings, report, log, over.signal)
       : new LocalWatch(settings, report, log).run(over.signal, stdin);
     await Promise.race([watch, overdue(over.signal)]);
   } catch (error) {
@@ -51,6 +50,12 @@ async function main(): Promise<ExitStatus> {
     end('impossible');
   }
   return report.finish(over.signal.reason as Ending);
+}
+
+/** Loads the Kubernetes library, which takes longer than all else, only where there is a cluster to watch. */
+async function watchCluster(settings: Settings, report: Report, log: LogReader, signal: AbortSignal): Promise<void> {
+  const { ClusterWatch } = await import('./cluster-watch.ts');
+  await new ClusterWatch(settings, report, log).run(signal);
 }
 
 /** What hangs after the watch is over does not keep the summary from coming. */

@@ -1,6 +1,4 @@
-import { SERVER_ERROR_TYPES } from '../../service/src/metrics/metrics.ts';
-import { parseMetricsText, sum, sumBy, type Samples } from '../../lib/metrics-text.ts';
-import type { Findings } from './events.ts';
+import { sum, sumBy, type Samples } from '../../lib/metrics-text.ts';
 
 /** Gauges of the service that the monitor reads; service/src/metrics/metrics.ts makes them. */
 export const GAUGES = {
@@ -87,14 +85,6 @@ export interface Snapshot extends Nullable<Counts>, Nullable<Omit<Gauges, 'state
 
 type Nullable<T> = { readonly [Key in keyof T]: Exclude<T[Key], undefined> | null };
 
-interface Scrape {
-  readonly atMs: number;
-  /** When the process began. */
-  readonly startedMs: number;
-  readonly gauges: Gauges;
-  readonly counters: ReadonlyMap<string, number>;
-}
-
 /** What one scrape adds to those before it. */
 export interface Step {
   readonly gauges: Gauges;
@@ -104,60 +94,14 @@ export interface Step {
   readonly restarted: boolean;
 }
 
-/** Compares the scrapes of one process, and of the ones that follow it, and reports the problems that they show. */
-export class MetricsWatch {
-  readonly #findings: Findings;
-  readonly #source: string;
-  readonly #watchedSinceMs: number;
-  #last: Scrape | undefined;
-
-  /** @param watchedSinceMs when the watch began: a process that is younger counts from zero. Milliseconds since 1970 */
-  constructor(findings: Findings, source: string, watchedSinceMs: number) {
-    this.#findings = findings;
-    this.#source = source;
-    this.#watchedSinceMs = watchedSinceMs;
-  }
-
-  /** @throws {MetricsTextError} */
-  step(text: string, atMs = Date.now()): Step {
-    const samples = parseMetricsText(text);
-    const last = this.#last;
-    const startedMs = (sum(samples, GAUGES.startedAt) ?? 0) * 1000;
-    const scrape = { atMs, startedMs, gauges: gaugesOf(samples), counters: countersOf(samples) };
-    this.#last = scrape;
-    const restarted = last !== undefined && last.startedMs !== startedMs;
-    const fromZero = restarted || (last === undefined && startedMs > this.#watchedSinceMs);
-    const before = fromZero ? { atMs: startedMs, counters: new Map<string, number>() } : last;
-    const activity = before && {
-      // Clocks of two machines differ: never divide by nothing.
-      seconds: Math.max((atMs - before.atMs) / 1000, 0.001),
-      counts: growth(before.counters, scrape.counters),
-    };
-    if (activity !== undefined) this.#judge(activity);
-    return { gauges: scrape.gauges, previous: last?.gauges, activity, restarted };
-  }
-
-  #judge({ counts }: Activity): void {
-    for (const type of SERVER_ERROR_TYPES) {
-      const count = counts.get(`type ${type}`) ?? 0;
-      if (count > 0) this.#problem('server_errors', `websocket_errors_total{type="${type}"} grew`, `by ${count}`);
-    }
-    const dropped = counts.get('dropped') ?? 0;
-    if (dropped > 0) this.#problem('log_lines_dropped', 'log lines were dropped', String(dropped));
-  }
-
-  #problem(kind: 'server_errors' | 'log_lines_dropped', message: string, detail: string): void {
-    this.#findings.problem({ kind, source: this.#source, message, detail });
-  }
-}
-
 /**
  * The sum of activities.
  * @param seconds the time that they took together
  */
 export function addActivities(activities: readonly Activity[], seconds: number): Activity {
   const counts = new Map<string, number>();
-  for (const [key, count] of activities.flatMap((each) => [...each.counts])) counts.set(key, (counts.get(key) ?? 0) + count);
+  for (const [key, count] of activities.flatMap((each) => [...each.counts]))
+    counts.set(key, (counts.get(key) ?? 0) + count);
   return { seconds, counts };
 }
 
@@ -205,7 +149,7 @@ const NO_COUNTS = {
 
 /** An activity as it is shown. */
 export function countsOf({ seconds, counts }: Activity): Counts {
-  const errors = [...byLabel(counts, 'type')].filter(([, count]) => count > 0);
+  const errors = Object.entries(errorsOf(counts));
   return {
     seconds,
     opened: counts.get('opened') ?? 0,
@@ -218,7 +162,7 @@ export function countsOf({ seconds, counts }: Activity): Counts {
 }
 
 /** Errors by type; types that had none are left out. */
-export function errorsOf({ counts }: Activity): Record<string, number> {
+export function errorsOf(counts: Activity['counts']): Record<string, number> {
   return Object.fromEntries([...byLabel(counts, 'type')].filter(([, count]) => count > 0));
 }
 
@@ -240,7 +184,8 @@ export function quantileMs(cumulative: ReadonlyMap<string, number>, quantile: nu
   return (lower.bound + (bound - lower.bound) * ((rank - lower.count) / (count - lower.count))) * 1000;
 }
 
-function gaugesOf(samples: Samples): Gauges {
+/** The gauges of a scrape. */
+export function gaugesOf(samples: Samples): Gauges {
   const isOn = (name: string): boolean => sum(samples, name) === 1;
   return {
     connections: sum(samples, GAUGES.connections),
@@ -251,7 +196,8 @@ function gaugesOf(samples: Samples): Gauges {
   };
 }
 
-function countersOf(samples: Samples): Map<string, number> {
+/** The counters of a scrape, by the keys of {@link Activity}. */
+export function countersOf(samples: Samples): Map<string, number> {
   const counters = new Map<string, number>();
   for (const [key, name] of Object.entries(COUNTERS)) counters.set(key, sum(samples, name) ?? 0);
   for (const [label, name] of Object.entries(LABELED_COUNTERS))
@@ -259,8 +205,8 @@ function countersOf(samples: Samples): Map<string, number> {
   return counters;
 }
 
-/** A counter that went down began again from zero. */
-function growth(before: ReadonlyMap<string, number>, after: ReadonlyMap<string, number>): Map<string, number> {
+/** How much counters grew. One that went down began again from zero. */
+export function growth(before: ReadonlyMap<string, number>, after: ReadonlyMap<string, number>): Map<string, number> {
   return new Map([...after].map(([key, count]) => [key, count - Math.min(before.get(key) ?? 0, count)]));
 }
 

@@ -62,7 +62,7 @@ export class PodLog {
         failures = 0;
       } catch (error) {
         failures += 1;
-        if (failures > 1 && !signal.aborted && !isMissing(error)) this.#options.onFailure(reasonOf(error));
+        if (failures > 1 && !isMissing(error)) this.#options.onFailure(reasonOf(error));
       }
       await pause(RETRY_MS, undefined, { signal }).catch(() => undefined);
     }
@@ -97,7 +97,11 @@ export class PodLog {
     });
     const ended = once(lines, 'end', { signal });
     ended.catch(() => undefined);
-    const request = await this.#log.log(namespace, pod, container, lines, { timestamps: true, ...this.#since(), ...options });
+    const request = await this.#log.log(namespace, pod, container, lines, {
+      timestamps: true,
+      ...this.#since(),
+      ...options,
+    });
     onOpen();
     try {
       await ended;
@@ -121,6 +125,7 @@ function isMissing(error: unknown): boolean {
 /** The library does not pass on what the API server says, only the status. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof ApiException)) return (error as Error).message;
-  if (error.code === 401 || error.code === 403) return `the permission to get on pods/log is needed (HTTP ${error.code})`;
+  if (error.code === 401 || error.code === 403)
+    return `the permission to get on pods/log is needed (HTTP ${error.code})`;
   return `the API server answered ${error.code}`;
 }

@@ -1,9 +1,19 @@
 import type { V1Pod } from '@kubernetes/client-node';
 import { NoAnswerError } from '../../lib/http-get.ts';
 import type { KubeApi } from './kube-api.ts';
-import type { LogReader } from './log-lines.ts';
-import { MetricsWatch, UNKNOWN, type Health, type Step } from './metrics.ts';
-import { comparePods, containers, healthOf, isReady, isRunning, isTerminating, judgeAtEnd, podText } from './pod-health.ts';
+import type { LogReader } from './log-reader.ts';
+import { MetricsWatch } from './metrics-watch.ts';
+import { UNKNOWN, type Health, type Step } from './metrics.ts';
+import {
+  comparePods,
+  containers,
+  healthOf,
+  isReady,
+  isRunning,
+  isTerminating,
+  judgeAtEnd,
+  podText,
+} from './pod-health.ts';
 import { PodLog } from './pod-log.ts';
 import type { Report } from './report.ts';
 import { checkHealth, scrape, type GetPath } from './service-http.ts';
@@ -88,7 +98,8 @@ export class PodWatch {
     } catch (error) {
       if (error instanceof NoAnswerError) apiServerFailed(error);
       // That a pod which ends or starts does not answer is part of its health.
-      else if (!isTerminating(this.#pod) && isReady(this.#pod)) report.lost(this.#metricsPart, (error as Error).message);
+      else if (!isTerminating(this.#pod) && isReady(this.#pod))
+        report.lost(this.#metricsPart, (error as Error).message);
       return NO_STEP;
     }
   }
@@ -117,6 +128,8 @@ export class PodWatch {
       container,
       fromNow,
       restarts: () => {
+        // What the pod's status says is out of date then.
+        if (report.isLost(API_SERVER)) return undefined;
         const status = containers(this.#pod).find(({ name }) => name === container);
         const hasRun = status?.state?.running ?? status?.state?.terminated ?? status?.lastState?.terminated;
         return hasRun && status?.restartCount;
@@ -126,7 +139,7 @@ export class PodWatch {
         report.seen(part);
       },
       onFailure: (reason) => {
-        if (!report.isLost(API_SERVER) && !isTerminating(this.#pod)) report.lost(part, reason);
+        if (!isTerminating(this.#pod)) report.lost(part, reason);
       },
     });
     void log.run().then(() => {

@@ -1,65 +1,37 @@
 import type { ExitStatus } from './command-line.ts';
-import type { Findings, MonitorEvent, Notice, Problem } from './events.ts';
+import type {
+  CountedProblem,
+  Ending,
+  Findings,
+  Gap,
+  MonitorEvent,
+  Notice,
+  Problem,
+  Summary,
+  Totals,
+} from './events.ts';
 import type { LogRecord } from './log-lines.ts';
-import { addActivities, countsOf, errorsOf, type Activity, type Counts, type Gauges, type Snapshot } from './metrics.ts';
+import { addActivities, countsOf, errorsOf, type Activity, type Gauges, type Snapshot } from './metrics.ts';
 
 /** Times that one problem is printed between two snapshots; more are counted, and reported with the next snapshot. */
 const PRINTED_PER_INTERVAL = 5;
 /** Different problems that are kept apart. */
 const MAX_PROBLEMS = 500;
 
-/** Why the watch ended: its time was over, a signal came, or there is nothing to watch. */
-export type Ending = 'time' | 'interrupted' | 'impossible';
-
-/** A problem and how often it was seen. */
-export interface CountedProblem extends Omit<Problem, 'line'> {
-  /** Level of the log line, if that is where it was seen. */
-  readonly level: string | undefined;
-  readonly count: number;
-  readonly first: Date;
-  readonly last: Date;
-}
-
-/** A time in which a part was not watched. */
-export interface Gap {
-  /** What was not watched: `API server`, `metrics of demo-abc`. */
+/** There is nothing to watch, and there won't be: a wrong context, no permission. The message says why and what to do. */
+export class CannotWatchError extends Error {
+  override readonly name = 'CannotWatchError';
+  /** What can't be watched. */
   readonly part: string;
-  readonly reason: string;
-  readonly since: Date;
-  /** `null` if it lasted to the end. */
-  readonly until: Date | null;
+
+  constructor(part: string, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.part = part;
+  }
 }
 
-/** The metrics over the whole watch. */
-export interface Totals extends Omit<Counts, 'errorsPerSecond'> {
-  /** By type; types that had none are left out. */
-  readonly errors: Readonly<Record<string, number>>;
-  readonly peakConnections: number;
-  readonly memoryBytes: number;
-  readonly peakMemoryBytes: number;
-}
-
-/** What the watch comes to. */
-export interface Summary {
-  readonly status: 'healthy' | 'problems' | 'not_watched';
-  readonly exitStatus: ExitStatus;
-  readonly ending: Ending;
-  readonly watchedSeconds: number;
-  readonly problems: readonly CountedProblem[];
-  /** Problems beyond the number of different ones that are kept apart. */
-  readonly otherProblems: number;
-  readonly gaps: readonly Gap[];
-  /** Parts that were never watched or were away at the end. */
-  readonly missing: readonly string[];
-  /** Lines by level; those that are not JSON under `unstructured`. */
-  readonly log: { readonly lines: number; readonly byLevel: Readonly<Record<string, number>> };
-  /** `null` if there are not two scrapes to compare. */
-  readonly totals: Totals | null;
-}
-
-interface Tally extends CountedProblem {
-  count: number;
-  last: Date;
+interface Tally {
+  readonly problem: CountedProblem & { count: number; last: Date };
   /** Times seen since the last snapshot. */
   fresh: number;
 }
@@ -94,12 +66,13 @@ export class Report implements Findings {
         this.#otherProblems += 1;
         return;
       }
-      tally = { kind, source, message, detail, level: line?.level, count: 0, first: now, last: now, fresh: 0 };
+      const counted = { kind, source, message, detail, level: line?.level, count: 0, first: now, last: now };
+      tally = { problem: counted, fresh: 0 };
       this.#problems.set(key, tally);
     }
-    tally.count += 1;
+    tally.problem.count += 1;
+    tally.problem.last = now;
     tally.fresh += 1;
-    tally.last = now;
     if (tally.fresh <= PRINTED_PER_INTERVAL) this.#write({ type: 'problem', ...problem });
   }
 
@@ -124,7 +97,8 @@ export class Report implements Findings {
   /** Adds an interval of the whole service to the totals. */
   addTotals({ connections = 0, memoryBytes = 0 }: Gauges, activity: Activity | undefined): void {
     const known = [this.#activity, activity].filter((each) => each !== undefined);
-    if (activity !== undefined) this.#activity = addActivities(known, (this.#activity?.seconds ?? 0) + activity.seconds);
+    if (activity !== undefined)
+      this.#activity = addActivities(known, (this.#activity?.seconds ?? 0) + activity.seconds);
     this.#memory = memoryBytes;
     this.#peakMemory = Math.max(this.#peakMemory, memoryBytes);
     this.#peakConnections = Math.max(this.#peakConnections, connections);
@@ -133,7 +107,7 @@ export class Report implements Findings {
   /** Reports the problems that were only counted since the last time. */
   reportRepeated(): void {
     for (const tally of this.#problems.values()) {
-      const { kind, source, message } = tally;
+      const { kind, source, message } = tally.problem;
       const count = tally.fresh - PRINTED_PER_INTERVAL;
       tally.fresh = 0;
       if (count > 0) this.#write({ type: 'repeated', kind, source, message, count });
@@ -186,7 +160,7 @@ export class Report implements Findings {
       exitStatus,
       ending,
       watchedSeconds: (Date.now() - this.#startedAt) / 1000,
-      problems: [...this.#problems.values()].map(({ fresh: _, ...problem }) => problem),
+      problems: [...this.#problems.values()].map(({ problem }) => problem),
       otherProblems: this.#otherProblems,
       gaps: [...this.#closed, ...this.#open.values()].sort((a, b) => a.since.getTime() - b.since.getTime()),
       missing,
@@ -201,10 +175,9 @@ export class Report implements Findings {
   }
 
   #totals(activity: Activity): Totals {
-    const { errorsPerSecond: _, ...counts } = countsOf(activity);
     return {
-      ...counts,
-      errors: errorsOf(activity),
+      ...countsOf(activity),
+      errors: errorsOf(activity.counts),
       peakConnections: this.#peakConnections,
       memoryBytes: this.#memory,
       peakMemoryBytes: this.#peakMemory,

@@ -1,8 +1,7 @@
 import { styleText } from 'node:util';
-import type { MonitorEvent, Problem } from './events.ts';
+import type { CountedProblem, Gap, MonitorEvent, Problem, Summary, Totals } from './events.ts';
 import type { LogRecord } from './log-lines.ts';
 import type { Snapshot } from './metrics.ts';
-import type { CountedProblem, Gap, Summary, Totals } from './report.ts';
 
 type Color = Parameters<typeof styleText>[0];
 type SummaryEvent = Extract<MonitorEvent, { type: 'summary' }>;
@@ -101,7 +100,9 @@ function errorsText({ errorsPerSecond }: Snapshot): string {
   if (errorsPerSecond === null) return '-';
   const types = Object.entries(errorsPerSecond);
   const total = types.reduce((sum, [, each]) => sum + each, 0);
-  return types.length === 0 ? '0' : `${rate(total)} (${types.map(([type, each]) => `${type} ${rate(each)}`).join(', ')})`;
+  return types.length === 0
+    ? '0'
+    : `${rate(total)} (${types.map(([type, each]) => `${type} ${rate(each)}`).join(', ')})`;
 }
 
 function countedProblemText({ source, message, detail, level, count, first, last }: CountedProblem): string {

@@ -31,11 +31,8 @@ interface ContainerLog {
   readonly followers: Set<ServerResponse>;
 }
 
-/** How it answers: as it should; not at all though it takes connections; or with 503. */
-type Manner = 'well' | 'never' | 'unavailable';
-
 /**
- * An HTTP server that speaks what the monitor asks of the Kubernetes API: lists, watches, logs, the pod proxy. It is there for
+ * An HTTP server that speaks what the monitor asks of the Kubernetes API: lists and watches of pods, logs, the pod proxy. It is there for
  * what a real API server can't be made to do when a test wants it: end watches, hang, forget. The real one has e2e/cases.
  */
 export class KubeServer {
@@ -43,19 +40,20 @@ export class KubeServer {
   readonly kubeconfig: string;
   /** Metrics that each pod has; none answers 503. */
   readonly metrics = new Map<string, () => string>();
-  manner: Manner = 'well';
+  /** It takes connections and requests, and does not answer them. */
+  hangs = false;
   /** Paths that are forbidden. */
   forbidden: RegExp | undefined;
-  readonly #objects = { pods: new Map<string, Kind>(), events: new Map<string, Kind>() };
-  readonly #watchers = { pods: new Set<ServerResponse>(), events: new Set<ServerResponse>() };
-  /** What watches were told, so that one that begins at an older version is told it too. */
-  readonly #history: { readonly kind: 'pods' | 'events'; readonly version: number; readonly line: string }[] = [];
+  readonly #pods = new Map<string, Pod>();
+  readonly #watchers = new Set<ServerResponse>();
+  /** What watches received, so that one that begins at an older version receives it too. */
+  readonly #history: { readonly version: number; readonly line: string }[] = [];
   readonly #logs = new Map<string, ContainerLog>();
   readonly #sockets = new Set<Socket>();
   readonly #server: Server;
   #port = 0;
   #version = 100;
-  #clockMs = Date.now();
+  #clockMs = 0;
 
   private constructor(kubeconfig: string) {
     this.kubeconfig = kubeconfig;
@@ -76,15 +74,7 @@ export class KubeServer {
       server.down();
       await rm(folder, { recursive: true });
     });
-    const config = {
-      apiVersion: 'v1',
-      kind: 'Config',
-      clusters: [{ name: 'here', cluster: { server: `http://127.0.0.1:${server.#port}` } }],
-      users: [{ name: 'me', user: {} }],
-      contexts: [{ name: 'here', context: { cluster: 'here', user: 'me', namespace: NAMESPACE } }],
-      'current-context': 'here',
-    };
-    await writeFile(server.kubeconfig, JSON.stringify(config));
+    await writeFile(server.kubeconfig, kubeconfigOf(`http://127.0.0.1:${server.#port}`));
     return server;
   }
 
@@ -101,36 +91,31 @@ export class KubeServer {
     for (const socket of this.#sockets) socket.destroy();
   }
 
-  /** Makes or changes a pod, and tells who watches unless it happens behind their backs. */
+  /** Makes or changes a pod, and notifies who watches unless it happens behind their backs. */
   setPod(name: string, options: PodOptions = {}, silently = false): void {
-    this.#set('pods', podOf(name, options), silently);
+    const type = this.#pods.has(name) ? 'MODIFIED' : 'ADDED';
+    this.#version += 1;
+    const pod = podOf(name, options, String(this.#version));
+    this.#pods.set(name, pod);
+    if (!silently) this.#notify(type, pod);
   }
 
   deletePod(name: string): void {
-    this.#delete('pods', name);
+    const pod = this.#pods.get(name);
+    this.#pods.delete(name);
+    this.#version += 1;
+    if (pod !== undefined) this.#notify('DELETED', pod);
     for (const follower of this.#log(name).followers) follower.end();
   }
 
-  /** Records a Warning event about a pod. */
-  warn(pod: string, reason: string, message: string): void {
-    const name = `${pod}.${this.#version}`;
-    const involvedObject = { kind: 'Pod', name: pod, namespace: NAMESPACE };
-    this.#set(
-      'events',
-      { metadata: metadataOf(name), involvedObject, type: 'Warning', reason, message, count: 1 },
-      false,
-    );
-  }
-
   /** The container writes a line. */
-  write(pod: string, line: object): void {
-    // Nanoseconds without zeros at their end, as Go writes them.
-    this.#clockMs = Math.max(this.#clockMs + 1, Date.now());
-    const at = new Date(this.#clockMs).toISOString().replace(/\.?0*Z$/, 'Z');
+  write(pod: string, line: object, atMs = Date.now()): void {
+    this.#clockMs = Math.max(this.#clockMs + 1, atMs);
+    // The kubelet writes all nine decimals.
+    const at = new Date(this.#clockMs).toISOString().replace('Z', '000000Z');
     const log = this.#log(pod);
-    const entry = { at, text: JSON.stringify(line) };
-    log.lines.push(entry);
-    for (const follower of log.followers) follower.write(`${entry.at} ${entry.text}\n`);
+    log.lines.push({ at, text: JSON.stringify(line) });
+    for (const follower of log.followers) follower.write(`${at} ${JSON.stringify(line)}\n`);
   }
 
   /** The container ends and another instance begins: its log is the previous one from now on, and who follows it is at its end. */
@@ -155,7 +140,7 @@ export class KubeServer {
   /** Ends every watch since its version is too old (410 Gone), and forgets what happened. */
   expireWatches(): void {
     const event = { type: 'ERROR', object: { kind: 'Status', code: 410, reason: 'Expired', message: 'too old' } };
-    for (const watcher of [...this.#watchers.pods, ...this.#watchers.events]) {
+    for (const watcher of this.#watchers) {
       watcher.write(`${JSON.stringify(event)}\n`);
       watcher.end();
     }
@@ -168,9 +153,8 @@ export class KubeServer {
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const url = new URL(request.url ?? '', 'http://here');
-    if (this.manner === 'never') return;
-    if (this.manner === 'unavailable') answerStatus(response, 503, 'ServiceUnavailable', 'etcd is away');
-    else if (this.forbidden?.test(url.pathname) === true)
+    if (this.hangs) return;
+    if (this.forbidden?.test(url.pathname) === true)
       answerStatus(response, 403, 'Forbidden', `User "me" cannot get ${url.pathname}`);
     else this.#route(url, response);
   }
@@ -179,26 +163,23 @@ export class KubeServer {
     const namespaced = `/api/v1/namespaces/${NAMESPACE}`;
     const log = /\/pods\/([^/:]+)\/log$/.exec(pathname)?.[1];
     const proxied = /\/pods\/([^/:]+):8080\/proxy\/metrics\/$/.exec(pathname)?.[1];
-    if (pathname === '/version') answerJson(response, { gitVersion: 'v1.34.4' });
-    else if (pathname === namespaced) answerJson(response, { kind: 'Namespace', metadata: { name: NAMESPACE } });
-    else if (pathname === `${namespaced}/pods`) this.#listOrWatch('pods', searchParams, response);
-    else if (pathname === `${namespaced}/events`) this.#listOrWatch('events', searchParams, response);
+    if (pathname === `${namespaced}/pods`) this.#listOrWatch(searchParams, response);
     else if (log !== undefined) this.#answerLog(log, searchParams, response);
     else if (proxied !== undefined) this.#answerProxied(proxied, response);
     else answerStatus(response, 404, 'NotFound', `${pathname} not found`);
   }
 
-  #listOrWatch(kind: 'pods' | 'events', query: URLSearchParams, response: ServerResponse): void {
+  #listOrWatch(query: URLSearchParams, response: ServerResponse): void {
     if (query.get('watch') !== 'true') {
-      const items = [...this.#objects[kind].values()];
+      const items = [...this.#pods.values()];
       answerJson(response, { kind: 'List', metadata: { resourceVersion: String(this.#version) }, items });
       return;
     }
     response.writeHead(200, { 'content-type': 'application/json' }).flushHeaders();
-    this.#watchers[kind].add(response);
+    this.#watchers.add(response);
     const since = Number(query.get('resourceVersion'));
-    for (const event of this.#history) if (event.kind === kind && event.version > since) response.write(event.line);
-    response.on('close', () => this.#watchers[kind].delete(response));
+    for (const { version, line } of this.#history) if (version > since) response.write(line);
+    response.on('close', () => this.#watchers.delete(response));
   }
 
   #answerProxied(pod: string, response: ServerResponse): void {
@@ -209,12 +190,13 @@ export class KubeServer {
 
   #answerLog(pod: string, query: URLSearchParams, response: ServerResponse): void {
     const { lines, previous, followers } = this.#log(pod);
-    const sinceTime = query.get('sinceTime');
+    const sinceSeconds = query.get('sinceSeconds');
+    const sinceTime = sinceSeconds === null ? query.get('sinceTime') : Date.now() - Number(sinceSeconds) * 1000;
     // The kubelet knows whole seconds alone.
-    const sinceMs = sinceTime === null ? 0 : Math.floor(Date.parse(sinceTime) / 1000) * 1000;
+    const sinceMs = sinceTime === null ? 0 : Math.floor(new Date(sinceTime).getTime() / 1000) * 1000;
     const wanted = (query.get('previous') === 'true' ? previous : lines).filter(({ at }) => Date.parse(at) >= sinceMs);
     response.writeHead(200, { 'content-type': 'text/plain' }).flushHeaders();
-    if (query.get('tailLines') !== '0') for (const { at, text } of wanted) response.write(`${at} ${text}\n`);
+    for (const { at, text } of wanted) response.write(`${at} ${text}\n`);
     if (query.get('follow') !== 'true') {
       response.end();
       return;
@@ -229,48 +211,36 @@ export class KubeServer {
     return log;
   }
 
-  #set(kind: 'pods' | 'events', object: Kind, silently: boolean): void {
-    this.#version += 1;
-    const { name } = object.metadata;
-    const type = this.#objects[kind].has(name) ? 'MODIFIED' : 'ADDED';
-    const versioned = { ...object, metadata: { ...object.metadata, resourceVersion: String(this.#version) } };
-    this.#objects[kind].set(name, versioned);
-    if (!silently) this.#tell(kind, type, versioned);
-  }
-
-  #delete(kind: 'pods' | 'events', name: string): void {
-    const object = this.#objects[kind].get(name);
-    this.#objects[kind].delete(name);
-    this.#version += 1;
-    if (object !== undefined) this.#tell(kind, 'DELETED', object);
-  }
-
-  #tell(kind: 'pods' | 'events', type: string, object: Kind): void {
+  #notify(type: string, object: Pod): void {
     const line = `${JSON.stringify({ type, object })}\n`;
-    this.#history.push({ kind, version: this.#version, line });
-    for (const watcher of this.#watchers[kind]) watcher.write(line);
+    this.#history.push({ version: this.#version, line });
+    for (const watcher of this.#watchers) watcher.write(line);
   }
 }
 
-interface Metadata {
-  readonly name: string;
-  readonly namespace: string;
-  readonly uid: string;
-  readonly [field: string]: unknown;
+/** A kubeconfig that leads to an API server. */
+export function kubeconfigOf(server: string): string {
+  return JSON.stringify({
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name: 'here', cluster: { server } }],
+    users: [{ name: 'me', user: {} }],
+    contexts: [{ name: 'here', context: { cluster: 'here', user: 'me', namespace: NAMESPACE } }],
+    'current-context': 'here',
+  });
 }
 
-type Kind = { readonly metadata: Metadata } & Readonly<Record<string, unknown>>;
+type Pod = Readonly<Record<string, unknown>>;
 
-function metadataOf(name: string): Metadata {
-  return { name, namespace: NAMESPACE, uid: `uid-${name}` };
-}
-
-function podOf(name: string, options: PodOptions): Kind {
+function podOf(name: string, options: PodOptions, resourceVersion: string): Pod {
   const { ready = true, restarts = 0, terminating = false, created = new Date() } = options;
   const { state = { running: {} }, lastState = {} } = options;
   return {
     metadata: {
-      ...metadataOf(name),
+      name,
+      namespace: NAMESPACE,
+      uid: `uid-${name}`,
+      resourceVersion,
       creationTimestamp: created.toISOString(),
       ...(terminating && { deletionTimestamp: new Date().toISOString(), deletionGracePeriodSeconds: 60 }),
     },

@@ -5,7 +5,8 @@ export interface MetricValues {
   readonly internalErrors?: number;
   readonly clientErrors?: number;
   readonly dropped?: number;
-  readonly closingSeconds?: number;
+  /** Seconds since the drain began; 0 before. */
+  readonly drainSeconds?: number;
   /** Seconds since 1970. */
   readonly startedAt?: number;
   readonly memoryBytes?: number;
@@ -14,17 +15,15 @@ export interface MetricValues {
 /** A scrape in the text format with the names that the service has (metrics-names.test.ts checks them). */
 export function metricsText(values: MetricValues = {}): string {
   const { messages = 0, connections = 0, internalErrors = 0, clientErrors = 0, dropped = 0 } = values;
-  const { closingSeconds = 0, startedAt = 1000, memoryBytes = 100 * 1024 * 1024 } = values;
+  const { drainSeconds = 0, startedAt = 1000, memoryBytes = 100 * 1024 * 1024 } = values;
   return `# HELP websocket_messages_total Messages counted and answered.
 # TYPE websocket_messages_total counter
 websocket_messages_total ${messages}
 websocket_active_connections ${connections}
 websocket_limit_connections 10000
-websocket_limit_drain_seconds 10
-websocket_drain_closing_seconds ${closingSeconds}
-websocket_shutdown_time_seconds ${closingSeconds}
-websocket_draining ${closingSeconds > 0 ? 1 : 0}
-websocket_ready ${closingSeconds > 0 ? 0 : 1}
+websocket_shutdown_time_seconds ${drainSeconds}
+websocket_draining ${drainSeconds > 0 ? 1 : 0}
+websocket_ready ${drainSeconds > 0 ? 0 : 1}
 websocket_errors_total{type="internal"} ${internalErrors}
 websocket_errors_total{type="store"} 0
 websocket_errors_total{type="rate_limited"} ${clientErrors}
