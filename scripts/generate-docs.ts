@@ -32,9 +32,7 @@ const BLOCKS: Readonly<Record<string, Blocks>> = {
 };
 
 const ROOT = new URL('../', import.meta.url);
-const PAGES = globSync(['*.md', 'docs/**/*.md', 'alerts/runbooks/*.md', 'chart/README.md', 'e2e/README.md'], {
-  cwd: ROOT,
-});
+const PAGES = globSync('**/*.md', { cwd: ROOT, exclude: (path) => /^(node_modules|dist|\.cache)$/.test(path) });
 
 const { check } = program('npm run docs --', 'Fills the generated blocks of the Markdown pages.')
   .option('--check', 'write nothing; fail if a block differs')

@@ -18,6 +18,10 @@ export function optionsFile(): string {
 }
 
 function configKey(key: OptionKey, option: Option<unknown>): string {
+  if (option.secret === true)
+    throw new Error(
+      `${option.name} is a secret: name the value that sets it in SET_BY_OTHER_VALUES (chart/src/options.ts)`,
+    );
   const own = CHART_DEFAULTS[key];
   const value = configDefault(key, option);
   const lines = [

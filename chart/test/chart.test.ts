@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { parse, parseAllDocuments } from 'yaml';
 import { staleFiles } from '../../lib/generated-files.ts';
 import packageJson from '../../package.json' with { type: 'json' };
+import { valuesTable } from '../src/docs.ts';
 import { generatedFiles, replaceBlock } from '../src/generate.ts';
 
 const chart = fileURLToPath(new URL('../', import.meta.url));
@@ -25,6 +26,16 @@ describe('the chart', () => {
     it(`has unit tests of ${template}`, () => {
       assert.ok(testedTemplates().has(template.slice('templates/'.length)), `no suite in chart/tests has it`);
     });
+
+  it('has no value that no template reads', () => {
+    const templates = globSync(['templates/**/*.{yaml,tpl,txt}', 'files/alerts.yaml'], { cwd: chart }).map(read).join();
+    const keys = [...valuesTable(read('values.yaml')).matchAll(/^\| `([\w.]+)`/gm)].map(([, key = '']) => key);
+    // The templates write the variables under `config` in a loop: options.test.ts checks those.
+    const unread = keys.filter(
+      (key) => !key.startsWith('config.') && !new RegExp(`\\b${key.split('.').at(-1) ?? ''}\\b`).test(templates),
+    );
+    assert.deepEqual(unread, []);
+  });
 
   it('keeps generators and tests out of the package', () => {
     const ignored = read('.helmignore').split('\n');

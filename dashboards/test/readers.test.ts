@@ -2,6 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { committedRules, recordingRules } from '../../testkit/rules.ts';
 import { startApp } from '../../testkit/app.ts';
+import { LOGQL } from '../src/logql.ts';
+import { logs } from '../src/logs.ts';
+import { overview } from '../src/overview.ts';
 import { LABEL_VALUES, PROMQL } from '../src/promql.ts';
 
 /** Metrics that nothing here reads, with the reason why they are served all the same: exact names, or beginnings that end in `*`. */
@@ -44,6 +47,14 @@ describe('metrics and their readers', () => {
           served.includes(name.replace(/_(bucket|sum|count)$/, '')) || served.includes(name) || recorded.includes(name),
           `${name} in ${query}`,
         );
+  });
+
+  test('every query is asked by a panel or an annotation', () => {
+    const dashboards = JSON.stringify([overview(), logs()]);
+    const unasked = Object.entries({ ...PROMQL, ...LOGQL }).filter(
+      ([, query]) => !dashboards.includes(JSON.stringify(query)),
+    );
+    assert.deepEqual(unasked, [], 'give the query a panel in dashboards/src/panels, or remove it');
   });
 
   test('every recorded series is read', () => {
