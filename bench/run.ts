@@ -12,6 +12,7 @@ import { capacity } from './capacity.ts';
 import { drain } from './drain.ts';
 import { latency } from './latency.ts';
 import { lokiAway } from './loki-away.ts';
+import { lokiDelay } from './loki-delay.ts';
 import { lokiOutage } from './loki-outage.ts';
 import { messageCosts } from './message-cost.ts';
 import { memory } from './memory.ts';
@@ -30,6 +31,7 @@ const BENCHES: readonly Bench[] = [
   drain,
   lokiAway,
   lokiOutage,
+  lokiDelay,
   capacity,
   store,
 ];

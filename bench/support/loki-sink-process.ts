@@ -12,10 +12,15 @@ export class LokiSink {
     this.url = url;
   }
 
-  /** Starts one, ready for pushes. */
-  static async start(): Promise<LokiSink> {
+  /**
+   * Starts one, ready for pushes.
+   * @param delayMs time that it takes for each push
+   */
+  static async start(delayMs = 0): Promise<LokiSink> {
     const program = fileURLToPath(new URL('loki-sink.ts', import.meta.url));
-    const child = spawn('chrt', ['--idle', '0', process.execPath, program], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn('chrt', ['--idle', '0', process.execPath, program, String(delayMs)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     const [line] = (await once(child.stdout, 'data')) as [Buffer];
     return new LokiSink(child, line.toString().trim());
   }
