@@ -130,8 +130,10 @@ export class LokiShipper extends EventEmitter<ShipperEvents> implements LineDest
   }
 
   readonly #onTimer = (): void => {
-    this.#timer = undefined;
-    this.#handOver();
+    // The last buffer stays here until it is full: a thread that gets no CPU time for seconds, as while it loads, costs no line.
+    const last = this.#free.length === 0 && this.#buffers === MAX_BUFFERS;
+    this.#timer = last ? setTimeout(this.#onTimer, HAND_OVER_MS) : undefined;
+    if (!last) this.#handOver();
   };
 
   /** The buffer that lines are gathered in, with room for so much more; none if the thread does not give any back. */
