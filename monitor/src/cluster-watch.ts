@@ -117,7 +117,7 @@ export class ClusterWatch {
     const seconds = Math.max(...activities.map((activity) => activity.seconds));
     const gauges = addGauges(steps.map((step) => step.gauges));
     const activity = activities.length === 0 ? undefined : addActivities(activities, seconds);
-    this.#report.addTotals(gauges, activity);
+    this.#report.addTotals(activity);
     this.#report.snapshot('total', { ...snapshotOf({ gauges, previous: this.#total, activity }), pods: pods.length });
     this.#total = gauges;
   }

@@ -83,9 +83,6 @@ export interface Gap {
 export interface Totals extends Counts {
   /** By type; types that had none are left out. */
   readonly errors: Readonly<Record<string, number>>;
-  readonly peakConnections: number;
-  readonly memoryBytes: number;
-  readonly peakMemoryBytes: number;
 }
 
 /** What the watch comes to. */

@@ -79,14 +79,12 @@ export class LocalWatch {
     this.#report.reportRepeated();
     const check = await this.#checkHealth();
     if (!check.answered || check.awaitsLastScrape) return;
-    const { ready, status } = check;
     try {
       const step = this.#metrics.step(await scrape(this.#get));
       this.#report.seen('metrics');
       this.#health.metricsRead(step.restarted);
-      this.#report.addTotals(step.gauges, step.activity);
-      const health = { ready, status, restarts: null, lastTermination: null, image: null };
-      this.#report.snapshot(SERVICE, { ...snapshotOf(step), health });
+      this.#report.addTotals(step.activity);
+      this.#report.snapshot(SERVICE, snapshotOf(step));
     } catch (error) {
       // The end of the process is found by the health checks.
       if ((await this.#checkHealth()).answered) this.#report.lost('metrics', (error as Error).message);

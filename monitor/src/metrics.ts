@@ -47,16 +47,16 @@ export interface Activity {
   readonly counts: ReadonlyMap<string, number>;
 }
 
-/** Health of the service or of a pod. */
+/** Health of a pod. */
 export interface Health {
   readonly ready: boolean;
-  /** The `status` of `/readyz/`, or the phase or reason that Kubernetes gives. */
+  /** The phase or reason that Kubernetes gives. */
   readonly status: string;
-  /** Restarts of containers; `null` for a local service. */
-  readonly restarts: number | null;
+  /** Restarts of containers. */
+  readonly restarts: number;
   /** Why a container ended last, with its exit status and when. */
   readonly lastTermination: string | null;
-  readonly image: string | null;
+  readonly image: string;
 }
 
 /** An activity as it is shown. */
@@ -77,7 +77,7 @@ export interface Snapshot extends Nullable<Counts>, Nullable<Omit<Gauges, 'state
   readonly memoryChangeBytes: number | null;
   readonly state: ServiceState;
   readonly drainSeconds: number;
-  /** What the health endpoint or Kubernetes says; none in a total. */
+  /** Of a pod alone. */
   readonly health?: Health;
   /** Pods summed up, in a total. */
   readonly pods?: number;

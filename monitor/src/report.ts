@@ -11,7 +11,7 @@ import type {
   Totals,
 } from './events.ts';
 import type { LogRecord } from './log-lines.ts';
-import { addActivities, countsOf, errorsOf, type Activity, type Gauges, type Snapshot } from './metrics.ts';
+import { addActivities, countsOf, errorsOf, type Activity, type Snapshot } from './metrics.ts';
 
 /** Times that one problem is printed between two snapshots; more are counted, and reported with the next snapshot. */
 const PRINTED_PER_INTERVAL = 5;
@@ -47,9 +47,6 @@ export class Report implements Findings {
   readonly #open = new Map<string, Gap>();
   readonly #closed: Gap[] = [];
   #activity: Activity | undefined;
-  #memory = 0;
-  #peakMemory = 0;
-  #peakConnections = 0;
 
   /** @param write prints an event */
   constructor(write: (event: MonitorEvent) => void) {
@@ -95,13 +92,10 @@ export class Report implements Findings {
   }
 
   /** Adds an interval of the whole service to the totals. */
-  addTotals({ connections = 0, memoryBytes = 0 }: Gauges, activity: Activity | undefined): void {
+  addTotals(activity: Activity | undefined): void {
     const known = [this.#activity, activity].filter((each) => each !== undefined);
-    if (activity !== undefined)
-      this.#activity = addActivities(known, (this.#activity?.seconds ?? 0) + activity.seconds);
-    this.#memory = memoryBytes;
-    this.#peakMemory = Math.max(this.#peakMemory, memoryBytes);
-    this.#peakConnections = Math.max(this.#peakConnections, connections);
+    const seconds = known.reduce((total, each) => total + each.seconds, 0);
+    if (activity !== undefined) this.#activity = addActivities(known, seconds);
   }
 
   /** Reports the problems that were only counted since the last time. */
@@ -168,19 +162,13 @@ export class Report implements Findings {
         lines: Object.values(this.#linesByLevel).reduce((a, b) => a + b, 0),
         byLevel: this.#linesByLevel,
       },
-      totals: this.#activity === undefined ? null : this.#totals(this.#activity),
+      totals: this.#activity === undefined ? null : totalsOf(this.#activity),
     };
     this.#write({ type: 'summary', ...summary });
     return exitStatus;
   }
+}
 
-  #totals(activity: Activity): Totals {
-    return {
-      ...countsOf(activity),
-      errors: errorsOf(activity.counts),
-      peakConnections: this.#peakConnections,
-      memoryBytes: this.#memory,
-      peakMemoryBytes: this.#peakMemory,
-    };
-  }
+function totalsOf(activity: Activity): Totals {
+  return { ...countsOf(activity), errors: errorsOf(activity.counts) };
 }

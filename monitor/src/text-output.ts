@@ -78,9 +78,8 @@ function fieldText(value: unknown): string {
 
 function snapshotText(snapshot: Snapshot): string {
   const { health, pods, state, drainSeconds, connections, connectionsLimit } = snapshot;
-  const inPod = typeof health?.restarts === 'number';
   const parts = pods === undefined ? [] : [plural(pods, 'pod')];
-  if (inPod) {
+  if (health !== undefined) {
     parts.push(health.ready ? 'ready' : `not ready (${health.status})`, `restarts ${health.restarts}`);
     if (health.lastTermination !== null) parts.push(`last ended: ${health.lastTermination}`);
   }
@@ -91,7 +90,7 @@ function snapshotText(snapshot: Snapshot): string {
     `${rate(snapshot.messagesPerSecond)} messages/s`,
     `${errorsText(snapshot)} errors/s`,
     `p99 ${optional(milliseconds, snapshot.handlingP99Ms)}`,
-    ...(state === 'draining' ? [`draining for ${drainSeconds.toFixed(1)} s`] : inPod ? [] : [state]),
+    ...(state === 'draining' ? [`draining for ${drainSeconds.toFixed(1)} s`] : health ? [] : [state]),
     `${optional(mebibytes, snapshot.memoryBytes)} MiB${change(mebibytes, snapshot.memoryChangeBytes)}`,
   ].join(' · ');
 }
@@ -119,10 +118,9 @@ function totalsText(totals: Totals): string {
   const errors = Object.entries(totals.errors).map(([type, count]) => `${type} ${integer(count)}`);
   return [
     `${integer(totals.messages)} messages (${rate(totals.messagesPerSecond)}/s)`,
-    `${integer(totals.opened)} connections opened, ${integer(totals.closed)} closed, at most ${integer(totals.peakConnections)} at a snapshot`,
+    `${integer(totals.opened)} connections opened, ${integer(totals.closed)} closed`,
     errors.length === 0 ? 'no errors' : `errors: ${errors.join(', ')}`,
     `p99 ${optional(milliseconds, totals.handlingP99Ms)}`,
-    `memory ${mebibytes(totals.memoryBytes)} MiB, at most ${mebibytes(totals.peakMemoryBytes)} MiB`,
   ].join(' · ');
 }
 

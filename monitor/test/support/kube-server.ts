@@ -33,7 +33,7 @@ interface ContainerLog {
 
 /**
  * An HTTP server that speaks what the monitor asks of the Kubernetes API: lists and watches of pods, logs, the pod proxy. It is there for
- * what a real API server can't be made to do when a test wants it: end watches, hang, forget. The real one has e2e/cases.
+ * what a real API server can't be made to do when a test wants it: hang, go away, cut streams. The real one has e2e/cases.
  */
 export class KubeServer {
   /** Path of a kubeconfig that leads here. */
@@ -91,13 +91,13 @@ export class KubeServer {
     for (const socket of this.#sockets) socket.destroy();
   }
 
-  /** Makes or changes a pod, and notifies who watches unless it happens behind their backs. */
-  setPod(name: string, options: PodOptions = {}, silently = false): void {
+  /** Makes or changes a pod, and notifies who watches. */
+  setPod(name: string, options: PodOptions = {}): void {
     const type = this.#pods.has(name) ? 'MODIFIED' : 'ADDED';
     this.#version += 1;
     const pod = podOf(name, options, String(this.#version));
     this.#pods.set(name, pod);
-    if (!silently) this.#notify(type, pod);
+    this.#notify(type, pod);
   }
 
   deletePod(name: string): void {
@@ -135,15 +135,6 @@ export class KubeServer {
       else follower.destroy();
     }
     followers.clear();
-  }
-
-  /** Ends every watch since its version is too old (410 Gone), and forgets what happened. */
-  expireWatches(): void {
-    const event = { type: 'ERROR', object: { kind: 'Status', code: 410, reason: 'Expired', message: 'too old' } };
-    for (const watcher of this.#watchers) {
-      watcher.write(`${JSON.stringify(event)}\n`);
-      watcher.end();
-    }
   }
 
   /** Streams of a pod's log that are open. */
