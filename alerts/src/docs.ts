@@ -47,7 +47,7 @@ function burnTable(): string {
 
 function alertTable(alerts: readonly Alert[]): string {
   return markdownTable(
-    ['alert', 'severity', 'threshold', 'for', 'tells'],
+    ['Alert', 'Severity', 'Threshold', '`for`', 'Meaning'],
     alerts.flatMap((alert) => alert.tiers.map((tier, index) => alertRow(alert, tier, index === 0))),
   );
 }

@@ -95,7 +95,7 @@ export const SLOS: readonly Slo[] = [
     alert: 'WebsocketHandshakeBudgetBurn',
     metric: 'websocket_handshake',
     target: 0.999,
-    doc: "Handshakes accepted, of those that were not refused for the client's own fault.",
+    doc: 'Handshakes accepted, of those that were not refused for a fault of the client.',
     summary: 'The error budget of handshakes is used up too fast.',
     failure: () => `handshakes with ${SERVICE} were refused by the service`,
     errors: ({ selector }, window) => refused(selector, window),

@@ -67,10 +67,10 @@ export function settingOf({ name, settings }: Alert, key: string): NonNullable<A
  */
 export function valuesFragment(): string {
   return [
-    ...key('runbookUrl', RUNBOOK_URL, 'Where the runbooks are; a slash and `<alert>.md` are added.', {
+    ...key('runbookUrl', RUNBOOK_URL, 'Base URL of the runbooks; a slash and `<alert>.md` are appended.', {
       pattern: '"^https?://.+[^/]$"',
     }),
-    ...key('grafanaUrl', GRAFANA_URL, 'Where Grafana is, for the links from alerts to the dashboard.', {
+    ...key('grafanaUrl', GRAFANA_URL, 'Base URL of Grafana, for the links from alerts to the dashboard.', {
       pattern: '"^https?://.+[^/]$"',
     }),
     'slo:',
@@ -80,7 +80,7 @@ export function valuesFragment(): string {
       ...key(
         'minErrors',
         MIN_ERRORS,
-        'Least number of bad events in the long window: with little traffic one is a large share.',
+        'Minimum number of bad events in the long window: with little traffic one is a large share.',
         { minimum: '0' },
       ),
       ...Object.entries(BURN_WINDOWS).flatMap(([name, window]) => burnBlock(name, window)),
@@ -96,15 +96,20 @@ export function routingFragment(): string {
   const receivers = timingsOf(ROUTING).flatMap(({ receiver, groupWait, repeatInterval }) => [
     `${receiver}:`,
     ...indent([
-      ...key('groupWait', groupWait, 'How long the first alert of a release waits for the others.', DURATION),
-      ...key('repeatInterval', repeatInterval, 'Time after which it is told again of what still fires.', DURATION),
+      ...key('groupWait', groupWait, 'How long the first alert of a release waits for others.', DURATION),
+      ...key(
+        'repeatInterval',
+        repeatInterval,
+        'Time after which a notification of a firing alert is repeated.',
+        DURATION,
+      ),
     ]),
   ]);
   return [
     ...key(
       'groupInterval',
       ROUTING.timings.groupInterval,
-      'Least time between two notifications of one release, the end of an alert included.',
+      'Minimum time between two notifications of one release, resolved ones included.',
       DURATION,
     ),
     ...receivers,
@@ -116,7 +121,7 @@ const DURATION = { type: 'string', pattern: '"^([0-9]+(ms|[smhdwy]))+$"' };
 const SEVERITY = { enum: '[critical, warning, info]' };
 
 function sloBlock(slo: Slo): string[] {
-  const target = key('target', slo.target, `${slo.doc} The share that is to be so.`, {
+  const target = key('target', slo.target, `${slo.doc} The target share.`, {
     exclusiveMinimum: '0',
     exclusiveMaximum: '1',
   });
@@ -136,13 +141,13 @@ function burnBlock(name: string, window: BurnWindow): string[] {
     `${name}:`,
     ...indent([
       ...key('severity', window.severity, 'Severity of an alert over these windows.', SEVERITY),
-      ...key('long', window.long, 'Window that tells that much of the budget is gone.', DURATION),
-      ...key('short', window.short, 'Window that tells that it is still going on.', DURATION),
+      ...key('long', window.long, 'Long window: much of the budget is used up.', DURATION),
+      ...key('short', window.short, 'Short window: it is still being used up.', DURATION),
       ...key('factor', window.factor, 'How many times faster than allowed the budget is used up.', {
         type: 'number',
         exclusiveMinimum: '0',
       }),
-      ...key('for', window.for, 'How long that lasts before it fires.', DURATION),
+      ...key('for', window.for, 'How long the condition lasts before it fires.', DURATION),
     ]),
   ];
 }

@@ -27,7 +27,7 @@ export const CHART_DEFAULTS: Readonly<Partial<Record<OptionKey, { readonly value
   consoleEnabled: { value: false, why: 'Off in a cluster: it is a page for developers.' },
   finalScrapeWaitSeconds: {
     value: null,
-    why: 'Empty is the scrape interval and a margin where the chart brings what scrapes (ServiceMonitor or stack), otherwise 0.',
+    why: 'Empty is the scrape interval plus a margin if the release includes a scraper (ServiceMonitor or stack), otherwise 0.',
   },
 };
 

@@ -58,7 +58,7 @@ export const AVAILABILITY: readonly Alert[] = [
     settings: {
       memory: {
         value: '6h',
-        doc: 'How far back an instance must have been seen up, to be taken for one that fell over and not for one that never started.',
+        doc: 'How far back an instance must have been up to count as failed, not as never started.',
       },
     },
     tiers: [{ severity: 'warning', for: '15m' }],

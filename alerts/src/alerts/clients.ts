@@ -5,7 +5,7 @@ export const CLIENTS: readonly Alert[] = [
   {
     name: 'WebsocketConnectionsTooFew',
     summary: 'Fewer connections are open than there should be.',
-    thresholdDoc: 'Open connections of the service as a whole below which it fires.',
+    thresholdDoc: 'Open connections of the whole service below which it fires.',
     scope: 'service',
     enabled: false,
     tiers: [{ severity: 'warning', for: '10m', threshold: 1 }],
@@ -24,7 +24,7 @@ export const CLIENTS: readonly Alert[] = [
       window: { value: '5m', doc: 'Time over which handshakes are counted.' },
       minHandshakesPerSecond: {
         value: 10,
-        doc: 'Least rate of handshakes: a few clients that come back often are no storm.',
+        doc: 'Minimum rate of handshakes: a few clients that reconnect often are no storm.',
       },
     },
     tiers: [{ severity: 'warning', for: '5m', threshold: 3 }],
@@ -47,12 +47,12 @@ export const CLIENTS: readonly Alert[] = [
   {
     name: 'WebsocketSessionsUnusuallyLong',
     summary: 'Connections last unusually long.',
-    thresholdDoc: 'Seconds that the longest twentieth of the connections that closed had been open.',
+    thresholdDoc: 'Age in seconds of the oldest 5 % of the closed connections.',
     scope: 'service',
     enabled: true,
     settings: {
-      window: { value: '1h', doc: 'Time over which connections that closed are looked at.' },
-      minConnections: { value: 20, doc: 'Least number of connections that closed within `window`.' },
+      window: { value: '1h', doc: 'Window of the closed connections.' },
+      minConnections: { value: 20, doc: 'Minimum number of connections closed within `window`.' },
     },
     tiers: [{ severity: 'info', for: '1h', threshold: 172_800 }],
     expr: (c: Context): string => {

@@ -11,7 +11,7 @@ export const DRAINS: readonly Alert[] = [
     thresholdDoc: 'Time from SIGTERM to the last connection closed, as a share of DRAIN_TIMEOUT_SECONDS.',
     scope: 'instance',
     enabled: true,
-    settings: { window: { value: '15m', doc: 'How long after the drain it stays firing.' } },
+    settings: { window: { value: '15m', doc: 'How long it keeps firing after the drain.' } },
     tiers: [{ severity: 'warning', for: '0m', threshold: 0.8 }],
     expr: (c: Context): string => {
       const longest = (metric: string): string =>
@@ -24,12 +24,12 @@ export const DRAINS: readonly Alert[] = [
   {
     name: 'WebsocketDrainCutClients',
     summary: 'Drains cut clients off.',
-    thresholdDoc: 'Connections that drains cut, as a share of those they ended.',
+    thresholdDoc: 'Connections that drains cut, as a share of all connections they ended.',
     scope: 'service',
     enabled: true,
     settings: {
-      window: { value: '15m', doc: 'How long after the drain it stays firing.' },
-      minConnections: { value: 5, doc: 'Least number of connections cut: a client that sleeps is cut in every drain.' },
+      window: { value: '15m', doc: 'How long it keeps firing after the drain.' },
+      minConnections: { value: 5, doc: 'Minimum number of connections cut: every drain cuts clients in standby.' },
     },
     tiers: [{ severity: 'warning', for: '0m', threshold: 0.05 }],
     expr: (c: Context): string => {

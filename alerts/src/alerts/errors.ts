@@ -13,7 +13,7 @@ export const ERRORS: readonly Alert[] = [
       window: { value: '5m', doc: 'Time over which the share is measured.' },
       minErrors: {
         value: 10,
-        doc: 'Least number of errors within `window`: with little traffic one error is a large share.',
+        doc: 'Minimum number of errors within `window`: with little traffic one error is a large share.',
       },
     },
     tiers: [{ severity: 'warning', for: '5m', threshold: 0.01 }],
@@ -37,13 +37,13 @@ export const ERRORS: readonly Alert[] = [
   {
     name: 'WebsocketStoreUnavailable',
     summary: 'The session store fails.',
-    thresholdDoc: 'Messages and handshakes a second that fail for the store.',
+    thresholdDoc: 'Messages and handshakes a second that fail because of the store.',
     scope: 'service',
     enabled: true,
     settings: {
       window: {
         value: '1m',
-        doc: 'Time over which the rate is measured; no longer than `for`, so that one error alone does not fire.',
+        doc: 'Time over which the rate is measured; no longer than `for`, so that a single error does not fire.',
       },
     },
     tiers: [{ severity: 'critical', for: '1m', threshold: 0 }],
@@ -59,10 +59,10 @@ export const ERRORS: readonly Alert[] = [
   {
     name: 'WebsocketStoreSlow',
     summary: 'The session store is slow.',
-    thresholdDoc: 'Seconds that the slowest hundredth of the operations take.',
+    thresholdDoc: 'Seconds that the slowest 1 % of the operations take.',
     scope: 'service',
     enabled: true,
-    settings: { window: { value: '5m', doc: 'Time over which operations are looked at.' } },
+    settings: { window: { value: '5m', doc: 'Time over which operations are measured.' } },
     tiers: [{ severity: 'warning', for: '5m', threshold: 0.1 }],
     expr: (c) =>
       `histogram_quantile(0.99, sum by (namespace, job, release, operation, le) (rate(websocket_store_operation_duration_seconds_bucket{${c.selector}}[${c.setting('window')}]))) > ${c.threshold}`,

@@ -34,13 +34,13 @@ export const SATURATION: readonly Alert[] = [
   {
     name: 'WebsocketEventLoopBlocked',
     summary: 'The event loop is late.',
-    thresholdDoc: "Seconds by which the slowest hundredth of the event loop's turns came late.",
+    thresholdDoc: 'Seconds by which the slowest 1 % of the turns of the event loop are late.',
     scope: 'instance',
     enabled: true,
     settings: {
       window: {
         value: '1m',
-        doc: 'Time whose worst value counts: Node.js begins the measurement anew with each scrape, by whomever it is. At least two scrape intervals.',
+        doc: 'Window whose maximum counts: Node.js restarts the measurement with every scrape, whoever scrapes. At least two scrape intervals.',
       },
     },
     tiers: [
