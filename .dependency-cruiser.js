@@ -19,6 +19,7 @@ const ROOMS = [
 
 /** What the other top-level folders may know of the service. */
 const TABLES = '^service/src/(config/options|metrics/metrics|protocol/protocol|log/events)\\.ts$';
+const FAST_PATH = '^service/src/connections/fast-path/';
 const TEST_FOLDER = '/test/';
 const TESTS = [TEST_FOLDER, '\\.test\\.ts$'];
 
@@ -88,11 +89,18 @@ export default {
       to: { pathNot: '^client/' },
     },
     {
-      name: 'fast-path-by-its-entry',
-      comment: 'nothing outside of connections/fast-path knows how it works, its tests excepted',
+      name: 'fast-path-for-a-connection',
+      comment: 'connections/connection alone takes the fast path; its tests excepted',
       severity: 'error',
-      from: { pathNot: ['^service/src/connections/fast-path/', TEST_FOLDER] },
-      to: { path: '^service/src/connections/fast-path/', pathNot: '/fast-path/fast-path\\.ts$' },
+      from: { pathNot: ['^service/src/connections/(fast-path/|connection\\.ts$)', TEST_FOLDER] },
+      to: { path: FAST_PATH },
+    },
+    {
+      name: 'fast-path-by-its-entries',
+      comment: 'how frames are found is the business of connections/fast-path: the ways in and out are two files',
+      severity: 'error',
+      from: { pathNot: [FAST_PATH, TEST_FOLDER] },
+      to: { path: FAST_PATH, pathNot: '/(short-text-scanner|direct-reply)\\.ts$' },
     },
     {
       name: 'winston-loki-in-its-transport',

@@ -15,7 +15,7 @@ import {
   type Routing,
 } from '../alerts/src/alertmanager.ts';
 import { listeningAddress } from './listening.ts';
-import { findTool } from './tools.ts';
+import { findTool } from './find-tool.ts';
 
 /** A notification, as a webhook receiver gets it (Alertmanager's webhook payload, version 4). */
 export interface Notification {

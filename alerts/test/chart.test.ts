@@ -7,7 +7,7 @@ import type { AlertingRule } from '../src/groups.ts';
 import { plainRules } from '../src/plain.ts';
 import { DEFAULTS, type RuleValues } from '../src/values.ts';
 import { ALERTS, type RuleFile } from '../../testkit/rules.ts';
-import { findTool, run, withFolder } from '../../testkit/tools.ts';
+import { findTool, run, withFolder } from '../../testkit/find-tool.ts';
 
 const helm = findTool('helm');
 const promtool = findTool('promtool');

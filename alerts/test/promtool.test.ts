@@ -5,7 +5,7 @@ import { describe, test } from 'node:test';
 import { parse } from 'yaml';
 import type { AlertingRule } from '../src/groups.ts';
 import { alertingRules, ALERTS, type RuleFile } from '../../testkit/rules.ts';
-import { findTool, run, withFolder } from '../../testkit/tools.ts';
+import { findTool, run, withFolder } from '../../testkit/find-tool.ts';
 
 const promtool = findTool('promtool');
 const folder = ALERTS.pathname;

@@ -6,7 +6,7 @@ import { parse } from 'yaml';
 import { alertmanagerConfig, notificationTemplates, plainAlertmanager, ROUTING } from '../src/alertmanager.ts';
 import { alertmanager, startAlertmanager } from '../../testkit/alertmanager.ts';
 import { alertingRules, ALERTS } from '../../testkit/rules.ts';
-import { findTool, run, withFolder } from '../../testkit/tools.ts';
+import { findTool, run, withFolder } from '../../testkit/find-tool.ts';
 
 const amtool = findTool('amtool');
 const CONFIG = new URL('generated/alertmanager.yaml', ALERTS).pathname;

@@ -7,7 +7,7 @@ import { parse } from 'yaml';
 import { ALERT_NAMES } from '../src/alerts.ts';
 import { codeBlocks } from '../../testkit/runbook.ts';
 import { ALERTS, wrapQueries } from '../../testkit/rules.ts';
-import { findTool, run, withFolder } from '../../testkit/tools.ts';
+import { findTool, run, withFolder } from '../../testkit/find-tool.ts';
 
 const promtool = findTool('promtool');
 const values = parse(readFileSync(new URL('../chart/values.yaml', ALERTS), 'utf8')) as Record<string, unknown>;

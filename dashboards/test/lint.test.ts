@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { wrapQueries } from '../../testkit/rules.ts';
-import { findTool, run, withFolder } from '../../testkit/tools.ts';
+import { findTool, run, withFolder } from '../../testkit/find-tool.ts';
 import { LOGQL } from '../src/logql.ts';
 import { PROMQL } from '../src/promql.ts';
 import { ANY, interpolate } from '../../testkit/interpolate.ts';

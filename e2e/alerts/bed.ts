@@ -9,7 +9,6 @@ import { Release, type Pod, type Values } from '../support/release.ts';
 import { SETTINGS } from '../support/settings.ts';
 import { until } from '../support/wait.ts';
 import type { ReceiverName } from '../../alerts/src/alertmanager.ts';
-import type { Ending, Proof } from './proof.ts';
 import type { WebhookReceiver } from './webhook-receiver.ts';
 
 /** Receivers that the chart's routes know. */
@@ -31,6 +30,22 @@ export const HURRIED_ROUTING: Values = {
 
 /** Seconds after which every notification of an alert that fires has been sent. */
 export const NOTIFIED_SECONDS = 8;
+
+/** Ends what was begun. */
+export type Ending = () => Promise<void> | void;
+
+/** What a proof's release is made from. */
+export interface BedPlan {
+  readonly alert: string;
+  /** Pods of the service; 1 by default. */
+  readonly pods?: number;
+  /** Values of the chart under `prometheusRule`: time scales, shortened, and thresholds that few clients can reach. */
+  readonly rules: Values;
+  /** Values of the chart under `config`. */
+  readonly config?: Values;
+  /** Values of the chart beside those. */
+  readonly values?: Values | ((site: Site) => Promise<Values>);
+}
 
 /** What is there before a release is. */
 export interface Site {
@@ -60,12 +75,12 @@ export class Bed {
   }
 
   /** Installs the release of a proof, with its receivers. */
-  static async make(proof: Proof, namespace: Namespace, webhooks: WebhookReceiver, host: string): Promise<Bed> {
+  static async make(plan: BedPlan, namespace: Namespace, webhooks: WebhookReceiver, host: string): Promise<Bed> {
     const endings: Ending[] = [];
     const site: Site = { host, after: (ending) => endings.push(ending) };
-    const own = typeof proof.values === 'function' ? await proof.values(site) : proof.values;
-    const { pods = 1 } = proof;
-    const name = releaseName(proof);
+    const own = typeof plan.values === 'function' ? await plan.values(site) : plan.values;
+    const { pods = 1 } = plan;
+    const name = releaseName(plan);
     const receivers = await makeReceivers(namespace, name, webhooks, host);
     const release = await Release.install(namespace, name, {
       replicaCount: pods,
@@ -75,8 +90,8 @@ export class Bed {
       metrics: { scrapeInterval: '5s' },
       ...receivers,
       alertRouting: HURRIED_ROUTING,
-      config: { prestopMinSeconds: 1, prestopQuietSeconds: 1, ...proof.config },
-      prometheusRule: proof.rules,
+      config: { prestopMinSeconds: 1, prestopQuietSeconds: 1, ...plan.config },
+      prometheusRule: plan.rules,
       ...own,
     });
     const bed = new Bed(release, pods, await release.url(), endings);
@@ -131,8 +146,8 @@ export class Bed {
   }
 
   /** Makes the fault of a proof. */
-  async beginFault(proof: Proof): Promise<void> {
-    this.#fault = await proof.inject(this);
+  async beginFault(inject: (bed: Bed) => Promise<Ending>): Promise<void> {
+    this.#fault = await inject(this);
   }
 
   /** Ends the fault, if there is one. */
@@ -174,7 +189,7 @@ export async function untilWatched(release: Release, pods: number): Promise<void
 const LONGEST_NAME = 22;
 
 /** Name of a proof's release: `instance-unreachable`. */
-export function releaseName({ alert }: Pick<Proof, 'alert'>): string {
+export function releaseName({ alert }: Pick<BedPlan, 'alert'>): string {
   const words = alert.replace(/^Websocket/, '').match(/[A-Z][a-z]*/g) ?? [];
   return words.join('-').toLowerCase().slice(0, LONGEST_NAME);
 }

@@ -1,26 +1,14 @@
 import type { Severity } from '../../alerts/src/rule.ts';
 import type { Values } from '../support/release.ts';
-import type { Bed, Site } from './bed.ts';
-
-/** Ends what was begun. */
-export type Ending = () => Promise<void> | void;
+import type { Bed, BedPlan, Ending } from './bed.ts';
 
 /** How it is shown that an alert fires when it should, tells the right thing to the right receiver, and ends with its cause. */
-export interface Proof {
-  readonly alert: string;
+export interface Proof extends BedPlan {
   readonly severity: Severity;
   /** What is done to the service, in a few words. */
   readonly fault: string;
   /** What the notification's description has to say. */
   readonly says: RegExp;
-  /** Pods of the service; 1 by default. */
-  readonly pods?: number;
-  /** Values of the chart under `prometheusRule`: time scales, shortened, and thresholds that few clients can reach. */
-  readonly rules: Values;
-  /** Values of the chart under `config`. */
-  readonly config?: Values;
-  /** Values of the chart beside those. */
-  readonly values?: Values | ((site: Site) => Promise<Values>);
   /** Other alerts that the fault rightly brings about: any that is not named here fails the proof. */
   readonly besides?: readonly string[];
   /** Brings about what is there in good times, before the rules are looked at. */

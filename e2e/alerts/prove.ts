@@ -48,7 +48,7 @@ async function makeItFire(proof: Proof, bed: Bed, webhooks: WebhookReceiver): Pr
   const { name } = bed.release;
   progress(`${name}: ${proof.fault}`);
   const faultAt = performance.now();
-  await bed.beginFault(proof);
+  await bed.beginFault(proof.inject);
   const { alert, received } = await untilTold(proof, name, 'firing', webhooks);
   const seconds = between(faultAt, received.at);
   progress(`${name}: told after ${seconds} s: ${alert.annotations['description'] ?? ''}`);

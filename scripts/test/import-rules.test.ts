@@ -29,7 +29,8 @@ const VIOLATIONS: readonly (readonly [rule: string, from: string, to: string])[]
   ['service-stands-alone', 'service/src/selftest.ts', 'loadtest/src/client.ts'],
   ['lib-stands-alone', 'lib/http-get.ts', 'monitor/src/waiting.ts'],
   ['client-stands-alone', 'client/src/client.ts', 'lib/version.ts'],
-  ['fast-path-by-its-entry', 'service/src/connections/connection.ts', 'service/src/connections/fast-path/scanner.ts'],
+  ['fast-path-for-a-connection', 'service/src/app.ts', 'service/src/connections/fast-path/direct-reply.ts'],
+  ['fast-path-by-its-entries', 'service/src/connections/connection.ts', 'service/src/connections/fast-path/frames.ts'],
   ['winston-loki-in-its-transport', 'service/src/loki/sender.ts', 'winston-loki'],
 ];
 
@@ -37,10 +38,10 @@ const VIOLATIONS: readonly (readonly [rule: string, from: string, to: string])[]
 const ALLOWED: readonly (readonly [from: string, to: string])[] = [
   ['service/src/main.ts', 'service/src/connections/drain.ts'],
   ['service/src/connections/handshakes.ts', 'service/src/runtime/node-http.ts'],
-  ['service/src/connections/open-connections.ts', 'service/src/connections/fast-path/fast-path.ts'],
+  ['service/src/connections/connection.ts', 'service/src/connections/fast-path/short-text-scanner.ts'],
   ['service/src/loki/transport.ts', 'winston-loki'],
   ['service/test/loki.test.ts', 'testkit/loki.ts'],
-  ['service/test/scanner.test.ts', 'service/src/connections/fast-path/scanner.ts'],
+  ['service/test/scanner.test.ts', 'service/src/connections/fast-path/frames.ts'],
   ['monitor/test/cluster.test.ts', 'monitor/test/support/cluster.ts'],
   ['testkit/app.ts', 'service/src/app.ts'],
   ['e2e/support/release.ts', 'testkit/scrape.ts'],

@@ -6,7 +6,7 @@ import { LokiSender } from '../src/loki/sender.ts';
 import type { LokiReport } from '../src/loki/types.ts';
 import { Client } from '../../testkit/client.ts';
 import { Loki, NO_LOKI, type LokiLine } from '../../testkit/loki.ts';
-import { LossyProxy } from '../../testkit/lossy-proxy.ts';
+import { LossyLokiProxy } from './support/lossy-loki-proxy.ts';
 import { ServiceProcess } from '../../testkit/process.ts';
 
 const CLIENTS = 10;
@@ -22,7 +22,7 @@ describe('A real Loki', { skip: NO_LOKI, concurrency: false }, () => {
 
   it('that took a push and could not say so has its lines once', async (t) => {
     const environment = randomUUID();
-    const proxy = await LossyProxy.start(t, loki.url);
+    const proxy = await LossyLokiProxy.start(t, loki.url);
     const sender = openSender(t, proxy.url, environment);
     const lines = 1400;
     proxy.losing = 2;

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { listeningAddress } from '../../../testkit/listening.ts';
-import { findTool } from '../../../testkit/tools.ts';
+import { findTool } from '../../../testkit/find-tool.ts';
 import type { Cleanup } from '../../../testkit/redis.ts';
 
 /** A series of an answer, with its samples: time in seconds and value. */

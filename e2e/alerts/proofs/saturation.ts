@@ -2,9 +2,9 @@ import type { Severity } from '../../../alerts/src/rule.ts';
 import { stutter } from '../../support/freeze.ts';
 import { HOG_MESSAGE_BYTES, holdMemory } from '../../support/memory-hog.ts';
 import { until } from '../../support/wait.ts';
-import type { Bed } from '../bed.ts';
+import type { Bed, Ending } from '../bed.ts';
 import { Clients } from '../clients.ts';
-import { ruleOf, type Ending, type Proof } from '../proof.ts';
+import { ruleOf, type Proof } from '../proof.ts';
 
 /** Both tiers in seconds, so that it shows that the critical one silences the other. */
 const BOTH_TIERS = { critical: { for: '5s' }, warning: { for: '5s' } };

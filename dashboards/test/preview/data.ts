@@ -1,6 +1,6 @@
-import { interpolate, type Picked } from '../../testkit/interpolate.ts';
-import type { DashboardFile, PanelFile } from '../../testkit/dashboard-file.ts';
-import type { Prometheus } from '../test/support/prometheus.ts';
+import { interpolate, type Picked } from '../../../testkit/interpolate.ts';
+import type { DashboardFile, PanelFile } from '../../../testkit/dashboard-file.ts';
+import type { Prometheus } from '../support/prometheus.ts';
 
 /** A series as the page draws it: its name, and its value at each of the times, `null` where there is none. */
 export interface DrawnSeries {

@@ -1,13 +1,13 @@
 /**
  * Draws previews of the dashboards, for the docs: a loaded service, a real Prometheus and a real Loki answer the panels' own
- * queries, and uPlot draws the answers in Chromium. `npx node dashboards/preview/main.ts`; it takes about two minutes.
+ * queries, and uPlot draws the answers in Chromium. `npx node dashboards/test/preview/main.ts`; it takes about two minutes.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { chromium, type Page } from 'playwright-core';
-import { TOOLS } from '../../scripts/tools.ts';
-import { readDashboards } from '../../testkit/dashboard-file.ts';
-import { ANY } from '../../testkit/interpolate.ts';
-import { NO_STACK, Stack } from '../test/support/stack.ts';
+import { TOOLS } from '../../../scripts/tools.ts';
+import { readDashboards } from '../../../testkit/dashboard-file.ts';
+import { ANY } from '../../../testkit/interpolate.ts';
+import { NO_STACK, Stack } from '../support/stack.ts';
 import { drawnPanels, type Source } from './data.ts';
 
 /** Time of healthy traffic before the faults, in milliseconds. */
@@ -58,8 +58,8 @@ async function draw(source: Source): Promise<void> {
 async function load(page: Page): Promise<void> {
   const file = (path: string): string => new URL(path, import.meta.url).pathname;
   await page.setContent('<!doctype html><meta charset="utf-8"><body></body>');
-  await page.addStyleTag({ path: file('../../node_modules/uplot/dist/uPlot.min.css') });
+  await page.addStyleTag({ path: file('../../../node_modules/uplot/dist/uPlot.min.css') });
   await page.addStyleTag({ path: file('page.css') });
-  await page.addScriptTag({ path: file('../../node_modules/uplot/dist/uPlot.iife.min.js') });
+  await page.addScriptTag({ path: file('../../../node_modules/uplot/dist/uPlot.iife.min.js') });
   await page.addScriptTag({ path: file('page.js') });
 }

@@ -5,7 +5,7 @@ import type { TestContext } from 'node:test';
 import { buffer } from 'node:stream/consumers';
 
 /** A proxy before a real server that loses answers when it is told to. */
-export class LossyProxy {
+export class LossyLokiProxy {
   /** So many answers to POST requests with a body of some size are lost: the server has them, and the client never hears. */
   losing = 0;
   /** How many were lost. */
@@ -23,8 +23,8 @@ export class LossyProxy {
   }
 
   /** Starts one, which ends with the test. @param target address of the server */
-  static async start(t: Pick<TestContext, 'after'>, target: string): Promise<LossyProxy> {
-    const proxy = new LossyProxy(target);
+  static async start(t: Pick<TestContext, 'after'>, target: string): Promise<LossyLokiProxy> {
+    const proxy = new LossyLokiProxy(target);
     proxy.#server.listen(0, '127.0.0.1');
     await once(proxy.#server, 'listening');
     t.after(() => {
