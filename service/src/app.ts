@@ -113,6 +113,7 @@ export class App {
       logger: logger.named('chat.http'),
       consoleEnabled: config.consoleEnabled,
       preflight: (request) => handshakes.preflight(request),
+      heartbeatIntervalSeconds: config.heartbeatIntervalSeconds,
       countRefusal: (...refusal) => {
         handshakes.countRefusal(...refusal);
       },

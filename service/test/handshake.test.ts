@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { connect, type AddressInfo } from 'node:net';
+import { connect } from 'node:net';
 import { describe, it } from 'node:test';
-import { REFUSALS, type Refusal } from '../src/protocol/protocol.ts';
-import type { Handshakes } from '../src/connections/handshakes.ts';
+import { REFUSALS, type ErrorBody, type Refusal } from '../src/protocol/protocol.ts';
 import { ResumeTokens } from '../src/sessions/resume-token.ts';
 import type { SessionId } from '../src/sessions/session-store.ts';
 import { startApp, type RunningApp } from '../../testkit/app.ts';
@@ -153,13 +151,16 @@ describe('A handshake is accepted', () => {
     });
 });
 
-describe('A preflight answers as the handshake would', () => {
+describe('A plain request that accepts JSON is answered as the handshake would be', () => {
   const origin = { Origin: 'https://app.example.com' };
   const key = 'k'.repeat(32);
 
-  it('101 where it would be accepted, and opens nothing', async (t) => {
+  it('200 where it would be accepted, and opens nothing', async (t) => {
     const running = await startApp(t, { MAX_CONNECTIONS: '1' });
-    for (let asked = 0; asked < 3; asked += 1) assert.deepEqual(await preflight(running, '/ws/chat/'), { status: 101 });
+    for (let asked = 0; asked < 3; asked += 1) {
+      const { status, body } = await preflight(running, '/ws/chat/');
+      assert.deepEqual([status, body], [200, { status: 'ok' }]);
+    }
     const metrics = await running.scrape();
     assert.equal(metrics.value('websocket_connections_opened_total'), 0);
     assert.equal(metrics.value('websocket_sessions'), 0);
@@ -175,7 +176,7 @@ describe('A preflight answers as the handshake would', () => {
       const running = await startApp(t, env);
       const { status, body } = await preflight(running, path, headers);
       const answer = await ask(running.port, handshake({ path, headers }));
-      assert.deepEqual([status, body?.error, body?.message], [answer.status, reason, answer.body['message']]);
+      assert.deepEqual([status, body.error, body.message], [answer.status, reason, answer.body['message']]);
       await assertCounted(running, reason);
     });
 
@@ -183,15 +184,26 @@ describe('A preflight answers as the handshake would', () => {
     const running = await startApp(t, { MAX_CONNECTIONS: '1' });
     await Client.open(running.url);
     for (const reason of ['capacity', 'draining']) {
-      const { status, body } = await preflight(running, '/ws/chat/');
-      assert.deepEqual([status, body?.error, typeof body?.retry_after_ms], [503, reason, 'number']);
+      const { status, headers, body } = await preflight(running, '/ws/chat/');
+      assert.deepEqual([status, body.error], [503, reason]);
+      assert.equal(headers.get('retry-after'), String(Math.max(1, Math.ceil((body.retry_after_ms ?? NaN) / 1000))));
       running.app.lifecycle.beginClosing('test');
+    }
+  });
+
+  it('to pages of any origin, who may read how long to wait', async (t) => {
+    const running = await startApp(t, { ALLOWED_ORIGINS: 'self' });
+    for (const headers of [{}, origin]) {
+      const answer = await preflight(running, '/ws/chat/', headers);
+      assert.equal(answer.headers.get('access-control-allow-origin'), '*');
+      assert.equal(answer.headers.get('access-control-expose-headers'), 'Retry-After');
+      assert.equal(answer.headers.get('cache-control'), 'no-store');
     }
   });
 
   it('429 once the address has no handshake left, of which it takes none', async (t) => {
     const running = await startApp(t, { HANDSHAKE_RATE_PER_ADDRESS: '0.5' });
-    for (let asked = 0; asked < 3; asked += 1) assert.equal((await preflight(running, '/ws/chat/')).status, 101);
+    for (let asked = 0; asked < 3; asked += 1) assert.equal((await preflight(running, '/ws/chat/')).status, 200);
     await Client.open(running.url);
     assert.equal((await preflight(running, '/ws/chat/')).status, 429);
   });
@@ -204,7 +216,7 @@ describe('A preflight answers as the handshake would', () => {
     await client.count();
     for (const [count, status] of [
       [1, 403],
-      [2, 101],
+      [2, 200],
     ] as const) {
       const token = tokens.sign(UUID(1) as SessionId, count);
       assert.equal((await preflight(running, `/ws/chat/?session_id=${UUID(1)}&resume=${token}`)).status, status);
@@ -213,23 +225,13 @@ describe('A preflight answers as the handshake would', () => {
   });
 });
 
-/** Asks by a real plain request, on a server of the test's own. */
 async function preflight(
-  { app }: RunningApp,
+  { origin }: RunningApp,
   path: string,
   headers: Readonly<Record<string, string>> = {},
-): ReturnType<Handshakes['preflight']> {
-  const server = createServer();
-  const answered = once(server, 'request').then(async (arguments_) => {
-    const [request, response] = arguments_ as [IncomingMessage, ServerResponse];
-    const answer = await app.handshakes.preflight(request);
-    response.end();
-    return answer;
-  });
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`, { headers });
-  server.close();
-  return answered;
+): Promise<{ readonly status: number; readonly headers: Headers; readonly body: Partial<ErrorBody> }> {
+  const response = await fetch(origin + path, { headers: { ...headers, Accept: 'application/json' } });
+  return { status: response.status, headers: response.headers, body: (await response.json()) as Partial<ErrorBody> };
 }
 
 /** A UUID that one can tell by its number. */

@@ -10,9 +10,7 @@ export function endWithError(socket: Duplex, status: number, body: ErrorBody): v
     'Connection: close',
     'Content-Type: application/json; charset=utf-8',
     `Content-Length: ${Buffer.byteLength(text)}`,
-    ...(body.retry_after_ms === undefined
-      ? []
-      : [`Retry-After: ${Math.max(1, Math.ceil(body.retry_after_ms / 1000))}`]),
+    ...(body.retry_after_ms === undefined ? [] : [`Retry-After: ${retryAfterSeconds(body.retry_after_ms)}`]),
     ...(status === 400 ? ['Sec-WebSocket-Version: 13'] : []),
     ...(status === 405 ? ['Allow: GET'] : []),
   ];
@@ -21,6 +19,11 @@ export function endWithError(socket: Duplex, status: number, body: ErrorBody): v
     linger(socket);
   });
   socket.end(`${head.join('\r\n')}\r\n\r\n${text}`);
+}
+
+/** Value of a Retry-After header (RFC 9110, section 10.2.3), which knows whole seconds alone. */
+export function retryAfterSeconds(ms: number): string {
+  return String(Math.max(1, Math.ceil(ms / 1000)));
 }
 
 /** Whether a raw socket got its HTTP error: what still comes on it is not to be read. */

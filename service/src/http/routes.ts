@@ -2,6 +2,7 @@ import type { IncomingMessage, RequestListener } from 'node:http';
 import express, { type ErrorRequestHandler, type Request, type RequestHandler, type Response } from 'express';
 import { plainAddress } from './client-address.ts';
 import { consolePage } from './console-page.ts';
+import { retryAfterSeconds } from './raw-answer.ts';
 import type { Lifecycle } from '../lifecycle/lifecycle.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Metrics } from '../metrics/metrics.ts';
@@ -20,6 +21,7 @@ export interface HttpContext {
   readonly consoleEnabled: boolean;
   /** The answer that this request would get as a WebSocket handshake: see `Handshakes.preflight`. */
   readonly preflight: (request: IncomingMessage) => Promise<{ readonly status: number; readonly body?: ErrorBody }>;
+  readonly heartbeatIntervalSeconds: number;
   /** Counts a plain request that came where a WebSocket handshake belongs. */
   readonly countRefusal: (reason: Refusal, address: string, requestId: string) => void;
 }
@@ -47,10 +49,14 @@ export function createHttpApp(context: HttpContext): RequestListener {
     response.status(report.ready ? 200 : 503).json(report);
   });
   app.get('/metrics/', (_request, response) => answerScrape(context, response));
+  app.get(WEBSOCKET_PATH, async (request, response, next) => {
+    if (request.accepts(['html', 'json']) === 'json') await answerPreflight(context, request, response);
+    else next();
+  });
   app.all(WEBSOCKET_PATH, (request, response) => {
     answerNotUpgrade(context, request, response);
   });
-  if (consoleEnabled) app.use(consolePage());
+  if (consoleEnabled) app.use(consolePage(context.heartbeatIntervalSeconds));
   app.use((request, response) => {
     answerUnknown(request, response);
   });
@@ -86,6 +92,22 @@ async function answerScrape({ metrics, scrapes }: HttpContext, response: Respons
   response.set('Content-Type', metrics.registry.contentType).send(text);
 }
 
+/**
+ * Tells a page why its handshake was refused, which a browser hides. Any page may read it (Fetch standard, CORS): one whose Origin
+ * may not connect learns just that.
+ */
+async function answerPreflight({ preflight }: HttpContext, request: Request, response: Response): Promise<void> {
+  const { status, body } = await preflight(request);
+  response.set({
+    'Access-Control-Allow-Origin': '*',
+    'Access-Control-Expose-Headers': 'Retry-After',
+    'Cache-Control': 'no-store',
+  });
+  if (body?.retry_after_ms !== undefined) response.set('Retry-After', retryAfterSeconds(body.retry_after_ms));
+  if (body === undefined) response.json({ status: 'ok' });
+  else response.status(status).json(body);
+}
+
 function answerNotUpgrade({ countRefusal }: HttpContext, request: Request, response: Response): void {
   const requestId = requestIdOf(request);
   countRefusal('not_upgrade', plainAddress(request.socket.remoteAddress), requestId);
@@ -109,7 +131,8 @@ function answerUnknown(request: Request, response: Response): void {
     error: 'not_found',
     message: `Nothing is here. There are ${WEBSOCKET_PATH}, /healthz/, /readyz/ and /metrics/.`,
   };
-  response.status(404).json(body);
+  // A page of another origin that has a wrong address for its WebSocket can see that it is one.
+  response.status(404).set('Access-Control-Allow-Origin', '*').json(body);
 }
 
 function answerFailure({ metrics, logger }: HttpContext): ErrorRequestHandler {
