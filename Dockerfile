@@ -15,6 +15,7 @@ RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
 COPY scripts/build.ts scripts/
 COPY lib lib
+COPY client client
 COPY service service
 RUN npm run build
 
@@ -35,6 +36,7 @@ RUN mkdir -p /nodejs/bin && ln -s "$(command -v node)" /nodejs/bin/node \
   && chown -R 65532:65532 /app
 COPY --chown=65532:65532 scripts/dev-container.ts scripts/
 COPY --chown=65532:65532 lib lib
+COPY --chown=65532:65532 client client
 COPY --chown=65532:65532 service service
 ENV NODE_ENV=development ADMIN_PORT=8081
 USER 65532:65532

@@ -3,10 +3,10 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, rmSync } from 'node:fs';
 import { program } from '../lib/program.ts';
 
-/** Files that programs read at run time, from folders that the compiler does not look at. */
-const ASSETS = ['service/console', 'loadtest/page', 'loadtest/scenarios'];
+/** What programs read at run time and the compiler does not look at: files, and folders as they are. */
+const ASSETS = ['client/client.js', 'service/console', 'loadtest/page', 'loadtest/scenarios'];
 
 program('npm run build --', 'Builds dist/.').parse();
 rmSync('dist', { recursive: true, force: true });
 execFileSync('tsc', ['-p', 'tsconfig.build.json'], { stdio: 'inherit' });
-for (const folder of ASSETS) if (existsSync(folder)) cpSync(folder, `dist/${folder}`, { recursive: true });
+for (const path of ASSETS) if (existsSync(path)) cpSync(path, `dist/${path}`, { recursive: true });

@@ -7,7 +7,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { readdirSync, watch } from 'node:fs';
 import { join } from 'node:path';
 
-const FOLDERS = ['service', 'lib'];
+const FOLDERS = ['service', 'client', 'lib'];
 const PROGRAM = 'service/src/main.ts';
 /** A sync writes its files one after another. */
 const SETTLE_MS = 100;

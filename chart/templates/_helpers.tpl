@@ -112,5 +112,6 @@ paths:
   - {path: /, match: exact}
   - {path: /console.js, match: exact}
   - {path: /console.css, match: exact}
+  - {path: /client.js, match: exact}
   {{- end }}
 {{- end -}}

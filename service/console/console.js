@@ -1,152 +1,81 @@
 // @ts-check
 /**
- * The console page: a good client in plain JavaScript. It keeps its session over reconnects, waits as long as a bye asks it to,
- * and backs off with full jitter where nobody tells it how long.
+ * The console page: one session by the client of client/, with what happens to it.
+ * @import { ClientEvents } from './client.js'
  */
+import { CounterClient } from './client.js';
 
-/** Longest wait before a reconnect that the server did not time, in milliseconds. */
-const MAX_BACKOFF_MS = 10_000;
 const READINESS_EVERY_MS = 2000;
 const EVENTS_SHOWN = 200;
-/** Connects with a token that may fail though the service is ready, before it is given up. */
-const MAX_RESUME_DOUBTS = 3;
 
-/** @type {WebSocket | undefined} */
-let socket;
-/** @type {ReturnType<typeof setTimeout> | undefined} */
-let reconnect;
-/** Whether the person wants to be connected. */
-let wanted = true;
-let failures = 0;
-let session = newSessionId();
-/** @type {number | undefined} */
-let retryAfterMs;
-/** What the last bye handed over: good until a count was told on another connection. @type {string | undefined} */
-let resume;
-/** Connects with it that failed though the service was ready: a page can't see whether it was refused. */
-let resumeDoubts = 0;
+let client = start();
 
 element('connect').addEventListener('click', () => {
-  wanted = true;
-  connect();
+  if (client.state === 'stopped') client = start(client);
 });
-element('disconnect').addEventListener('click', () => {
-  wanted = false;
-  clearTimeout(reconnect);
-  if (socket !== undefined) socket.close(1000);
-  else show('state', 'closed');
-});
+element('disconnect').addEventListener('click', () => client.close());
 element('new-session').addEventListener('click', () => {
-  session = newSessionId();
-  resume = undefined;
+  client.close();
   show('count', '0');
-  wanted = true;
-  if (socket === undefined) connect();
-  else socket.close(1000);
+  client = start();
 });
 element('send').addEventListener('submit', (event) => {
   event.preventDefault();
   const text = /** @type {HTMLInputElement} */ (element('text')).value;
-  if (socket?.readyState === WebSocket.OPEN) socket.send(text);
-  else note('not sent', 'There is no open connection.');
+  client.send(text).catch((error) => note('no count', error.message));
 });
-
-connect();
 void watchReadiness();
 
-function connect() {
-  clearTimeout(reconnect);
-  if (socket !== undefined) return;
-  retryAfterMs = undefined;
-  show('session', session);
-  show('state', 'connecting');
-  const address = new URL('ws/chat/', location.href);
-  address.protocol = location.protocol === 'https:' ? 'wss:' : 'ws:';
-  address.search = new URLSearchParams({ session_id: session, ...(resume !== undefined && { resume }) }).toString();
-  let opened = false;
-  socket = new WebSocket(address);
-  socket.addEventListener('open', () => {
-    opened = true;
-    failures = 0;
+/** @param {{ sessionId?: string, resumeToken?: string | undefined }} [session] to go on with; otherwise a new one */
+function start({ sessionId, resumeToken } = {}) {
+  const heartbeatMs = Number(document.documentElement.dataset['heartbeatMs']);
+  const started = new CounterClient('ws/chat/', { sessionId, resumeToken, heartbeatMs });
+  show('session', started.sessionId);
+  show('state', started.state);
+  let closeCode = 0;
+  /**
+   * What a client says that another has taken the place of is not shown.
+   * @template {keyof ClientEvents} E @param {E} type @param {(detail: ClientEvents[E]) => void} listener
+   */
+  const on = (type, listener) =>
+    started.addEventListener(type, ({ detail }) => {
+      if (client === started) listener(detail);
+    });
+  on('connecting', () => show('state', 'connecting'));
+  on('open', ({ sessionId }) => {
     show('state', 'open');
-    note('open', address.href);
+    note('open', sessionId);
   });
-  socket.addEventListener('message', (event) => {
-    receive(String(event.data));
+  on('count', (detail) => {
+    show('count', String(detail.count));
+    note('count', JSON.stringify(detail));
   });
-  socket.addEventListener('close', (event) => {
-    socket = undefined;
-    note('close', `${event.code} ${event.reason}`);
-    if (!opened && resume !== undefined) void doubtResume();
-    if (wanted) comeBack(event.reason);
-    else show('state', `closed (${event.code})`);
+  on('heartbeat', ({ ts }) => show('heartbeat', ts));
+  on('leaving', (bye) => {
+    show('state', 'leaving');
+    if (bye.bye) note('bye', JSON.stringify(bye));
   });
-}
-
-/** @param {string} data */
-function receive(data) {
-  const message = JSON.parse(data);
-  if ('count' in message) {
-    resume = undefined;
-    show('count', String(message.count));
-    note('count', data);
-  } else if ('ts' in message) {
-    show('heartbeat', message.ts);
-  } else if ('bye' in message) {
-    show('count', String(message.total));
-    session = message.session_id;
-    retryAfterMs = message.retry_after_ms;
-    resume = message.resume;
-    resumeDoubts = 0;
-    note('bye', data);
-  }
-}
-
-/**
- * Connects again after the delay that the server asked for, or else after one of our own: full jitter, doubling.
- * @param {string} reason the close frame's, which may hold a delay too (1013)
- */
-function comeBack(reason) {
-  const asked = retryAfterMs ?? /retry_after_ms=(\d+)/.exec(reason)?.[1];
-  const delay = asked === undefined ? Math.random() * Math.min(MAX_BACKOFF_MS, 500 * 2 ** failures) : Number(asked);
-  failures += 1;
-  show('state', `waiting ${Math.round(delay)} ms to resume`);
-  reconnect = setTimeout(connect, delay);
-}
-
-async function doubtResume() {
-  const report = await readiness().catch(() => undefined);
-  if (report?.ready !== true) return;
-  resumeDoubts += 1;
-  if (resumeDoubts >= MAX_RESUME_DOUBTS) resume = undefined;
+  on('close', ({ code, reason }) => {
+    closeCode = code;
+    note('close', `${code} ${reason}`);
+  });
+  on('refused', (refusal) => note('refused', JSON.stringify(refusal)));
+  on('waiting', ({ ms }) => show('state', `waiting ${ms} ms to resume`));
+  on('stopped', (why) => show('state', why.reason === 'refused' ? `refused: ${why.message}` : `closed (${closeCode})`));
+  return started;
 }
 
 async function watchReadiness() {
   for (;;) {
     try {
-      const { status, httpStatus } = await readiness();
-      show('readiness', `${status} (${httpStatus})`);
+      const answer = await fetch('readyz/', { cache: 'no-store' });
+      const { status } = await answer.json();
+      show('readiness', `${status} (${answer.status})`);
     } catch {
       show('readiness', 'no answer');
     }
     await new Promise((resolve) => setTimeout(resolve, READINESS_EVERY_MS));
   }
-}
-
-/** @returns {Promise<{ status: string, ready: boolean, httpStatus: number }>} */
-async function readiness() {
-  const answer = await fetch('readyz/', { cache: 'no-store' });
-  return { ...(await answer.json()), httpStatus: answer.status };
-}
-
-/** `crypto.randomUUID` is there in secure contexts alone; this page is also used over plain HTTP. @returns {string} */
-function newSessionId() {
-  if (isSecureContext) return crypto.randomUUID();
-  const hex = [...crypto.getRandomValues(new Uint8Array(16))]
-    .map((byte, index) => (index === 6 ? (byte & 15) | 64 : index === 8 ? (byte & 63) | 128 : byte))
-    .map((byte) => byte.toString(16).padStart(2, '0'))
-    .join('');
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
 
 /** @param {string} kind @param {string} text */

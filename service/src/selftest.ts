@@ -12,10 +12,10 @@
  */
 import { randomUUID } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
-import { on, once } from 'node:events';
+import { once } from 'node:events';
 import { isIPv6 } from 'node:net';
 import { parseArgs } from 'node:util';
-import { WebSocket } from 'ws';
+import { CounterClient, type ClientEvents } from '../../client/client.js';
 import { WEBSOCKET_PATH } from './protocol/protocol.ts';
 import type { ReadinessReport } from './lifecycle/readiness.ts';
 
@@ -81,39 +81,46 @@ async function messagesTotal(pod: URL): Promise<number> {
   return Number(value);
 }
 
-/** Connects with a session, sends as many messages as counts are expected, and closes. */
-async function countTo(base: URL, session: string, expected: readonly number[]): Promise<string> {
-  const url = new URL(`${WEBSOCKET_PATH}?session_id=${session}`, base);
-  url.protocol = base.protocol === 'https:' ? 'wss:' : 'ws:';
-  const socket = new WebSocket(url, { handshakeTimeout: ANSWER_MS });
+/** Connects with a session, sends as many messages as counts are expected, and closes. The first trouble is a failure. */
+async function countTo(base: URL, sessionId: string, expected: readonly number[]): Promise<string> {
+  const client = new CounterClient(new URL(WEBSOCKET_PATH, base), { sessionId, connectTimeoutMs: ANSWER_MS });
   const signal = AbortSignal.timeout(ANSWER_MS);
-  const messages = on(socket, 'message', { signal });
+  const trouble = firstTrouble(client, signal);
   try {
-    await once(socket, 'open', { signal });
     for (const count of expected) {
-      socket.send('selftest');
-      await expectCount(messages, count);
+      const told = await Promise.race([client.send('selftest'), trouble]);
+      if (told !== count) throw new Error(`the reply was a count of ${told}, not of ${count}`);
     }
-    socket.close(1000);
-    const [code] = (await once(socket, 'close', { signal })) as [number];
-    if (code !== 1000) throw new Error(`the close was answered with ${code}, not 1000`);
+    const closed = once(client, 'close', { signal });
+    client.close();
+    const [{ detail }] = (await closed) as [CustomEvent<ClientEvents['close']>];
+    if (detail.code !== 1000) throw new Error(`the close was answered with ${detail.code}, not 1000`);
     return expected.join(' ');
   } finally {
-    socket.terminate();
+    client.close();
   }
 }
 
-/** A heartbeat may come in between: it carries `ts`, not a count. */
-async function expectCount(messages: AsyncIterator<unknown[]>, count: number): Promise<void> {
-  for (;;) {
-    const next = await messages.next();
-    if (next.done === true) throw new Error(`the connection closed before the count of ${count}`);
-    const text = String(next.value[0]);
-    const reply = JSON.parse(text) as { count?: number; ts?: string };
-    if (reply.ts !== undefined) continue;
-    if (reply.count !== count) throw new Error(`the reply was ${text}, not a count of ${count}`);
-    return;
-  }
+/** Rejects once a client has to connect again, or can't, and says why. */
+function firstTrouble(client: CounterClient, signal: AbortSignal): Promise<never> {
+  const trouble = new Promise<never>((_resolve, reject) => {
+    let why = '';
+    client.addEventListener(
+      'close',
+      ({ detail: { code, reason } }) => (why = `the connection ended: ${code} ${reason}`),
+    );
+    client.addEventListener('refused', ({ detail: { status, message } }) => (why = `refused: ${status} ${message}`));
+    for (const type of ['waiting', 'stopped'] as const)
+      client.addEventListener(type, () => {
+        reject(new Error(why));
+      });
+    signal.addEventListener('abort', () => {
+      reject(new Error(`no answer within ${ANSWER_MS} ms`));
+    });
+  });
+  // Once all counts are told nobody looks at it.
+  trouble.catch(() => undefined);
+  return trouble;
 }
 
 async function addresses(base: URL): Promise<URL[]> {

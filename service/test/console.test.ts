@@ -1,34 +1,21 @@
 import assert from 'node:assert/strict';
 import { describe, it, before, after } from 'node:test';
-import { chromium, type Browser, type Page } from 'playwright-core';
-import { TOOLS } from '../../scripts/tools.ts';
+import type { Browser, Page } from 'playwright-core';
 import { startApp } from '../../testkit/app.ts';
+import { CHROMIUM, launchChromium } from '../../testkit/chromium.ts';
 import { ServiceProcess } from '../../testkit/process.ts';
 
-const executablePath = TOOLS.chromium.find();
-
-describe('The console page', { skip: executablePath === undefined && 'chromium is missing' }, () => {
+describe('The console page', { skip: CHROMIUM === undefined && 'chromium is missing' }, () => {
   let browser: Browser;
   before(async () => {
-    browser = await chromium.launch({
-      executablePath: executablePath ?? '',
-      args: [
-        '--no-sandbox',
-        '--disable-gpu',
-        '--disable-quic',
-        '--no-first-run',
-        '--disable-background-networking',
-        '--disable-component-update',
-        '--disable-sync',
-      ],
-    });
+    browser = await launchChromium();
   });
   after(async () => {
     await browser.close();
   });
 
   it('opens a socket, sends, and shows count, session, heartbeat and readiness', async (t) => {
-    const { origin, log } = await startApp(t, { HEARTBEAT_INTERVAL_SECONDS: '0.5' });
+    const { origin, log } = await startApp(t, { HEARTBEAT_INTERVAL_SECONDS: '1' });
     const { page, problems } = await open(browser, origin);
     await shows(page, '#state', /^open$/);
     await page.fill('#text', 'from a browser');
@@ -140,7 +127,8 @@ describe('The console page', { skip: executablePath === undefined && 'chromium i
 
   it('is not there when it is switched off', async (t) => {
     const { origin } = await startApp(t, { CONSOLE_ENABLED: 'false' });
-    for (const path of ['/', '/console.js', '/console.css']) assert.equal((await fetch(origin + path)).status, 404);
+    for (const path of ['/', '/console.js', '/console.css', '/client.js'])
+      assert.equal((await fetch(origin + path)).status, 404);
   });
 });
 
