@@ -4,7 +4,7 @@ import { SIZE, type PanelSpec } from '../panel.ts';
 export const DRAINS: readonly PanelSpec[] = [
   {
     title: 'Versions',
-    description: 'Instances of each version. Good is one version, and two for as long as a rollout takes.',
+    description: 'Instances of each version. Good is one version, and two during a rollout.',
     unit: 'short',
     look: { kind: 'graph', stacked: true },
     queries: [{ query: 'versions', legend: '{{version}} on Node.js {{node_version}}' }],
@@ -13,7 +13,7 @@ export const DRAINS: readonly PanelSpec[] = [
   {
     title: 'Uptime',
     description:
-      'Time since each process began. Good is growing; a fall back to 0 under one name is a restart without a rollout.',
+      'Time since each process began. Good is growing; a fall to 0 under the same name is a restart without a rollout.',
     unit: 's',
     look: { kind: 'graph' },
     queries: [{ query: 'uptime', legend: '{{pod}}' }],
@@ -23,15 +23,15 @@ export const DRAINS: readonly PanelSpec[] = [
   {
     title: 'Drain Time',
     description:
-      'How long each drain has taken so far: from the hook on, and from SIGTERM on with its bound. Good is well below the bound.',
+      'How long each drain has taken so far: since the hook, and since SIGTERM with its limit. Good is well below the limit.',
     unit: 's',
     look: { kind: 'graph' },
     queries: [
       { query: 'drainTime', legend: '{{pod}} in all' },
       { query: 'drainClosing', legend: '{{pod}} since SIGTERM' },
-      { query: 'drainLimit', legend: 'bound since SIGTERM' },
+      { query: 'drainLimit', legend: 'limit since SIGTERM' },
     ],
-    emptyWhenWell: 'no instance drains, and there is only the bound',
+    emptyWhenWell: 'no instance drains, and there is only the limit',
     byPod: true,
     ...SIZE.quarter,
   },
@@ -49,7 +49,7 @@ export const DRAINS: readonly PanelSpec[] = [
   {
     title: 'Drained Connections',
     description:
-      'Connections that drains ended: closed with a bye, or cut because their client did not answer. Good is closed alone, or nearly.',
+      'Connections that drains ended: closed with a bye, or cut because their client did not answer. Good is almost only closed.',
     unit: 'short',
     look: { kind: 'graph', stacked: true, bars: true },
     queries: [{ query: 'drainOutcomes', legend: '{{outcome}}' }],
@@ -68,7 +68,7 @@ export const DRAINS: readonly PanelSpec[] = [
   {
     title: 'Sessions Made and Resumed',
     description:
-      'A second. Good in a rollout is a wave of resumed ones, as wide as closes are spread; a spike is clients that do not wait, a wave of new ones clients that lost their session.',
+      'Handshakes a second. Good in a rollout is a wave of resumed ones, as wide as the spread of the closes; a spike is clients that do not wait, a wave of new ones is clients that lost their session.',
     unit: 'cps',
     look: { kind: 'graph' },
     queries: [

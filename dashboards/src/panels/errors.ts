@@ -26,7 +26,7 @@ export const ERRORS: readonly PanelSpec[] = [
   {
     title: 'Messages Rejected',
     description:
-      'Messages that were not counted, a second, by reason. Good is 0 for store and internal; closing ones arrived after the bye, and are sent again by good clients.',
+      'Messages that were not counted, a second, by reason. Good is 0 for store and internal; closing ones arrived after the bye, and good clients send them again.',
     unit: 'cps',
     look: { kind: 'graph' },
     queries: [{ query: 'messagesRejected', legend: '{{reason}}' }],
@@ -35,7 +35,7 @@ export const ERRORS: readonly PanelSpec[] = [
   {
     title: 'Resume Tokens',
     description:
-      'Tokens that clients came with, a second, by what became of them. Good is accepted alone; nothing comes where no token is handed out.',
+      'Tokens that clients sent, a second, by result. Good is only accepted; there is none where no tokens are issued.',
     unit: 'cps',
     look: { kind: 'graph' },
     queries: [{ query: 'tokens', legend: '{{result}}' }],

@@ -37,7 +37,7 @@ export const HEALTH: readonly PanelSpec[] = [
   {
     title: 'Good Messages',
     description:
-      'Share of messages that were answered within the bound and without an error of the service, over the time shown. Good is the objective, 99.9 %, or more.',
+      'Share of messages that were answered within the latency bound and without an error of the service, in the selected time range. Good is the objective, 99.9 %, or more.',
     unit: 'percentunit',
     look: { kind: 'stat', decimals: 3 },
     queries: [{ query: 'goodMessages', legend: 'good' }],
@@ -47,7 +47,7 @@ export const HEALTH: readonly PanelSpec[] = [
   {
     title: 'Good Handshakes',
     description:
-      'Share of handshakes that the service did not refuse for a fault of its own, over the time shown; no data without handshakes. Good is the objective, 99.9 %, or more.',
+      'Share of handshakes that the service did not refuse for a fault of its own, in the selected time range; no data without handshakes. Good is the objective, 99.9 %, or more.',
     unit: 'percentunit',
     look: { kind: 'stat', decimals: 3 },
     queries: [{ query: 'goodHandshakes', legend: 'good' }],
@@ -77,7 +77,7 @@ export const HEALTH: readonly PanelSpec[] = [
   {
     title: 'Error Budget Burn',
     description:
-      'How many times faster than allowed the budgets are used up. Good is below 1, at which they last just 30 days; 14.4 for an hour pages.',
+      'How many times faster than allowed the budgets are used up. Good is below 1, at which they last exactly 30 days; 14.4 for an hour pages.',
     unit: 'short',
     look: { kind: 'graph' },
     queries: [
@@ -94,7 +94,7 @@ export const HEALTH: readonly PanelSpec[] = [
   {
     title: 'Instances',
     description:
-      'What each instance says of itself. Good is ready; draining in a rollout is as it should be; a gap is an instance that Prometheus can not reach.',
+      'The state that each instance reports. Good is ready; draining is normal in a rollout; a gap is an instance that Prometheus cannot reach.',
     unit: 'none',
     look: {
       kind: 'states',
@@ -111,7 +111,7 @@ export const HEALTH: readonly PanelSpec[] = [
   },
   {
     title: 'Firing Alerts',
-    description: 'Alerts of these releases that fire now. Good is an empty table.',
+    description: 'Firing alerts of these releases. Good is an empty table.',
     unit: 'none',
     look: { kind: 'table' },
     queries: [{ query: 'firingAlerts', legend: '' }],

@@ -4,7 +4,7 @@ import { SIZE, type PanelSpec } from '../panel.ts';
 export const KEY: readonly PanelSpec[] = [
   {
     title: 'Active Connections',
-    description: 'Connections open now, against the sum of the limits of all instances. Good is below four fifths.',
+    description: 'Connections open now, against the sum of the limits of all instances. Good is below 80 %.',
     unit: 'short',
     look: { kind: 'gauge', maxFrom: 'connectionLimit' },
     queries: [{ query: 'activeConnections', legend: 'connections' }],
@@ -18,7 +18,7 @@ export const KEY: readonly PanelSpec[] = [
   {
     title: 'Message Rate',
     description:
-      'Messages counted and answered a second, by instance. Good is what the time of day suggests, even over the instances.',
+      'Messages counted and answered a second, by instance. Good is normal for the time of day, and even over the instances.',
     unit: 'cps',
     look: { kind: 'graph', stacked: true },
     queries: [{ query: 'messageRate', legend: '{{pod}}' }],

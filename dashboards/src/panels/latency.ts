@@ -5,7 +5,7 @@ export const LATENCY: readonly PanelSpec[] = [
   {
     title: 'Message Handling Time',
     description:
-      'From a whole message read to its reply handed to the socket. Good is a 99th percentile below 10 ms; usually it is far below 1 ms.',
+      'From a whole message read to its reply passed to the socket. Good is a 99th percentile below 10 ms; usually it is far below 1 ms.',
     unit: 's',
     look: { kind: 'graph', logarithmic: true },
     queries: [
@@ -23,7 +23,7 @@ export const LATENCY: readonly PanelSpec[] = [
   {
     title: 'Message Handling Time Spread',
     description:
-      'How many messages took how long. Good is one narrow band at the bottom; a second band above is a part of the traffic that waits for something.',
+      'How many messages took how long. Good is one narrow band at the bottom; a second band above is traffic that waits for something.',
     unit: 's',
     look: { kind: 'heatmap' },
     queries: [{ query: 'messageHeatmap', legend: '{{le}}' }],
@@ -32,7 +32,7 @@ export const LATENCY: readonly PanelSpec[] = [
   {
     title: 'Connection Duration Percentiles',
     description:
-      'Of the connections that closed. Good is what your clients do; a sudden fall is connections being cut.',
+      'Age of connections when they closed. Good is normal for your clients; a sudden fall means that connections are cut.',
     unit: 's',
     look: { kind: 'graph', logarithmic: true },
     queries: [

@@ -4,7 +4,7 @@ import { SIZE, type PanelSpec } from '../panel.ts';
 export const LOG_PATH: readonly PanelSpec[] = [
   {
     title: 'Log Lines Shipped',
-    description: 'Lines a second, by destination. Good is alike for all destinations in use.',
+    description: 'Lines a second, by destination. Good is the same for all destinations in use.',
     unit: 'cps',
     look: { kind: 'graph' },
     queries: [{ query: 'linesShipped', legend: '{{destination}}' }],
@@ -21,7 +21,7 @@ export const LOG_PATH: readonly PanelSpec[] = [
   {
     title: 'Log Lines Waiting',
     description:
-      'Memory of lines that wait, by destination, in the instance that has most. Good is near 0; at its limit lines are dropped.',
+      'Memory of lines that wait, by destination, in the instance with the most. Good is near 0; at its limit lines are dropped.',
     unit: 'bytes',
     look: { kind: 'graph' },
     queries: [{ query: 'logQueue', legend: '{{destination}}' }],
@@ -42,7 +42,7 @@ export const LOG_PATH: readonly PanelSpec[] = [
   },
   {
     title: 'Loki Pushes',
-    description: 'Pushes a second, by outcome. Good is ok alone; nothing is pushed where LOKI_ENABLED is not set.',
+    description: 'Pushes a second, by outcome. Good is only accepted; there are none unless LOKI_ENABLED is set.',
     unit: 'cps',
     look: { kind: 'graph' },
     queries: [{ query: 'lokiPushes', legend: '{{outcome}}' }],
@@ -50,7 +50,7 @@ export const LOG_PATH: readonly PanelSpec[] = [
   },
   {
     title: 'Loki Push Time',
-    description: 'Time of the slowest hundredth of pushes. Good is below a second.',
+    description: 'Time of the slowest 1 % of pushes. Good is below a second.',
     unit: 's',
     look: { kind: 'graph' },
     queries: [{ query: 'lokiP99', legend: '99 %' }],

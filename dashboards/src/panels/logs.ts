@@ -12,7 +12,7 @@ export const LOG_VOLUME: readonly PanelSpec[] = [
   },
   {
     title: 'Log Bytes',
-    description: 'Bytes a second that Loki takes in, of all pods. Good is what its disk was sized for.',
+    description: 'Bytes a second that Loki ingests, of all pods. Good is what its disk is sized for.',
     unit: 'Bps',
     look: { kind: 'graph' },
     queries: [{ query: 'bytes', legend: 'bytes' }],
@@ -41,7 +41,7 @@ export const ERROR_ANALYSIS: readonly PanelSpec[] = [
   },
   {
     title: 'Top Error Messages',
-    description: 'The ten most frequent, over the time shown. Good is an empty table.',
+    description: 'The ten most frequent, in the selected time range. Good is an empty table.',
     unit: 'short',
     look: { kind: 'table', valueColumn: 'Lines' },
     queries: [{ query: 'errorsByMessage', legend: '{{message}}' }],
@@ -51,7 +51,7 @@ export const ERROR_ANALYSIS: readonly PanelSpec[] = [
   {
     title: 'Warnings',
     description:
-      'Lines of WARN, by event and reason: clients that are refused or break a limit. They are logged at a bounded rate, so the counts are in the metrics. Good is few.',
+      'Lines of WARN, by event and reason: clients that are refused or violate a limit. They are logged at a limited rate; the metrics have the counts. Good is few.',
     unit: 'short',
     look: { kind: 'graph', stacked: true, bars: true },
     queries: [{ query: 'warningsByReason', legend: '{{event}} {{reason}}' }],
@@ -83,11 +83,11 @@ export const SESSION_TRACKING: readonly PanelSpec[] = [
   {
     title: 'Session Tracking',
     description:
-      'Everything that was logged of the session typed in above, oldest first: its handshakes, its messages, its closes, over all pods. Good reads as one story without a gap in message_count.',
+      'All lines of the session entered above, oldest first: its handshakes, its messages, its closes, over all pods. Good is no gap in message_count.',
     unit: 'none',
     look: { kind: 'logs', oldestFirst: true },
     queries: [{ query: 'sessionLines', legend: '' }],
-    emptyWhenWell: 'no session is typed in',
+    emptyWhenWell: 'no session is entered',
     ...SIZE.half,
   },
   {
@@ -97,17 +97,17 @@ export const SESSION_TRACKING: readonly PanelSpec[] = [
     unit: 'none',
     look: { kind: 'logs', oldestFirst: true },
     queries: [{ query: 'sessionConnections', legend: '' }],
-    emptyWhenWell: 'no session is typed in',
+    emptyWhenWell: 'no session is entered',
     ...SIZE.quarter,
   },
   {
     title: 'Messages of the Session',
     description:
-      'Lines of its messages over time; fewer than messages where LOG_MESSAGE_SAMPLING is set. Good is as even as the client sends.',
+      'Lines of its messages over time; fewer than messages where LOG_MESSAGE_SAMPLING is set. Good is as regular as the client sends.',
     unit: 'short',
     look: { kind: 'graph', bars: true },
     queries: [{ query: 'sessionMessages', legend: 'messages' }],
-    emptyWhenWell: 'no session is typed in',
+    emptyWhenWell: 'no session is entered',
     ...SIZE.quarter,
   },
 ];
@@ -117,7 +117,7 @@ export const ALL_LINES: readonly PanelSpec[] = [
   {
     title: 'Log Lines',
     description:
-      'Lines of the levels and pods picked that hold the text typed in, newest first. Good is what you were looking for.',
+      'Lines of the selected levels and pods that contain the entered text, newest first. Good is what you were looking for.',
     unit: 'none',
     look: { kind: 'logs' },
     queries: [{ query: 'lines', legend: '' }],

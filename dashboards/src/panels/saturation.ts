@@ -11,7 +11,7 @@ export const SATURATION: readonly PanelSpec[] = [
   {
     title: 'Connections against the Limit',
     description:
-      'Open connections of each instance as a share of MAX_CONNECTIONS. Good is below four fifths; at 1 handshakes get 503.',
+      'Open connections of each instance as a share of MAX_CONNECTIONS. Good is below 0.8; at 1 handshakes get 503.',
     unit: 'percentunit',
     look: { kind: 'graph', max: 1 },
     queries: [{ query: 'connectionUse', legend: '{{pod}}' }],
@@ -21,8 +21,7 @@ export const SATURATION: readonly PanelSpec[] = [
   },
   {
     title: 'Sessions against the Limit',
-    description:
-      'Sessions of each instance as a share of MAX_SESSIONS. Good is below four fifths; at 1 new sessions get 503.',
+    description: 'Sessions of each instance as a share of MAX_SESSIONS. Good is below 0.8; at 1 new sessions get 503.',
     unit: 'percentunit',
     look: { kind: 'graph', max: 1 },
     queries: [{ query: 'sessionUse', legend: '{{pod}}' }],
@@ -33,7 +32,7 @@ export const SATURATION: readonly PanelSpec[] = [
   {
     title: 'Event Loop Lag',
     description:
-      'How late the event loop comes round: 99th percentile and longest since the last scrape. Good is about 10 ms, which is how finely it is measured; above 100 ms clients notice.',
+      'Delay of the event loop: 99th percentile and maximum since the last scrape. Good is about 10 ms, the resolution of the measurement; above 100 ms clients notice.',
     unit: 's',
     look: { kind: 'graph' },
     queries: [
@@ -63,7 +62,8 @@ export const SATURATION: readonly PanelSpec[] = [
   },
   {
     title: 'Resident Memory',
-    description: 'What the kernel kills for at the limit of the container. Good is level, or in step with connections.',
+    description:
+      'At the limit of the container, the kernel kills the process. Good is constant, or in proportion to connections.',
     unit: 'bytes',
     look: { kind: 'graph' },
     queries: [{ query: 'residentMemory', legend: '{{pod}}' }],
@@ -73,7 +73,7 @@ export const SATURATION: readonly PanelSpec[] = [
   {
     title: 'Heap',
     description:
-      'Heap in use and taken, and memory outside of it that Node.js knows of (buffers). Good is a saw that comes back to the same level.',
+      'Heap used and allocated, and memory outside of it that Node.js tracks (buffers). Good is a sawtooth that returns to the same level.',
     unit: 'bytes',
     look: { kind: 'graph' },
     queries: [
@@ -95,7 +95,7 @@ export const SATURATION: readonly PanelSpec[] = [
   },
   {
     title: 'Limits in Force',
-    description: 'What the instances were configured with; 0 is no limit. Good is what you meant.',
+    description: 'Configured limits of the instances; 0 is no limit. Good is what you intended.',
     unit: 'none',
     look: { kind: 'table', valueColumn: 'Limit' },
     queries: [{ query: 'limits', legend: '' }],

@@ -17,7 +17,7 @@ export const STORE: readonly PanelSpec[] = [
   {
     title: 'Store Errors',
     description:
-      'Failed attempts a second, by operation and reason, and what was refused for them. Good is 0; attempts are repeated, refusals reach clients.',
+      'Failed attempts a second, by operation and reason, and what was refused because of them. Good is 0; attempts are repeated, refusals reach clients.',
     unit: 'cps',
     look: { kind: 'graph' },
     queries: [
@@ -28,7 +28,7 @@ export const STORE: readonly PanelSpec[] = [
   },
   {
     title: 'Store Operations',
-    description: 'Batches a second, by operation. Good is in step with traffic; always 0 with the memory store.',
+    description: 'Batches a second, by operation. Good is in proportion to traffic; always 0 with the memory store.',
     unit: 'cps',
     look: { kind: 'graph' },
     queries: [{ query: 'storeOperations', legend: '{{operation}}' }],
@@ -36,7 +36,7 @@ export const STORE: readonly PanelSpec[] = [
   },
   {
     title: 'Store Operation Time',
-    description: 'Time of the slowest hundredth of the batches. Good is below 10 ms.',
+    description: 'Time of the slowest 1 % of the batches. Good is below 10 ms.',
     unit: 's',
     look: { kind: 'graph' },
     queries: [{ query: 'storeP99', legend: '{{operation}} 99 %' }],
@@ -50,7 +50,7 @@ export const STORE: readonly PanelSpec[] = [
   {
     title: 'Waiting for the Store',
     description:
-      'What the shared store does not have yet. Good is near 0: what waits is lost if the process is killed.',
+      'Counts that the shared store does not have yet. Good is near 0: waiting counts are lost if the process is killed.',
     unit: 'short',
     look: { kind: 'graph' },
     queries: [

@@ -15,7 +15,7 @@ export const TRAFFIC: readonly PanelSpec[] = [
   {
     title: 'Connections Opened and Closed',
     description:
-      'A second. Good is both alike; closed far above opened is clients being lost, opened far above closed a limit coming near.',
+      'A second. Good is both the same; closed far above opened means lost clients, opened far above closed an approaching limit.',
     unit: 'cps',
     look: { kind: 'graph' },
     queries: [
@@ -27,7 +27,7 @@ export const TRAFFIC: readonly PanelSpec[] = [
   {
     title: 'Sessions',
     description:
-      'Sessions that the store of each instance holds, connected or not. Good is level, or rising with connections alone.',
+      'Sessions that the store of each instance holds, connected or not. Good is constant, or rising only with connections.',
     unit: 'short',
     look: { kind: 'graph', stacked: true },
     queries: [{ query: 'sessions', legend: '{{pod}}' }],
@@ -37,7 +37,7 @@ export const TRAFFIC: readonly PanelSpec[] = [
   {
     title: 'Payload',
     description:
-      'Bytes a second of messages counted, and of replies, heartbeats and byes. Good is in step with the message rate.',
+      'Bytes a second of messages counted, and of replies, heartbeats and byes. Good is in proportion to the message rate.',
     unit: 'Bps',
     look: { kind: 'graph' },
     queries: [

@@ -7,9 +7,9 @@ export { LOG_LEVELS, type LogLevel } from './levels.ts';
 export const LOG_EVENTS = {
   service_starting: 'The process starts; its version and the options that differ from their defaults.',
   service_listening: 'Ready: `port`, `admin_port` if there is one, and `startup_ms` since the process began.',
-  service_failed: 'CRITICAL: the process can not start or can not go on; `error` says why.',
+  service_failed: 'CRITICAL: the process cannot start or cannot continue; `error` says why.',
   service_stopped: 'The last line: the exit `status` and why.',
-  config_warning: 'A variable looks misspelt, or a limit does not fit the machine.',
+  config_warning: 'A variable looks misspelled, or a limit does not fit the machine.',
 
   websocket_connected: 'A handshake was accepted: session, client, `resumed` or new, the count it starts from.',
   websocket_message_received: 'A message was counted and answered: its count, length and handling time.',
@@ -17,31 +17,32 @@ export const LOG_EVENTS = {
   websocket_bye_sent: 'DEBUG only: the bye before a 1001, with its total and `retry_after_ms`.',
   websocket_disconnected:
     'A connection closed: `code`, `initiator`, `reason`, how long it was open, the count of its session.',
-  websocket_handshake_rejected: 'WARN at a bounded rate: a handshake was refused, with its `reason` and status.',
+  websocket_handshake_rejected: 'WARN at a limited rate: a handshake was refused, with its `reason` and status.',
   websocket_client_error:
-    'WARN at a bounded rate: a client broke the protocol or a limit, and its connection was ended.',
+    'WARN at a limited rate: a client violated the protocol or a limit, and its connection was ended.',
   websocket_internal_error: 'ERROR: handling a connection or a message failed in the service.',
 
   store_unavailable:
-    'ERROR at a bounded rate: the session store failed, with its `reason`, the error, and what waits for it.',
+    'ERROR at a limited rate: the session store failed, with its `reason`, the error, and what waits for it.',
   store_lost:
-    'ERROR: the session store lost what it had (restarted empty, failed over to a replica that was behind, evicted); resumes get 1013 for `hold_seconds`, while instances write what they know.',
+    'ERROR: the session store lost data (restarted empty, failed over to a replica that was behind, evicted keys); resumes get 1013 for `hold_seconds`, while instances write their counts.',
   store_available: 'The session store works: for the first time, or again after `away_seconds`.',
 
-  readiness_changed: 'WARN: the process is too full to be ready (READINESS_CONNECTIONS_RATIO), or is not any more.',
-  drain_started: 'The preStop hook or a signal began the drain: readiness fails from here on.',
+  readiness_changed: 'WARN: the process is too full to be ready (READINESS_CONNECTIONS_RATIO), or no longer is.',
+  drain_started: 'The preStop hook or a signal began the drain: readiness fails from now on.',
   drain_hook_finished: 'The preStop hook returns: how long it waited, and for what.',
-  drain_closing: 'Connections are closed from here on: how many, over which window.',
+  drain_closing: 'The service starts to close connections: how many, over which window.',
   drain_progress: 'Once a second: connections closed and left.',
   drain_finished:
     'Every connection is closed and every count flushed: how many, how many of them cut, how long it took.',
-  drain_deadline_missed: 'ERROR: DRAIN_TIMEOUT_SECONDS passed with work left; what is left is cut.',
+  drain_deadline_missed: 'ERROR: DRAIN_TIMEOUT_SECONDS passed with work left; remaining connections are cut.',
   final_scrape: 'The wait for one more scrape ended: scraped, or given up after FINAL_SCRAPE_WAIT_SECONDS.',
   loki_push_failing:
     'WARN, at most every 30 s: lines do not reach Loki, with the last outcome, for how long, and how many lines were dropped.',
   loki_push_recovered: 'Lines reach Loki again: after how long, and how many were dropped.',
-  loki_thread_failed: 'ERROR: the thread that ships lines failed; what it held is lost, and a new one takes over.',
-  loki_lines_lost: 'WARN, on stdout alone: the process ends with lines that did not reach Loki.',
+  loki_thread_failed:
+    'ERROR: the thread that ships lines failed; the lines it held are lost, and a new thread takes over.',
+  loki_lines_lost: 'WARN, on stdout only: the process ends with lines that did not reach Loki.',
   uncaught_error: 'CRITICAL: an error that no code expected. The process drains what it can and exits.',
   http_error: 'ERROR: answering an HTTP request failed in the service.',
 } as const;

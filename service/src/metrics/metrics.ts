@@ -13,9 +13,9 @@ export const ERROR_TYPES = {
   binary_message: 'a client sent binary data (closed with 1003)',
   message_too_big: 'a client sent a message over the size limit (1009)',
   invalid_utf8: 'a client sent text that is not UTF-8 (1007)',
-  protocol_error: 'a client sent a frame against RFC 6455 (1002)',
+  protocol_error: 'a client sent a frame that violates RFC 6455 (1002)',
   rate_limited: 'a client sent more messages than its rate allows (1008)',
-  slow_reader: 'a client did not read, and its socket was ended at the bound on buffered bytes',
+  slow_reader: 'a client did not read, and its socket was ended at the limit of buffered bytes',
   heartbeat_timeout: 'a client answered no ping, and its socket was ended',
   store: 'the session store failed (1013)',
   internal: 'the service itself failed (1011, HTTP 500, or an uncaught error)',
@@ -156,12 +156,12 @@ function messageMetrics(registry: Registry): Pick<Metrics, 'errors' | 'messagesR
     messagesRejected: labelled(
       registry,
       'websocket_messages_rejected_total',
-      'Messages received and not counted, by reason; `closing` ones arrived after the bye or close frame had been sent.',
+      'Messages received and not counted, by reason; `closing`: they arrived after the bye or close frame was sent.',
       { reason: MESSAGE_REJECTIONS },
     ),
     messageDuration: new Histogram({
       name: 'websocket_message_duration_seconds',
-      help: 'Time to handle a message, from the whole message read to its reply handed to the socket.',
+      help: 'Time to handle a message, from the whole message read to its reply passed to the socket.',
       buckets: MESSAGE_SECONDS,
       registers: [registry],
     }),
@@ -189,31 +189,31 @@ function connectionMetrics(
     connectionsClosed: labelled(
       registry,
       'websocket_connections_closed_total',
-      'Connections closed, by close code and by who began: the code that the service sent, or else the one the client sent; 1005 is a close without a code, 1006 none at all.',
+      'Connections closed, by close code and initiator: the code that the service sent, or else the code of the client; 1005 is a close without a code, 1006 no close frame.',
       { code: CODE_LABELS, initiator: ['client', 'server'] satisfies Initiator[] },
     ),
-    sessionsCreated: labelled(registry, 'websocket_sessions_created_total', 'Sessions made.', {}),
+    sessionsCreated: labelled(registry, 'websocket_sessions_created_total', 'Sessions created.', {}),
     sessionsResumed: labelled(
       registry,
       'websocket_sessions_resumed_total',
-      'Handshakes that went on with a known session.',
+      'Handshakes that resumed a known session.',
       {},
     ),
     resumeTokens: labelled(
       registry,
       'websocket_resume_tokens_total',
-      'Resume tokens that clients came with, by result: `accepted`, or why the handshake was refused.',
+      'Resume tokens that clients sent, by result: `accepted`, or why the handshake was refused.',
       { result: ['accepted', ...Object.keys(TOKEN_FAULTS)] },
     ),
     drainConnections: labelled(
       registry,
       'websocket_drain_connections_total',
-      'Connections that this drain ended: `closed` with bye and close frame answered, or `cut` since the client did not answer in time.',
+      'Connections that this drain ended: `closed` with bye and close frame answered, or `cut` because the client did not answer in time.',
       { outcome: DRAIN_OUTCOMES },
     ),
     connectionDuration: new Histogram({
       name: 'websocket_connection_duration_seconds',
-      help: 'How long connections that closed had been open.',
+      help: 'Age of connections when they closed.',
       buckets: CONNECTION_SECONDS,
       registers: [registry],
     }),
@@ -267,7 +267,7 @@ function storeMetrics(
   const storeErrors = labelled(
     registry,
     'websocket_store_errors_total',
-    'Failures of the shared session store, each of which is tried again, by operation and reason.',
+    'Failures of the shared session store, by operation and reason; each operation is retried.',
     { operation: STORE_OPERATIONS, reason: STORE_ERRORS },
   );
   return { storeErrors, storeDuration };
@@ -285,7 +285,7 @@ function registerTraffic(registry: Registry, tally: Tally, sources: MetricSource
   tallied(
     registry,
     'websocket_sent_bytes_total',
-    'Payload bytes of replies, heartbeats and byes handed to sockets.',
+    'Payload bytes of replies, heartbeats and byes passed to sockets.',
     () => tally.sentBytes,
   );
   gauge(
@@ -302,13 +302,13 @@ function registerLifecycle(registry: Registry, sources: MetricSources): void {
   gauge(
     registry,
     'websocket_shutdown_time_seconds',
-    'Time since the drain began, by hook or signal; stays at what it took once the last connection closed and counts are flushed. 0 before.',
+    'Time since the drain began, by hook or signal; once the last connection is closed and counts are flushed, the time it took. 0 before a drain.',
     sources.shutdownSeconds,
   );
   gauge(
     registry,
     'websocket_drain_closing_seconds',
-    'Time since SIGTERM, of which DRAIN_TIMEOUT_SECONDS is the bound; stays at what it took. 0 before.',
+    'Time since SIGTERM, limited by DRAIN_TIMEOUT_SECONDS; at the end, the time it took. 0 before SIGTERM.',
     sources.closingSeconds,
   );
 }
@@ -365,7 +365,7 @@ function registerLog(registry: Registry, { logPaths, lokiLagSeconds }: MetricSou
   });
   new Gauge({
     name: 'websocket_log_queue_bytes',
-    help: 'Memory of log lines that wait, by destination; LOG_BUFFER_BYTES and LOKI_BUFFER_BYTES are the limits.',
+    help: 'Memory of waiting log lines, by destination; LOG_BUFFER_BYTES and LOKI_BUFFER_BYTES are the limits.',
     labelNames: ['destination'],
     registers: [registry],
     collect() {
@@ -378,7 +378,7 @@ function registerLog(registry: Registry, { logPaths, lokiLagSeconds }: MetricSou
 function registerBuildInfo(registry: Registry, version: string): void {
   new Gauge({
     name: 'websocket_build_info',
-    help: 'Always 1; the labels say what runs.',
+    help: 'Always 1; the labels identify the build.',
     labelNames: ['version', 'node_version'],
     registers: [registry],
   }).set({ version, node_version: process.version }, 1);

@@ -11,10 +11,10 @@ export const CLOSE_CODES = {
   normal: { code: 1000, when: 'the client closed', client: 'nothing' },
   goingAway: {
     code: 1001,
-    when: 'after a bye: drain, maximum connection age, idle time-out',
-    client: 'wait `retry_after_ms`, connect again with its `session_id`',
+    when: 'after a bye: drain, maximum connection age, idle timeout',
+    client: 'wait `retry_after_ms`, then connect again with its `session_id`',
   },
-  protocolError: { code: 1002, when: 'a frame against RFC 6455', client: 'mend its WebSocket library' },
+  protocolError: { code: 1002, when: 'a frame that violates RFC 6455', client: 'fix its WebSocket library' },
   unsupportedData: { code: 1003, when: 'a binary message', client: 'send text' },
   invalidPayload: { code: 1007, when: 'text that is not UTF-8', client: 'send UTF-8' },
   policyViolation: {
@@ -54,9 +54,9 @@ export const REFUSALS = {
   malformed: { status: 400, when: 'a malformed request, handshake header or `session_id`' },
   resume_token: {
     status: 403,
-    when: 'a `resume` token that is forged, expired, of another session, or older than what is known of the session: connect without it',
+    when: 'a `resume` token that is forged, expired, of another session, or older than the known count of the session: connect without it',
   },
-  origin: { status: 403, when: 'an Origin that ALLOWED_ORIGINS does not hold' },
+  origin: { status: 403, when: 'an Origin that is not in ALLOWED_ORIGINS' },
   path: { status: 404, when: `an upgrade on another path than ${WEBSOCKET_PATH}` },
   method: { status: 405, when: 'an upgrade with another method than GET' },
   timeout: { status: 408, when: 'a handshake not finished within HANDSHAKE_TIMEOUT_SECONDS' },
