@@ -60,8 +60,9 @@ function parseLabels(block: string): Record<string, string> {
 }
 
 function parseValue(text: string): number | undefined {
-  if (text === 'NaN') return NaN;
-  if (/^[+-]?Inf$/.test(text)) return text.startsWith('-') ? -Infinity : Infinity;
+  // In any case, as Prometheus reads them: prom-client writes `Nan`.
+  if (/^nan$/i.test(text)) return NaN;
+  if (/^[+-]?inf$/i.test(text)) return text.startsWith('-') ? -Infinity : Infinity;
   const value = text === '' ? NaN : Number(text);
   return Number.isNaN(value) ? undefined : value;
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { parseMetricsText } from '../lib/metrics-text.ts';
 
 /** One answer of `/metrics/`, parsed. */
 export class Scrape {
@@ -8,12 +9,10 @@ export class Scrape {
 
   constructor(text: string) {
     this.text = text;
-    const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
     this.series = new Map(
-      lines.map((line) => {
-        const end = line.lastIndexOf(' ');
-        return [line.slice(0, end), Number(line.slice(end + 1))];
-      }),
+      [...parseMetricsText(text)].flatMap(([name, samples]) =>
+        samples.map(({ labels, value }) => [`${name}${written(labels)}`, value]),
+      ),
     );
   }
 
@@ -37,4 +36,10 @@ export class Scrape {
       if ((series === name || series.startsWith(`${name}{`)) && series.includes(labels)) sum += value;
     return sum;
   }
+}
+
+/** Labels as they stand in the text. */
+function written(labels: Readonly<Record<string, string>>): string {
+  const pairs = Object.entries(labels).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
+  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`;
 }

@@ -4,13 +4,16 @@ import { MetricsTextError, parseMetricsText, sum, sumBy } from '../metrics-text.
 
 test('the text format is read with its escapes, its infinities and its time stamps', () => {
   const samples = parseMetricsText(
-    '# a comment\n\na{x="1 }, \\"y\\"",z="\\\\n\\n"} 1.5e3 1700000000000\na{x="2"} +Inf\nb NaN\nc{} -Inf\n',
+    '# a comment\n\na{x="1 }, \\"y\\"",z="\\\\n\\n"} 1.5e3 1700000000000\na{x="2"} +Inf\nb NaN\nb Nan\nc{} -Inf\n',
   );
   assert.deepEqual(samples.get('a'), [
     { labels: { x: '1 }, "y"', z: '\\n\n' }, value: 1500 },
     { labels: { x: '2' }, value: Infinity },
   ]);
-  assert.equal(samples.get('b')?.[0]?.value, NaN);
+  assert.deepEqual(
+    samples.get('b')?.map(({ value }) => value),
+    [NaN, NaN],
+  );
   assert.equal(samples.get('c')?.[0]?.value, -Infinity);
 });
 

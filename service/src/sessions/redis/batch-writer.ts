@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { backoffMs, type BackoffBounds } from '../../../../lib/backoff.ts';
 import type { ScriptRunner } from './script-runner.ts';
 import type { SharedSession } from './shared-session.ts';
 import { LOST_MARK, MAX_BATCH_SESSIONS } from './batch-script.ts';
@@ -19,8 +20,8 @@ export interface BatchWriterOptions {
   readonly onFailed: (error: unknown, messages: number) => void;
 }
 
-/** Longest wait before a failed batch is sent again, in milliseconds. */
-const MAX_BACKOFF_MS = 1000;
+/** Waits before a failed batch is sent again. */
+const BACKOFF: BackoffBounds = { baseMs: 100, maxMs: 1000 };
 /** Least time that a writer's key is kept: longer than any outage after which a batch is sent again. */
 const MIN_WRITER_TTL_SECONDS = 86_400;
 
@@ -150,10 +151,13 @@ export class BatchWriter {
       results = await this.#options.runner.apply(batch.keys, batch.args);
     } catch (error) {
       this.#options.onFailed(error, batch.messages);
-      this.#retry = setTimeout(() => {
-        this.#retry = undefined;
-        void this.#send(attempt + 1);
-      }, backoffMs(attempt));
+      this.#retry = setTimeout(
+        () => {
+          this.#retry = undefined;
+          void this.#send(attempt + 1);
+        },
+        backoffMs(attempt, BACKOFF),
+      );
       return;
     }
     const lost = results.startsWith(LOST_MARK);
@@ -177,8 +181,4 @@ interface Batch {
   readonly keys: string[];
   readonly args: string[];
   readonly messages: number;
-}
-
-function backoffMs(attempt: number): number {
-  return Math.min(MAX_BACKOFF_MS, 50 * 2 ** Math.min(attempt, 10)) * (0.5 + Math.random() / 2);
 }

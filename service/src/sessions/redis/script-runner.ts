@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RedisClientType } from 'redis';
+import { backoffMs, type BackoffBounds } from '../../../../lib/backoff.ts';
 import type { RedisTarget } from '../../config/redis-url.ts';
 import { APPLY_BATCH, APPLY_BATCH_SHA } from './batch-script.ts';
 
@@ -33,6 +34,7 @@ type Client = Pick<RedisClientType, 'evalSha' | 'eval' | 'connect' | 'destroy' |
 
 /** Longest wait between two attempts to connect, in milliseconds. */
 export const MAX_RECONNECT_MS = 1000;
+const RECONNECT_BACKOFF: BackoffBounds = { baseMs: 100, maxMs: MAX_RECONNECT_MS };
 
 /** Runs the script by the official client, on one server, behind Sentinels, or in a Cluster. Connects by itself, for ever. */
 export class RedisRunner implements ScriptRunner {
@@ -105,7 +107,7 @@ export class RedisRunner implements ScriptRunner {
         } catch {
           // It was never open.
         }
-        await delay(backoffMs(attempt));
+        await delay(backoffMs(attempt, RECONNECT_BACKOFF));
       }
     }
   }
@@ -159,7 +161,7 @@ export class RedisRunner implements ScriptRunner {
         connectTimeout: this.#timeoutMs,
         // Later than anyone waits: a process that was stalled for that long finds the reply that came meanwhile.
         socketTimeout: this.#timeoutMs * 1.5,
-        reconnectStrategy: backoffMs,
+        reconnectStrategy: (attempt: number) => backoffMs(attempt, RECONNECT_BACKOFF),
         ...tls,
       },
     };
@@ -238,8 +240,4 @@ async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   } finally {
     clearTimeout(timer);
   }
-}
-
-function backoffMs(attempt: number): number {
-  return Math.min(MAX_RECONNECT_MS, 50 * 2 ** Math.min(attempt, 10)) * (0.5 + Math.random() / 2);
 }
