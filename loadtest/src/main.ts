@@ -32,7 +32,7 @@ process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<ExitStatus> {
   const settings = parseOptions(args);
-  if (settings === 'scenarios') {
+  if (settings.listScenarios) {
     process.stdout.write(listScenarios());
     return 0;
   }
@@ -62,7 +62,7 @@ async function runAndReport(settings: Settings): Promise<ExitStatus> {
 }
 
 function resultOf(settings: Settings, { outcome, timeline }: RunOutcome): Result {
-  const assertions = settings.assertions.map((assertion) => checkAssertion(assertion, outcome));
+  const assertions = settings.assert.map((assertion) => checkAssertion(assertion, outcome));
   return {
     schema: 1,
     version: VERSION,

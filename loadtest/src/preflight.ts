@@ -21,11 +21,11 @@ type Trial = { readonly closeCode: number } | { readonly refused: Refusal } | { 
  * @throws {UsageError} saying why none does
  */
 export async function preflight(settings: Settings): Promise<Reached> {
-  const { target } = settings;
+  const { host: target, insecure } = settings;
   const failures: string[] = [];
   for (const address of await resolve(target.hostname)) {
     const { secure, port, host } = target;
-    const endpoint: Endpoint = { secure, address, port, host, verifyCertificate: settings.verifyCertificate };
+    const endpoint: Endpoint = { secure, address, port, host, verifyCertificate: !insecure };
     const trial = await tryOnce(endpoint, settings);
     if ('closeCode' in trial) return { endpoint, closeCode: trial.closeCode };
     if ('refused' in trial) throw new UsageError(refusal(trial.refused, settings));
@@ -45,7 +45,7 @@ async function resolve(hostname: string): Promise<string[]> {
 }
 
 function tryOnce(endpoint: Endpoint, settings: Settings): Promise<Trial> {
-  const { target, headers, connectTimeout } = settings;
+  const { host: target, header: headers, connectTimeout } = settings;
   return new Promise((resolve) => {
     let timer: NodeJS.Timeout | undefined;
     const end = (trial: Trial): void => {
@@ -80,14 +80,14 @@ function tryOnce(endpoint: Endpoint, settings: Settings): Promise<Trial> {
   });
 }
 
-function refusal({ status, body }: Refusal, { target }: Settings): string {
+function refusal({ status, body }: Refusal, { host: target }: Settings): string {
   const said = typeof body === 'object' && body !== null && 'message' in body ? body.message : undefined;
   const reason = typeof said === 'string' ? `: ${said.slice(0, 200).replace(/\.$/, '')}` : '';
   return `${target.host}${target.path} answered with HTTP ${status} instead of a WebSocket${reason}.`;
 }
 
 /** Words for the failures that one meets. */
-function explain(failure: string, { target, connectTimeout }: Settings): string {
+function explain(failure: string, { host: target, connectTimeout }: Settings): string {
   const words: Readonly<Record<string, string>> = {
     ECONNREFUSED: 'nothing listens there (connection refused)',
     timeout: `no answer within ${connectTimeout} s`,

@@ -37,7 +37,8 @@ export async function run(settings: Settings, observer: RunObserver, stop: Abort
   const processes = planProcesses(settings.sockets, settings.processes, limits);
   const before = await readMetrics(settings);
   const reached = await preflight(settings);
-  if (before instanceof MetricsError && settings.metricsNamed) throw new UsageError(`--metrics-url: ${before.message}`);
+  if (before instanceof MetricsError && settings.metricsUrl.length > 0)
+    throw new UsageError(`--metrics-url: ${before.message}`);
   const sources = planSources(settings.sockets, reached.endpoint.address, settings.sourceAddresses, limits);
   const plan: Plan = {
     ...planOf(settings, reached),
@@ -93,12 +94,12 @@ function planOf(
   settings: Settings,
   { endpoint }: Reached,
 ): Omit<Plan, 'localAddresses' | 'moreLocalAddresses' | 'processes'> {
-  const { scenario, target } = settings;
+  const { scenario, host } = settings;
   const durationMs = settings.duration * 1000;
   return {
     endpoint,
-    path: target.path,
-    headers: settings.headers,
+    path: host.path,
+    headers: settings.header,
     clients: settings.sockets,
     connectsPerSecond: settings.rate,
     connectsAtOnce: Infinity,
@@ -132,13 +133,16 @@ function viewOf({ counters, closesByCode, uncertain }: Totals, { closeCode }: Re
   };
 }
 
-async function readMetrics({
-  metricsUrls,
-  verifyCertificate,
-}: Settings): Promise<MetricsCheck | MetricsError | undefined> {
-  if (metricsUrls.length === 0) return undefined;
+function metricsUrls({ metrics, metricsUrl, host }: Settings): readonly string[] {
+  if (!metrics) return [];
+  return metricsUrl.length > 0 ? metricsUrl : [host.metricsUrl];
+}
+
+async function readMetrics(settings: Settings): Promise<MetricsCheck | MetricsError | undefined> {
+  const urls = metricsUrls(settings);
+  if (urls.length === 0) return undefined;
   try {
-    return await MetricsCheck.before(metricsUrls, { verifyCertificate });
+    return await MetricsCheck.before(urls, { verifyCertificate: !settings.insecure });
   } catch (error) {
     if (error instanceof MetricsError) return error;
     throw error;
@@ -147,9 +151,10 @@ async function readMetrics({
 
 async function compare(
   before: MetricsCheck | MetricsError | undefined,
-  { metricsUrls }: Settings,
+  settings: Settings,
   view: ClientView,
 ): Promise<MetricsComparison> {
   if (before instanceof MetricsCheck) return before.compare(view);
-  return notCompared(metricsUrls, before === undefined ? 'Nothing was to be compared (--no-metrics).' : before.message);
+  const reason = before === undefined ? 'Nothing was to be compared (--no-metrics).' : before.message;
+  return notCompared(metricsUrls(settings), reason);
 }
