@@ -146,7 +146,6 @@ function growth(
   from: Readonly<Record<string, number>>,
   to: Readonly<Record<string, number>>,
 ): Readonly<Record<string, number>> {
-  const sums = { ...to };
-  addByKey(sums, Object.fromEntries(Object.entries(from).map(([key, value]) => [key, -value])));
+  const sums = addByKey(to, Object.fromEntries(Object.entries(from).map(([key, value]) => [key, -value])));
   return Object.fromEntries(Object.entries(sums).filter(([, value]) => value !== 0));
 }

@@ -2,7 +2,7 @@ import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises'
 import { BEHAVIOURS, type Behaviour } from './behaviours.ts';
 import { Client, type ClientContext, type ClientState } from './client.ts';
 import { serviceDialect, type Dialect } from './dialect.ts';
-import type { ClientsState, Load } from './messages.ts';
+import type { Load, Sums } from './messages.ts';
 import { behaviourOf, GOLDEN, type Plan } from './plan.ts';
 import { SILENCE } from './send-schedule.ts';
 import { SourceAddresses } from './source-addresses.ts';
@@ -59,12 +59,17 @@ export class Clients {
     this.#byState.new = this.#clients.length;
   }
 
-  get state(): ClientsState {
+  /** When the last client was connected for the first time, in milliseconds since the start of the run. */
+  get lastFirstOpenMs(): number {
+    return this.#lastFirstOpenMs;
+  }
+
+  get sums(): Omit<Sums, 'cpuSeconds'> {
     return {
+      ...this.tally.sums,
       open: this.#byState.open + this.#byState.closing,
       away: this.#away,
       everOpen: this.#everOpen,
-      lastFirstOpenMs: this.#lastFirstOpenMs,
       uncertain: this.#clients.reduce((sum, { uncertain }) => sum + uncertain, 0),
       leftAway: this.#leftAway,
     };

@@ -26,10 +26,10 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { Done, Load, Order, WorkerReport } from './messages.ts';
+import type { Done, Load, Order, Sums, WorkerReport } from './messages.ts';
 import type { Plan } from './plan.ts';
-import { TimeHistograms, type Quantiles } from './quantiles.ts';
-import { addByKey, zeroCounters, type Break, type Counters, type TimeName, type Violation } from './tally.ts';
+import { quantilesOf, TimeHistograms, type Quantiles } from './quantiles.ts';
+import { addByKey, zeroCounters, type Break, type TimeName, type Violation } from './tally.ts';
 import { parseTarget } from './target.ts';
 
 /** What a fleet is made of: a part of a {@link Plan}. */
@@ -58,22 +58,12 @@ const DEFAULTS = {
   dialect: undefined,
 } as const satisfies Partial<Plan>;
 
-/** Sums over all processes since the start. */
-export interface Totals {
-  readonly counters: Counters;
-  readonly errorsByKind: Record<string, number>;
-  readonly closesByCode: Record<string, number>;
-  readonly violationsByKind: Record<string, number>;
-  /** Connected now. */
-  readonly open: number;
-  readonly away: number;
-  readonly everOpen: number;
+/** What all processes saw since the start. */
+export interface Totals extends Sums {
+  /** When the last client was connected for the first time, in milliseconds since the start. */
   readonly lastFirstOpenMs: number;
-  readonly uncertain: number;
-  readonly leftAway: number;
   /** From the first close to the last, in milliseconds. */
   readonly closeSpanMs: number;
-  readonly cpuSeconds: number;
   /** How late the event loops were, that of the process with the largest value. */
   readonly loopDelay: Quantiles;
 }
@@ -233,33 +223,14 @@ export class Fleet {
   /** Sums as of the last reports of the processes, which come once a second. */
   totals(): Totals {
     const reports = [...this.#latest.values()];
-    const sum = (read: (report: WorkerReport) => number): number => reports.reduce((all, each) => all + read(each), 0);
-    const most = (read: (report: WorkerReport) => number | null): number =>
-      Math.max(...reports.map((each) => read(each) ?? 0));
-    const sums = (
-      read: (report: WorkerReport) => Readonly<Partial<Record<string, number>>>,
-    ): Record<string, number> => {
-      const all: Record<string, number> = {};
-      for (const report of reports) addByKey(all, read(report));
-      return all;
-    };
-    const closes = reports.flatMap(({ closesAt }) => closesAt ?? []);
-    const late = (name: keyof Quantiles): number | null =>
-      reports.length === 0 ? null : most(({ loopDelay }) => loopDelay[name]);
+    const closes = reports.flatMap(({ closesAt = [] }) => closesAt);
     return {
-      counters: { ...zeroCounters(), ...(sums((report) => report.counters) as Partial<Counters>) },
-      errorsByKind: sums((report) => report.errorsByKind),
-      closesByCode: sums((report) => report.closesByCode),
-      violationsByKind: sums((report) => report.violationsByKind),
-      open: sum(({ state }) => state.open),
-      away: sum(({ state }) => state.away),
-      everOpen: sum(({ state }) => state.everOpen),
-      lastFirstOpenMs: Math.max(0, ...reports.map(({ state }) => state.lastFirstOpenMs)),
-      uncertain: sum(({ state }) => state.uncertain),
-      leftAway: sum(({ state }) => state.leftAway),
+      ...reports.map(({ sums }) => sums).reduce(addUp, NO_SUMS),
+      lastFirstOpenMs: Math.max(0, ...reports.map(({ lastFirstOpenMs }) => lastFirstOpenMs)),
       closeSpanMs: closes.length === 0 ? 0 : Math.max(...closes) - Math.min(...closes),
-      cpuSeconds: sum(({ cpuSeconds }) => cpuSeconds),
-      loopDelay: { p50: late('p50'), p90: late('p90'), p99: late('p99'), 'p99.9': late('p99.9'), max: late('max') },
+      loopDelay: quantilesOf(reports.length, (_percent, name) =>
+        Math.max(...reports.map(({ loopDelay }) => loopDelay[name] ?? 0)),
+      ),
     };
   }
 
@@ -315,6 +286,25 @@ export class Fleet {
       });
     });
   }
+}
+
+const NO_SUMS: Sums = {
+  ...{ counters: zeroCounters(), errorsByKind: {}, closesByCode: {}, violationsByKind: {} },
+  ...{ open: 0, away: 0, everOpen: 0, uncertain: 0, leftAway: 0, cpuSeconds: 0 },
+};
+
+type Addend = number | Readonly<Record<string, number>>;
+
+/** Adds up numbers, and objects of numbers. */
+function addUp(a: Sums, b: Sums): Sums {
+  const sums = Object.entries(b).map(([key, value]: [string, Addend]): [string, Addend] => {
+    const before = a[key as keyof Sums] as typeof value;
+    return [
+      key,
+      typeof value === 'number' ? value + Number(before) : addByKey(before as Record<string, number>, value),
+    ];
+  });
+  return Object.fromEntries(sums) as unknown as Sums;
 }
 
 type WithoutId<T> = T extends unknown ? Omit<T, 'id'> : never;

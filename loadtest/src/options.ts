@@ -182,8 +182,9 @@ export function parseOptions(args: readonly string[]): Settings {
   for (const flag of FLAGS) {
     const option = optionOf(flag);
     const name = option.name();
-    command.addOption(option).on(`option:${name}`, (raw = 'true') => {
-      given.set(name, flag.empty === undefined ? raw : [given.get(name) ?? [], raw].flat().join(' '));
+    command.addOption(option).on(`option:${name}`, (raw?: string) => {
+      const before = flag.empty === undefined ? undefined : given.get(name);
+      given.set(name, [before ?? [], raw ?? 'true'].flat().join(' '));
     });
   }
   command.parse(args, { from: 'user' });

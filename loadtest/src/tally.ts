@@ -63,17 +63,21 @@ export const TIMES = {
 /** A key of {@link TIMES}. */
 export type TimeName = keyof typeof TIMES;
 
-/** What one process saw: sums since the start; times, violations and breaks since the last report. */
-export interface TallyReport {
+/** Sums since the start. */
+export interface TallySums {
   readonly counters: Counters;
   readonly errorsByKind: Readonly<Record<string, number>>;
   readonly closesByCode: Readonly<Record<string, number>>;
-  readonly violationsByKind: Readonly<Partial<Record<ViolationKind, number>>>;
-  /** When the first and the last connection was closed, in milliseconds since the start; `undefined` if none was. */
-  readonly closesAt: readonly [number, number] | undefined;
+  readonly violationsByKind: Readonly<Record<string, number>>;
+}
+
+/** What came since the last report. */
+export interface TallyNews {
   readonly violations: readonly Violation[];
   readonly breaks: readonly Break[];
   readonly times: Readonly<Record<TimeName, readonly number[]>>;
+  /** When the first and the last connection of all was closed, in milliseconds since the start; `undefined` if none was. */
+  readonly closesAt: readonly [number, number] | undefined;
 }
 
 /** Violations told one by one for each process; all are counted. */
@@ -117,23 +121,23 @@ export class Tally {
     if (this.#toldViolations <= MAX_VIOLATIONS) this.#violations.push(violation);
   }
 
-  /** Hands over sums, and what came since the last report. */
-  report(): TallyReport {
-    const { times, breaks } = this;
-    const violations = this.#violations;
-    this.times = noTimes();
-    this.breaks = [];
-    this.#violations = [];
+  get sums(): TallySums {
     return {
       counters: { ...this.counters },
       errorsByKind: Object.fromEntries(this.#errorsByKind),
       closesByCode: Object.fromEntries(this.#closesByCode),
       violationsByKind: Object.fromEntries(this.#violationsByKind),
-      closesAt: this.#closesAt,
-      violations,
-      breaks,
-      times,
     };
+  }
+
+  /** Hands over what came since it was last called. */
+  takeNews(): TallyNews {
+    const { times, breaks } = this;
+    const violations = this.#violations;
+    this.times = noTimes();
+    this.breaks = [];
+    this.#violations = [];
+    return { violations, breaks, times, closesAt: this.#closesAt };
   }
 }
 
@@ -143,8 +147,13 @@ export function zeroCounters(): Counters {
 }
 
 /** Adds numbers by key. */
-export function addByKey(sums: Record<string, number>, more: Readonly<Partial<Record<string, number>>>): void {
-  for (const [key, value] of Object.entries(more)) sums[key] = (sums[key] ?? 0) + (value ?? 0);
+export function addByKey(
+  a: Readonly<Record<string, number>>,
+  b: Readonly<Record<string, number>>,
+): Record<string, number> {
+  const sums = { ...a };
+  for (const [key, value] of Object.entries(b)) sums[key] = (sums[key] ?? 0) + value;
+  return sums;
 }
 
 function noTimes(): Record<TimeName, number[]> {

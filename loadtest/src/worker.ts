@@ -54,13 +54,13 @@ async function start({ plan, worker, startAt }: Extract<Order, { order: 'start' 
     const report: WorkerReport = {
       worker,
       second,
-      state: running.state,
+      sums: { ...running.sums, cpuSeconds: (user + system) / 1e6 },
+      lastFirstOpenMs: running.lastFirstOpenMs,
       // Of a whole second: some milliseconds that happen to be busy say nothing.
       busy: second === undefined ? 0 : performance.eventLoopUtilization(current, loop).utilization,
       lateMs: lateness(lateInSecond).max ?? 0,
       loopDelay: lateness(lateInRun),
-      cpuSeconds: (user + system) / 1e6,
-      ...running.tally.report(),
+      ...running.tally.takeNews(),
     };
     if (second !== undefined) {
       loop = current;

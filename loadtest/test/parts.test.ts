@@ -247,10 +247,12 @@ describe('the progress display', () => {
     const tally = new Tally();
     tally.counters.replied = 100 * second;
     tally.times.reply.push(1.5);
-    const state = { open: 2, away: 0, everOpen: 2, lastFirstOpenMs: 5, uncertain: 0, leftAway: 0 };
+    const sums = { ...tally.sums, open: 2, away: 0, everOpen: 2, uncertain: 0, leftAway: 0, cpuSeconds: 0.1 };
     const loopDelay = { p50: 0, p90: 0, p99: 0, 'p99.9': 0, max: 0 };
-    const report = { worker: 0, second, state, busy: 0.1, lateMs: 1, loopDelay, cpuSeconds: 0.1, ...tally.report() };
-    const totals = { ...report, ...state, closeSpanMs: 0 };
+    const lastFirstOpenMs = 5;
+    const news = tally.takeNews();
+    const report = { worker: 0, second, sums, lastFirstOpenMs, busy: 0.1, lateMs: 1, loopDelay, ...news };
+    const totals = { ...sums, lastFirstOpenMs, closeSpanMs: 0, loopDelay };
     const sample = timeline.add(report, totals);
     assert.ok(sample !== undefined);
     return [sample, totals];

@@ -31,6 +31,11 @@ describe('against the service itself', { concurrency: 4 }, () => {
         '3',
         '--send-rate',
         '20',
+        // Clients that wait for long would come back after the run's end.
+        '--backoff-base',
+        '0.1',
+        '--backoff-max',
+        '0.2',
       ],
     );
     assert.deepEqual(result.verdict.failures, []);
