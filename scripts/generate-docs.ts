@@ -12,6 +12,7 @@ import { proofBlocks } from '../e2e/alerts/docs.ts';
 import { loadtestBlocks } from '../loadtest/src/docs.ts';
 import { monitorBlocks } from '../monitor/src/docs.ts';
 import { program } from '../lib/program.ts';
+import { clientBlocks } from './client-docs.ts';
 import { fillBlocks, misplacedBlocks, staleBlocks, type Blocks } from './generated-blocks.ts';
 import { brokenLinks, longLines, MAX_LINE } from './prose.ts';
 import { configurationBlocks, logBlocks, metricsBlocks, protocolBlocks } from './service-docs.ts';
@@ -21,6 +22,7 @@ const BLOCKS: Readonly<Record<string, Blocks>> = {
   'chart/README.md': chartBlocks(),
   'docs/alert-proofs.md': proofBlocks(),
   'docs/alerts.md': alertBlocks(),
+  'docs/clients.md': clientBlocks(),
   'docs/configuration.md': configurationBlocks(),
   'docs/dashboards.md': dashboardBlocks(),
   'docs/loadtest.md': loadtestBlocks(),

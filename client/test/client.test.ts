@@ -128,6 +128,14 @@ describe('The client', () => {
     assert.deepEqual({ status, stdout, stderr }, { status: 0, stdout: '1009\n', stderr: '' });
   });
 
+  it('counts by the example of its page', async (t) => {
+    const { url } = await startApp(t);
+    const page = readFileSync(new URL('../../docs/clients.md', import.meta.url), 'utf8');
+    const example = /^```js\n([^]*?)^```/m.exec(page)?.[1] ?? '';
+    const result = await runScript(example.replace('ws://localhost:8080/ws/chat/', url));
+    assert.deepEqual(result, { status: 0, stdout: '1\n', stderr: '' });
+  });
+
   it('is at most 4 KB, minified and compressed, and needs nothing else', async () => {
     const source = readFileSync(new URL('../client.js', import.meta.url), 'utf8');
     const { code = '' } = await minify(source, { module: true });
