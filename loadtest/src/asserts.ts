@@ -37,7 +37,7 @@ export const ASSERTABLE = {
   },
   lost: { doc: 'Counts or messages lost.', unit: 'count', read: ({ counts }) => counts.lost },
   violations: {
-    doc: 'Counts told wrongly, of any kind. A run with one fails in any case.',
+    doc: 'Wrong counts, of any kind. A run with one fails in any case.',
     unit: 'count',
     read: ({ counts }) => counts.violations,
   },
@@ -56,7 +56,7 @@ export const ASSERTABLE = {
     unit: 'count',
     read: ({ sockets }) => sockets.leftAway,
   },
-  open: { doc: 'Most sockets open at once.', unit: 'count', read: ({ sockets }) => sockets.peakOpen },
+  open: { doc: 'Maximum number of sockets open at once.', unit: 'count', read: ({ sockets }) => sockets.peakOpen },
   messages: { doc: 'Messages answered.', unit: 'count', read: ({ messages }) => messages.replied },
   missed: {
     doc: 'Messages not sent, since their socket was not connected when they were due.',

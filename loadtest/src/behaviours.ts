@@ -40,14 +40,14 @@ export const BEHAVIOURS = {
     measured: true,
   },
   'slow-reader': {
-    doc: 'sends on schedule, reads 256 bytes a second: ended with 1006 at the bound on buffered bytes, or since pings stay unanswered',
+    doc: 'sends on schedule, reads 256 bytes a second: ended with 1006 at the limit of buffered bytes, or because pings stay unanswered',
     deed: 'message',
     ends: ['1006'],
     measured: false,
     readsBytesPerSecond: 256,
   },
   flood: {
-    doc: `sends ${FLOOD} messages at once: ended with 1008 where a rate is in force`,
+    doc: `sends ${FLOOD} messages at once: ended with 1008 where a rate limit is set`,
     deed: 'flood',
     ends: ['1008'],
     measured: false,

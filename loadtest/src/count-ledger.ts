@@ -1,14 +1,14 @@
 /** What can be wrong with a count, with what each means. */
 export const VIOLATIONS = {
-  repeated: 'a count that the session had been told already',
-  back: 'a count below the one told before, on the same connection',
-  skipped: 'a count further on than the messages sent account for',
-  lost: 'after a reconnect, a count that is not above the one told before: counts were lost',
-  reset: 'after a reconnect, a session that began again at 1',
+  repeated: 'a count that the session had already received',
+  back: 'a count below the previous one, on the same connection',
+  skipped: 'a count higher than the messages sent explain',
+  lost: 'after a reconnect, a count that is not above the previous one: counts were lost',
+  reset: 'after a reconnect, a session that restarted at 1',
   unasked: 'a reply to no message',
   unanswered: 'messages that an open connection did not answer by the end',
   bye_total: "a bye whose total is not the session's count",
-  session: 'a connection that was given another session than it asked for',
+  session: 'a connection that got another session than it requested',
   malformed: 'a message that is no reply, heartbeat or bye',
 } as const;
 
