@@ -6,10 +6,18 @@ export interface LeveledEntry {
   readonly entry: LokiEntry;
 }
 
-/** Makes entries of the log's JSON lines. */
+/**
+ * Makes entries of the log's JSON lines. Each gets its own nanosecond, later than the one before: lines have milliseconds, and Loki
+ * keeps no order among entries of one time. A clock that is set back by up to a second is waited for; one that is set back further
+ * is followed.
+ */
 export class LineReader {
-  readonly #clock = new LineClock();
   readonly #metadata: Readonly<Record<string, string>>;
+  #timestamp = '';
+  #timestampMs = 0;
+  /** Time of the last entry: a millisecond, and nanoseconds after it. */
+  #ms = 0;
+  #nanos = 0;
 
   /** @param metadata structured metadata that all entries have */
   constructor(metadata: Readonly<Record<string, string>>) {
@@ -21,55 +29,24 @@ export class LineReader {
    * @throws {SyntaxError} if it is not JSON
    */
   read(line: string): LeveledEntry {
-    const { timestamp, level, message, event, request_id, session_id } = JSON.parse(line) as LogLine;
-    // What is undefined is left out of JSON.
+    const { timestamp, level, message, event, request_id, session_id } = JSON.parse(line) as Record<string, string>;
+    this.#tick(timestamp ?? '');
+    const nanoseconds = `${this.#ms}${String(this.#nanos).padStart(6, '0')}`;
+    // JSON leaves out what is undefined.
     const metadata = { ...this.#metadata, message, event, request_id, session_id } as Record<string, string>;
-    return { level, entry: [this.#clock.tick(timestamp), line, metadata] };
+    return { level: level ?? 'INFO', entry: [nanoseconds, line, metadata] };
   }
-}
 
-/**
- * Gives each line its own nanosecond, later than the one before: lines have milliseconds, and Loki promises no order among entries of
- * one time. A clock that is set back by up to a second is waited for; one that is set back further is followed.
- */
-export class LineClock {
-  #timestamp = '';
-  #parsedMs = 0;
-  #ms = 0;
-  #sub = 0;
-
-  /**
-   * The next free nanosecond of a millisecond, or after it.
-   * @param timestamp ISO 8601
-   * @returns nanoseconds since 1970
-   */
-  tick(timestamp: string): string {
+  #tick(timestamp: string): void {
     if (timestamp !== this.#timestamp) {
       this.#timestamp = timestamp;
-      this.#parsedMs = Date.parse(timestamp);
+      this.#timestampMs = Date.parse(timestamp);
     }
-    const ms = this.#parsedMs;
-    if (ms > this.#ms || ms < this.#ms - MAX_CLOCK_STEP_MS) this.#set(ms, 0);
-    else if (this.#sub + 1 < NANOS_PER_MS) this.#set(this.#ms, this.#sub + 1);
-    else this.#set(this.#ms + 1, 0);
-    return `${this.#ms}${String(this.#sub).padStart(6, '0')}`;
-  }
-
-  #set(ms: number, sub: number): void {
-    this.#ms = ms;
-    this.#sub = sub;
+    const ms = this.#timestampMs;
+    const isLater = ms > this.#ms || ms < this.#ms - MAX_CLOCK_STEP_MS;
+    this.#nanos = isLater ? 0 : this.#nanos + 1;
+    if (isLater) this.#ms = ms;
   }
 }
 
-const NANOS_PER_MS = 1_000_000;
 const MAX_CLOCK_STEP_MS = 1000;
-
-/** What a line of the log has that Loki gets apart from its text. */
-interface LogLine {
-  readonly timestamp: string;
-  readonly level: string;
-  readonly message: string;
-  readonly event: string;
-  readonly request_id?: string;
-  readonly session_id?: string;
-}

@@ -1,7 +1,7 @@
 import { LokiClient } from './client.ts';
 import { LineReader, type LeveledEntry } from './lines.ts';
 import { LokiQueue, type QueuedLines } from './queue.ts';
-import type { LokiReport, LokiSenderOptions, LokiStream, PushResult } from './types.ts';
+import { MAX_LINE_BYTES, type LokiReport, type LokiSenderOptions, type LokiStream } from './types.ts';
 
 /**
  * Delivers lines to Loki: one push at a time, so that they arrive in order, and each until Loki has taken or refused it.
@@ -18,8 +18,6 @@ export class LokiSender {
   readonly #queue: LokiQueue;
   readonly #reader: LineReader;
   readonly #selector: string;
-  #shipped = 0;
-  readonly #dropped = { buffer_full: 0, rejected: 0, too_long: 0 };
   #running = false;
   #current: Delivery | undefined;
   /** In doubt, while Loki takes pushes and can't be read. */
@@ -37,14 +35,17 @@ export class LokiSender {
     this.#reader = new LineReader(options.metadata);
     this.#selector = ownLines(options);
     this.#queue = new LokiQueue(options.bufferBytes, (lines) => {
-      this.#dropped.buffer_full += lines;
+      this.#report({ dropped: { buffer_full: lines } });
     });
   }
 
-  /** Takes a copy of lines: at most `CHUNK_BYTES`. */
-  add(bytes: Uint8Array, lines: number): void {
+  /**
+   * Takes lines.
+   * @param bytes each with its line feed; the memory behind it becomes the sender's
+   */
+  add(bytes: Buffer, lines: number): void {
     this.#queue.add(bytes, lines);
-    this.#report();
+    this.#report({ receivedBytes: bytes.length });
     if (!this.#running) void this.#run();
   }
 
@@ -67,7 +68,6 @@ export class LokiSender {
     while ((this.#current = await this.#next()) !== undefined) await this.#deliver(this.#current);
     this.#running = false;
     for (const done of this.#flushing.splice(0)) done();
-    this.#report();
   }
 
   /** What is in doubt, when its time has come; else the oldest lines. */
@@ -86,8 +86,8 @@ export class LokiSender {
 
   /** Reads the lines. Those that are too long for Loki are left out: it would refuse the whole push. */
   #begin({ lines, bytes, since }: QueuedLines): Delivery {
-    const taken = lines.filter(isTaken);
-    this.#dropped.too_long += lines.length - taken.length;
+    const taken = lines.filter((line) => Buffer.byteLength(line) <= MAX_LINE_BYTES);
+    if (taken.length < lines.length) this.#report({ dropped: { too_long: lines.length - taken.length } });
     const entries = taken.map((line) => this.#reader.read(line));
     return { entries, bytes, since, inDoubt: false, asked: 0, askAt: 0 };
   }
@@ -95,31 +95,29 @@ export class LokiSender {
   /** Delivers, or parks what stays in doubt. */
   async #deliver(delivery: Delivery): Promise<void> {
     while (delivery.entries.length > 0) {
-      if (delivery.inDoubt && !(await this.#clearUp(delivery))) {
+      if (!delivery.inDoubt) await this.#push(delivery);
+      else if (!(await this.#clearUp(delivery))) {
         this.#parked = delivery;
         return;
       }
-      if (delivery.entries.length > 0) await this.#push(delivery);
     }
-    this.#report();
   }
 
   /** Makes one attempt. Entries that are dealt with are removed. */
   async #push(delivery: Delivery): Promise<void> {
-    const { entries } = delivery;
-    const result = await this.#client.push(this.#streamsOf(entries));
-    const done = result.outcome === 'accepted' || result.outcome === 'rejected';
-    if (result.outcome === 'accepted') this.#shipped += entries.length;
-    if (result.outcome === 'rejected') this.#dropped.rejected += entries.length;
-    if (done) delivery.entries = [];
-    this.#report(result);
-    if (done) {
+    const { length } = delivery.entries;
+    const push = await this.#client.push(this.#streamsOf(delivery.entries));
+    const { outcome, inDoubt } = push;
+    if (outcome === 'accepted' || outcome === 'rejected') {
+      delivery.entries = [];
       this.#failures = 0;
       this.#queue.away = false;
+      this.#report(outcome === 'accepted' ? { push, shipped: length } : { push, dropped: { rejected: length } });
       return;
     }
-    delivery.inDoubt ||= result.inDoubt;
-    await this.#pause(result.seconds * 1000);
+    delivery.inDoubt = inDoubt;
+    this.#report({ push });
+    await this.#pause(push.seconds * 1000);
   }
 
   /** One stream for each level. */
@@ -137,8 +135,9 @@ export class LokiSender {
   async #clearUp(delivery: Delivery): Promise<boolean> {
     const { entries } = delivery;
     await this.#untilPushesAreTaken();
-    const times = entries.map(({ entry: [nanoseconds] }) => nanoseconds);
-    const stored = await this.#client.storedLines(this.#selector, times.reduce(earlier), times.reduce(later));
+    // Nanoseconds since 1970 have 19 digits until the year 2286: they sort as texts.
+    const times = entries.map(({ entry: [nanoseconds] }) => nanoseconds).sort();
+    const stored = await this.#client.storedLines(this.#selector, times.at(0) ?? '', times.at(-1) ?? '');
     if (stored === 'unavailable' && delivery.asked < MAX_ASKED && this.#parked === undefined) {
       delivery.asked += 1;
       delivery.askAt = performance.now() + ASK_AGAIN_MS;
@@ -147,21 +146,21 @@ export class LokiSender {
     delivery.inDoubt = false;
     if (typeof stored === 'string') return true;
     delivery.entries = entries.filter(({ entry: [nanoseconds, line] }) => !stored.has(`${nanoseconds} ${line}`));
-    this.#shipped += entries.length - delivery.entries.length;
+    this.#report({ shipped: entries.length - delivery.entries.length });
     return true;
   }
 
   /** Tries with pushes without lines. */
   async #untilPushesAreTaken(): Promise<void> {
     for (let failed = false; ; failed = true) {
-      const result = await this.#client.push(NO_LINES);
-      if (result.outcome === 'accepted' || result.outcome === 'rejected') {
+      const push = await this.#client.push(NO_LINES);
+      if (push.outcome === 'accepted' || push.outcome === 'rejected') {
         // A Loki that was stopped and goes on first deals with what reached it meanwhile: the push in doubt may be among it.
         if (failed) await this.#sleep(SETTLE_MS);
         return;
       }
-      this.#report(result);
-      await this.#pause(result.seconds * 1000);
+      this.#report({ push });
+      await this.#pause(push.seconds * 1000);
     }
   }
 
@@ -189,15 +188,16 @@ export class LokiSender {
     this.#endPause = undefined;
   }
 
-  #report(push?: PushResult): void {
+  #report(news: Partial<LokiReport>): void {
     const deliveries = [this.#current, this.#parked].filter((delivery) => delivery !== undefined);
     const waiting = deliveries.filter(({ entries }) => entries.length > 0);
     this.#onReport({
-      shipped: this.#shipped,
-      dropped: { ...this.#dropped },
+      receivedBytes: 0,
+      shipped: 0,
+      dropped: {},
       queueBytes: waiting.reduce((sum, { bytes }) => sum + bytes, this.#queue.bytes),
       since: Math.min(...waiting.map(({ since }) => since), this.#queue.since),
-      ...(push !== undefined && { push }),
+      ...news,
     });
   }
 }
@@ -216,14 +216,6 @@ interface Delivery {
   askAt: number;
 }
 
-/** Whether Loki takes a line of that length. */
-function isTaken(line: string): boolean {
-  return line.length * MAX_CHARACTER_BYTES <= MAX_LINE_BYTES || Buffer.byteLength(line) <= MAX_LINE_BYTES;
-}
-
-const MAX_CHARACTER_BYTES = 3;
-/** Loki's `max_line_size`, unless configured. */
-const MAX_LINE_BYTES = 256 * 1024;
 /** A request needs a stream. Loki takes one without entries, and stores nothing. */
 const NO_LINES: readonly LokiStream[] = [{ labels: {}, entries: [] }];
 /** Pause after the first failure. */
@@ -241,13 +233,4 @@ function ownLines({ labels, metadata }: LokiSenderOptions): string {
   // Without `keep`, the answer would have a stream of its own for each session.
   const keep = Object.keys({ ...labels, ...metadata }).join(', ');
   return `{${Object.entries(labels).map(equals).join(', ')}}${filters.join('')} | keep ${keep}`;
-}
-
-/** Nanoseconds since 1970 have 19 digits until the year 2286: texts compare as times do. */
-function earlier(one: string, other: string): string {
-  return one < other ? one : other;
-}
-
-function later(one: string, other: string): string {
-  return one > other ? one : other;
 }

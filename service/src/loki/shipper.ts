@@ -1,10 +1,10 @@
 import { EventEmitter } from 'node:events';
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { splitBatch, type LineBatch, type LineDestination } from '../log/line-sink.ts';
-import { CHUNK_BYTES } from './queue.ts';
+import type { LineBatch, LineDestination } from '../log/line-sink.ts';
 import {
-  THREAD_DROP_REASONS,
+  MAX_LINE_BYTES,
+  LOKI_DROP_REASONS,
   type FromLokiWorker,
   type LokiDropReason,
   type LokiReport,
@@ -39,27 +39,20 @@ export class LokiShipper extends EventEmitter<ShipperEvents> implements LineDest
   #closed = false;
   /** The thread failed just now: a new one has to wait. */
   #failed = false;
-  /** Lines that the thread has not been handed yet, at the start of a buffer of `CHUNK_BYTES`. */
+  /** Lines for the next hand-over, at the start of a buffer. */
   #gathered: Buffer<ArrayBuffer> | undefined;
   #gatheredBytes = 0;
   #gatheredLines = 0;
-  /** Buffers that nothing is in. */
-  readonly #free: Buffer<ArrayBuffer>[] = [];
-  #buffers = 0;
   #timer: NodeJS.Timeout | undefined;
-  /** Lines that this thread was handed. */
-  #handedLines = 0;
-  /** What this thread did with them. */
-  #report = NOTHING_YET;
-  /** What threads before this one did, and lines that no thread got. */
+  /** Handed to the thread and not received yet. */
+  #transitBytes = 0;
+  /** Handed to the thread and neither shipped nor dropped yet. */
+  #linesInThread = 0;
+  /** What the thread holds. */
+  #queueBytes = 0;
+  #since = Infinity;
   #shipped = 0;
-  readonly #dropped: Record<LokiDropReason, number> = {
-    buffer_full: 0,
-    rejected: 0,
-    too_long: 0,
-    broken: 0,
-    shutdown: 0,
-  };
+  readonly #dropped = { buffer_full: 0, rejected: 0, too_long: 0, broken: 0, shutdown: 0 };
   #onFlushed: (() => void) | undefined;
 
   constructor(options: LokiSenderOptions) {
@@ -69,32 +62,27 @@ export class LokiShipper extends EventEmitter<ShipperEvents> implements LineDest
 
   /** Lines that Loki has, and lines lost, so far. */
   get counts(): LokiCounts {
-    const { shipped, dropped } = this.#report;
-    const sums = { ...this.#dropped };
-    for (const reason of THREAD_DROP_REASONS) sums[reason] += dropped[reason];
-    return { shipped: this.#shipped + shipped, dropped: sums };
+    return { shipped: this.#shipped, dropped: this.#dropped };
   }
 
   /** Bytes of memory that lines take until Loki has them. */
   get waitingBytes(): number {
-    return this.#gatheredBytes + this.#report.queueBytes;
+    return this.#gatheredBytes + this.#transitBytes + this.#queueBytes;
   }
 
-  /** For how long the oldest line waits that the thread has, in seconds; 0 if none waits. */
+  /** How long the oldest line in the thread has waited, in seconds; 0 if none waits. */
   get lagSeconds(): number {
-    return Math.max(0, (Date.now() - this.#report.since) / 1000);
+    return Math.max(0, (Date.now() - this.#since) / 1000);
   }
 
-  take(batch: LineBatch): void {
-    // A batch is larger than a buffer by its last line alone.
-    const [{ bytes, lines }, beyond] = splitBatch(batch, CHUNK_BYTES);
-    this.#dropped.too_long += beyond.lines;
-    const buffer = this.#closed ? undefined : this.#roomFor(bytes.length);
-    if (buffer === undefined) {
-      this.#dropped[this.#closed ? 'shutdown' : 'buffer_full'] += lines;
+  take({ bytes, lines }: LineBatch): void {
+    const reason = this.#makeRoom(bytes.length);
+    if (reason !== undefined) {
+      this.#dropped[reason] += lines;
       return;
     }
-    bytes.copy(buffer, this.#gatheredBytes);
+    this.#gathered ??= Buffer.allocUnsafeSlow(Math.max(HAND_OVER_BYTES, bytes.length));
+    bytes.copy(this.#gathered, this.#gatheredBytes);
     this.#gatheredBytes += bytes.length;
     this.#gatheredLines += lines;
     this.#timer ??= setTimeout(this.#onTimer, HAND_OVER_MS);
@@ -103,11 +91,11 @@ export class LokiShipper extends EventEmitter<ShipperEvents> implements LineDest
   /** Delivers without long pauses. */
   async flush(timeoutMs: number): Promise<void> {
     this.#handOver();
-    if (this.#worker === undefined || this.#waitingLines() === 0) return;
+    if (this.#worker === undefined || this.#linesInThread === 0) return;
     const flushed = new Promise<void>((resolve) => {
       this.#onFlushed = resolve;
     });
-    this.#tell('flush');
+    this.#worker.postMessage('flush' satisfies ToLokiWorker);
     const timer = setTimeout(() => this.#onFlushed?.(), timeoutMs);
     await flushed;
     clearTimeout(timer);
@@ -121,10 +109,10 @@ export class LokiShipper extends EventEmitter<ShipperEvents> implements LineDest
     this.#closed = true;
     clearTimeout(this.#timer);
     const worker = this.#worker;
-    const lost = this.#retire('shutdown') + this.#gatheredLines;
+    const lost = this.#linesInThread + this.#gatheredLines;
+    this.#retire('shutdown');
     this.#dropped.shutdown += this.#gatheredLines;
-    this.#gatheredLines = 0;
-    this.#gatheredBytes = 0;
+    this.#emptyGathered();
     await worker?.terminate();
     return lost;
   }
@@ -136,30 +124,36 @@ export class LokiShipper extends EventEmitter<ShipperEvents> implements LineDest
     if (!last) this.#handOver();
   };
 
-  /** The buffer that lines are gathered in, with room for so much more; none if the thread does not give any back. */
-  #roomFor(length: number): Buffer<ArrayBuffer> | undefined {
-    if (this.#gatheredBytes + length > CHUNK_BYTES) this.#handOver();
-    if (this.#gathered === undefined && this.#free.length === 0 && this.#buffers < MAX_BUFFERS) {
-      this.#free.push(Buffer.allocUnsafeSlow(CHUNK_BYTES));
-      this.#buffers += 1;
-    }
-    this.#gathered ??= this.#free.pop();
-    return this.#gatheredBytes + length > CHUNK_BYTES ? undefined : this.#gathered;
+  /** Makes room for so many bytes. @returns why they can't be taken, if so */
+  #makeRoom(length: number): LokiDropReason | undefined {
+    if (this.#closed) return 'shutdown';
+    // A batch is this long for a single line.
+    if (length > MAX_LINE_BYTES + 1) return 'too_long';
+    if (this.#transitBytes + length > MAX_TRANSIT_BYTES) return 'buffer_full';
+    if (this.#fits(length)) return undefined;
+    this.#handOver();
+    // Lines stay where they are while the thread has failed.
+    return this.#fits(length) ? undefined : 'buffer_full';
+  }
+
+  #fits(length: number): boolean {
+    return this.#gathered === undefined || this.#gatheredBytes + length <= this.#gathered.length;
   }
 
   #handOver(): void {
-    const buffer = this.#gathered?.buffer;
-    if (this.#failed || this.#gatheredLines === 0 || buffer === undefined) return;
+    const bytes = this.#gathered?.subarray(0, this.#gatheredBytes);
+    if (this.#failed || bytes === undefined) return;
     this.#worker ??= this.#startWorker();
-    this.#tell({ buffer, length: this.#gatheredBytes, lines: this.#gatheredLines }, buffer);
-    this.#handedLines += this.#gatheredLines;
+    this.#worker.postMessage({ bytes, lines: this.#gatheredLines } satisfies ToLokiWorker, [bytes.buffer]);
+    this.#transitBytes += this.#gatheredBytes;
+    this.#linesInThread += this.#gatheredLines;
+    this.#emptyGathered();
+  }
+
+  #emptyGathered(): void {
     this.#gathered = undefined;
     this.#gatheredBytes = 0;
     this.#gatheredLines = 0;
-  }
-
-  #tell(message: ToLokiWorker, ...handedOver: ArrayBuffer[]): void {
-    this.#worker?.postMessage(message, handedOver);
   }
 
   #startWorker(): Worker {
@@ -177,6 +171,26 @@ export class LokiShipper extends EventEmitter<ShipperEvents> implements LineDest
     return worker;
   }
 
+  #onMessage(message: FromLokiWorker): void {
+    if (message === 'flushed') this.#onFlushed?.();
+    else this.#add(message);
+  }
+
+  #add({ receivedBytes, shipped, dropped, queueBytes, since, push }: LokiReport): void {
+    this.#transitBytes -= receivedBytes;
+    this.#queueBytes = queueBytes;
+    this.#since = since;
+    this.#shipped += shipped;
+    this.#linesInThread -= shipped;
+    for (const reason of REASONS) this.#drop(reason, dropped[reason] ?? 0);
+    if (push !== undefined) this.emit('push', push);
+  }
+
+  #drop(reason: LokiDropReason, linesInThread: number): void {
+    this.#dropped[reason] += linesInThread;
+    this.#linesInThread -= linesInThread;
+  }
+
   #onFailure(error: Error): void {
     this.#retire('broken');
     this.#failed = true;
@@ -187,50 +201,24 @@ export class LokiShipper extends EventEmitter<ShipperEvents> implements LineDest
     }, RESTART_MS).unref();
   }
 
-  #onMessage(message: FromLokiWorker): void {
-    if (message === 'flushed') {
-      this.#onFlushed?.();
-    } else if ('buffer' in message) {
-      this.#free.push(Buffer.from(message.buffer));
-    } else {
-      this.#report = message.report;
-      if (message.report.push !== undefined) this.emit('push', message.report.push);
-    }
-  }
-
-  /** Takes over the sums of a thread that ends, and counts what it leaves. */
-  #retire(reason: LokiDropReason): number {
-    const { shipped, dropped } = this.#report;
-    const left = this.#waitingLines() - this.#gatheredLines;
-    this.#shipped += shipped;
-    for (const each of THREAD_DROP_REASONS) this.#dropped[each] += dropped[each];
-    this.#dropped[reason] += left;
+  /** Counts the lines in a thread that ends as dropped. */
+  #retire(reason: LokiDropReason): void {
+    this.#drop(reason, this.#linesInThread);
     this.#worker = undefined;
-    this.#report = NOTHING_YET;
-    this.#handedLines = 0;
-    // The buffers that it had are gone with it.
-    this.#buffers = this.#free.length + (this.#gathered === undefined ? 0 : 1);
+    this.#transitBytes = 0;
+    this.#queueBytes = 0;
+    this.#since = Infinity;
     this.#onFlushed?.();
-    return left;
-  }
-
-  #waitingLines(): number {
-    const { shipped, dropped } = this.#report;
-    const done = THREAD_DROP_REASONS.reduce((sum, reason) => sum + dropped[reason], shipped);
-    return this.#gatheredLines + this.#handedLines - done;
   }
 }
 
-/** Lines are handed to the thread when a buffer is full, or after this long. */
+/** Lines are handed to the thread when there are so many bytes, about 250 lines: then the work for a push does not hold a core for a millisecond. */
+const HAND_OVER_BYTES = 80 * 1024;
+/** Or after this long. */
 const HAND_OVER_MS = 500;
-/** One to gather in, and three on the way to or from a thread that gets little CPU time. */
-const MAX_BUFFERS = 4;
+/** Maximum bytes that a thread that gets little CPU time has not taken yet. */
+const MAX_TRANSIT_BYTES = 2 * 1024 * 1024;
 const RESTART_MS = 1000;
-/** Its queue is outside of the heap; in it is what one push is made of. */
+/** Its queue is outside of the heap, which holds the lines of one push. */
 const WORKER_LIMITS = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8 };
-const NOTHING_YET: LokiReport = {
-  shipped: 0,
-  dropped: { buffer_full: 0, rejected: 0, too_long: 0 },
-  queueBytes: 0,
-  since: Infinity,
-};
+const REASONS = Object.keys(LOKI_DROP_REASONS) as LokiDropReason[];

@@ -26,8 +26,8 @@ export const LOKI_DROP_REASONS = {
 /** A key of {@link LOKI_DROP_REASONS}. */
 export type LokiDropReason = keyof typeof LOKI_DROP_REASONS;
 
-/** Reasons that the thread counts; the shipper counts the others. */
-export const THREAD_DROP_REASONS = ['buffer_full', 'rejected', 'too_long'] as const;
+/** Maximum bytes of a line: Loki's `max_line_size`, unless configured. */
+export const MAX_LINE_BYTES = 256 * 1024;
 
 /** What a sender needs. Plain data: it is copied to a thread. */
 export interface LokiSenderOptions {
@@ -68,12 +68,14 @@ export interface LokiStream {
   readonly entries: readonly LokiEntry[];
 }
 
-/** State of the thread: totals since it started, and what it holds now. */
+/** What the thread did since its last report, and what it holds now. */
 export interface LokiReport {
-  /** Lines that Loki has. */
+  /** Bytes that it was handed. */
+  readonly receivedBytes: number;
+  /** Lines that Loki took. */
   readonly shipped: number;
-  readonly dropped: Readonly<Record<(typeof THREAD_DROP_REASONS)[number], number>>;
-  /** Bytes of lines that wait, those of the current push included. */
+  readonly dropped: Readonly<Partial<Record<LokiDropReason, number>>>;
+  /** Bytes of memory of lines that wait, those of the current push included. */
   readonly queueBytes: number;
   /** Arrival of the oldest line that waits, in milliseconds since 1970; Infinity if none waits. */
   readonly since: number;
@@ -81,8 +83,8 @@ export interface LokiReport {
   readonly push?: PushResult;
 }
 
-/** To the thread: lines, in memory that it returns; or the request to deliver all it has without long pauses. */
-export type ToLokiWorker = { readonly buffer: ArrayBuffer; readonly length: number; readonly lines: number } | 'flush';
+/** To the thread: lines, with the memory that they are in; or the request to deliver all it has without long pauses. */
+export type ToLokiWorker = { readonly bytes: Uint8Array; readonly lines: number } | 'flush';
 
-/** From the thread: its state after each change; memory that it returns; the end of a flush. */
-export type FromLokiWorker = { readonly report: LokiReport } | { readonly buffer: ArrayBuffer } | 'flushed';
+/** From the thread: a report of each change; the end of a flush. */
+export type FromLokiWorker = LokiReport | 'flushed';

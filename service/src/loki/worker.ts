@@ -10,24 +10,18 @@ giveWay();
 // Now: to load winston-loki takes 200 ms of CPU time.
 const { LokiSender } = await import('./sender.ts');
 
-const sender = new LokiSender(workerData as LokiSenderOptions, (report) => {
-  post({ report });
-});
+const sender = new LokiSender(workerData as LokiSenderOptions, post);
 
 parentPort?.on('message', (message: ToLokiWorker) => {
-  if (message === 'flush') {
+  if (message !== 'flush') sender.add(Buffer.from(message.bytes.buffer, 0, message.bytes.length), message.lines);
+  else
     void sender.flush().then(() => {
       post('flushed');
     });
-    return;
-  }
-  const { buffer, length, lines } = message;
-  sender.add(new Uint8Array(buffer, 0, length), lines);
-  post({ buffer }, buffer);
 });
 
-function post(message: FromLokiWorker, ...transferred: ArrayBuffer[]): void {
-  parentPort?.postMessage(message, transferred);
+function post(message: FromLokiWorker): void {
+  parentPort?.postMessage(message);
 }
 
 /**
