@@ -111,6 +111,8 @@ export class FaultyLoki {
       return;
     }
     const body = await bodyOf(request);
+    // The client gave up.
+    if (!request.complete) return;
     const lines = request.method === 'POST' ? readPush(body) : [];
     if (lines.length > 0) this.pushes.put({ headers: request.headers, fault, at: performance.now() });
     if (fault === 'hang') return;
@@ -160,7 +162,7 @@ async function bodyOf(request: IncomingMessage): Promise<Buffer> {
   try {
     for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
   } catch {
-    // The client gave up.
+    // It is incomplete.
   }
   return Buffer.concat(chunks);
 }

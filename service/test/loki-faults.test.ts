@@ -287,7 +287,14 @@ class ShippedLog {
 /** A log that ships to a Loki, and retries soon unless told otherwise. It ends with the test. */
 function openLog(t: TestContext, url: string, env: Readonly<Record<string, string>> = {}): ShippedLog {
   const folder = temporaryFolder(t);
-  const usual = { LOKI_ENABLED: 'true', LOKI_URL: url, LOKI_TIMEOUT_SECONDS: '10', LOKI_RETRY_MAX_SECONDS: '0.5' };
+  const usual = {
+    LOKI_ENABLED: 'true',
+    LOKI_URL: url,
+    LOKI_TIMEOUT_SECONDS: '10',
+    LOKI_RETRY_MAX_SECONDS: '0.5',
+    // What Loki has is compared with the file, which may be slow.
+    LOG_BUFFER_BYTES: '100000000',
+  };
   const shipped = new ShippedLog({ ...usual, ...env }, join(folder, 'log'));
   t.after(() => shipped.log.end(0));
   return shipped;

@@ -118,10 +118,8 @@ export class LokiShipper extends EventEmitter<ShipperEvents> implements LineDest
   }
 
   readonly #onTimer = (): void => {
-    // The last buffer stays here until it is full: a thread that gets no CPU time for seconds, as while it loads, costs no line.
-    const last = this.#free.length === 0 && this.#buffers === MAX_BUFFERS;
-    this.#timer = last ? setTimeout(this.#onTimer, HAND_OVER_MS) : undefined;
-    if (!last) this.#handOver();
+    this.#timer = undefined;
+    this.#handOver();
   };
 
   /** Makes room for so many bytes. @returns why they can't be taken, if so */
