@@ -5,7 +5,7 @@ import { VERSION } from '../lib/version.ts';
 import { defaultConfig, OPTIONS, type Option } from '../service/src/config/options.ts';
 import { LOG_EVENTS } from '../service/src/log/events.ts';
 import { createMetrics, ERROR_TYPES, SERVER_ERROR_TYPES } from '../service/src/metrics/metrics.ts';
-import { CLOSE_CODES, REFUSALS } from '../service/src/protocol/protocol.ts';
+import { CLOSE_CODES, REJECTIONS } from '../service/src/protocol/protocol.ts';
 import type { Blocks } from './generated-blocks.ts';
 
 export function configurationBlocks(): Blocks {
@@ -53,7 +53,7 @@ export function protocolBlocks(): Blocks {
     ),
     refusals: markdownTable(
       ['Status', '`error`', 'When'],
-      Object.entries(REFUSALS).map(([error, { status, when }]) => [String(status), code(error), when]),
+      Object.entries(REJECTIONS).map(([error, { status, when }]) => [String(status), code(error), when]),
     ),
   };
 }

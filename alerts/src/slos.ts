@@ -1,5 +1,5 @@
 import { MESSAGE_REJECTIONS, SERVER_ERROR_TYPES } from '../../service/src/metrics/metrics.ts';
-import { REFUSALS } from '../../service/src/protocol/protocol.ts';
+import { REJECTIONS } from '../../service/src/protocol/protocol.ts';
 import { BY_SERVICE, SERVICE, type Severity } from './rule.ts';
 
 /** A promise about a share of events, measured where the service counts them. */
@@ -66,8 +66,8 @@ export const BURN_WINDOWS = {
 /** Rejections of messages that are the service's fault: reasons that are error types of the service as well. */
 const SERVER_REJECTIONS = MESSAGE_REJECTIONS.filter((reason) => SERVER_ERROR_TYPES.some((type) => type === reason));
 
-/** Refusals of handshakes that are the service's fault: every 5xx, drains included, since a rollout should refuse no one. */
-const SERVER_REFUSALS = Object.entries(REFUSALS)
+/** Rejections of handshakes that are the service's fault: every 5xx, drains included, since a rollout should reject nobody. */
+const SERVER_HANDSHAKE_REJECTIONS = Object.entries(REJECTIONS)
   .filter(([, { status }]) => status >= 500)
   .map(([reason]) => reason);
 
@@ -168,6 +168,6 @@ function rejected(selector: string, window: string): string {
 }
 
 function refused(selector: string, window: string): string {
-  const reasons = `reason=~"${SERVER_REFUSALS.join('|')}"`;
+  const reasons = `reason=~"${SERVER_HANDSHAKE_REJECTIONS.join('|')}"`;
   return sumOfIncrease('websocket_handshakes_rejected_total', `${selector},${reasons}`, window);
 }

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { constants, inflateRawSync } from 'node:zlib';
-import { REFUSALS, type ErrorBody } from '../../service/src/protocol/protocol.ts';
+import { REJECTIONS, type ErrorBody } from '../../service/src/protocol/protocol.ts';
 import { frame, OPCODE } from '../../testkit/raw-client.ts';
 import type { Connection } from './connections.ts';
 
@@ -192,7 +192,8 @@ function refusalIn(answer: Answer | undefined): string | undefined {
   // The probes say in words of their own why they fail.
   if (answer.status === 503 && error === undefined) return undefined;
   if (typeof error !== 'string' || typeof message !== 'string') throw new Error(wrong);
-  if (error in REFUSALS && REFUSALS[error as keyof typeof REFUSALS].status !== answer.status) throw new Error(wrong);
+  if (error in REJECTIONS && REJECTIONS[error as keyof typeof REJECTIONS].status !== answer.status)
+    throw new Error(wrong);
   if ((answer.status === 429 || answer.status === 503) && typeof retryAfterMs !== 'number') throw new Error(wrong);
   return error;
 }

@@ -2,7 +2,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Registry } from 'prom-client';
 import { createAdminServer } from './http/admin-server.ts';
-import { BoundedWarnings } from './log/rate-limited-warnings.ts';
+import { RateLimitedWarnings } from './log/rate-limited-warnings.ts';
 import type { Config } from './config/options.ts';
 import { Connections } from './connections/open-connections.ts';
 import { drain, type DrainOutcome } from './connections/drain.ts';
@@ -22,15 +22,15 @@ import { ResumeTokens } from './sessions/resume-token.ts';
 import type { SessionStore } from './sessions/session-store.ts';
 import { VERSION } from '../../lib/version.ts';
 
-/** What an app is made from. */
-export interface AppParts {
+/** Dependencies of an {@link App}. */
+export interface AppOptions {
   readonly config: Config;
   readonly logger: Logger;
-  /** What writes the log to stdout, for the metrics. */
+  /** The writer of the log to stdout, for the metrics. */
   readonly stdout: LogPath;
-  /** What ships the log to Loki, if it is shipped. */
+  /** The shipper of the log to Loki, if it is shipped. */
   readonly loki?: LokiShipper | undefined;
-  /** Where sessions live; memory by default. */
+  /** By default the one that the configuration asks for. */
   readonly store?: SessionStore;
 }
 
@@ -44,7 +44,7 @@ export interface Ports {
 /** Sockets that may wait to be accepted: a reconnect storm comes in one burst. Linux caps it at net.core.somaxconn. */
 const BACKLOG = 4096;
 
-/** The service, wired up: it neither reads the environment nor owns the process. main.ts does both. */
+/** The service, wired up. main.ts reads the environment and owns the process. */
 export class App {
   readonly lifecycle = new Lifecycle();
   readonly metrics: Metrics;
@@ -59,7 +59,7 @@ export class App {
   #prestop: Promise<PrestopReport> | undefined;
   #drained: Promise<DrainOutcome> | undefined;
 
-  constructor({ config, logger, stdout, loki, store }: AppParts) {
+  constructor({ config, logger, stdout, loki, store }: AppOptions) {
     const { lifecycle } = this;
     this.#config = config;
     this.#logger = logger;
@@ -102,7 +102,7 @@ export class App {
       log: new ConnectionLog(connectionLogger, config.logMessageSampling),
       // The content of messages is logged at DEBUG, and only `ws` unmasks it.
       fastPath: config.fastPath && !logger.enabled('DEBUG'),
-      warnings: new BoundedWarnings(connectionLogger, config.warnIntervalSeconds),
+      warnings: new RateLimitedWarnings(connectionLogger, config.warnIntervalSeconds),
     });
     this.handshakes = handshakes;
     const http = createHttpApp({
@@ -114,8 +114,8 @@ export class App {
       consoleEnabled: config.consoleEnabled,
       preflight: (request) => handshakes.preflight(request),
       heartbeatIntervalSeconds: config.heartbeatIntervalSeconds,
-      countRefusal: (...refusal) => {
-        handshakes.countRefusal(...refusal);
+      countRejection: (...rejection) => {
+        handshakes.countRejection(...rejection);
       },
     });
     this.#server = createPublicServer(config, handshakes).on('request', http);
@@ -124,8 +124,8 @@ export class App {
   }
 
   /**
-   * Listens, and is ready.
-   * @throws {Error} naming the variable, when a port can't be had
+   * Starts to listen, and becomes ready.
+   * @throws {Error} naming the variable, when it can't listen on a port
    */
   async start(): Promise<Ports> {
     const { host, port, adminPort } = this.#config;
@@ -137,7 +137,10 @@ export class App {
     return { port: portOf(this.#server), adminPort: this.#adminServer && portOf(this.#adminServer) };
   }
 
-  /** The preStop hook: begins the drain, serves on, and returns when arrivals have stopped. Asked twice, it is the same wait. */
+  /**
+   * The preStop hook: begins the drain, serves on, and returns when arrivals have stopped. Later calls share the first
+   * one's wait.
+   */
   prestop(): Promise<PrestopReport> {
     this.#prestop ??= waitForQuiet(this.lifecycle, this.#config, () => this.handshakes.lastArrivalAt).then((report) => {
       this.#logger.info('The preStop hook returns', { event: 'drain_hook_finished', ...report });
@@ -146,7 +149,7 @@ export class App {
     return this.#prestop;
   }
 
-  /** Drains, waits for a last scrape, and closes the listeners. Asked twice, it is the same drain. */
+  /** Drains, waits for a last scrape, and closes the listeners. Later calls share the first one's drain. */
   drain(reason: string): Promise<DrainOutcome> {
     this.#drained ??= this.#drain(reason);
     return this.#drained;

@@ -5,7 +5,7 @@ import type { Metrics } from './metrics/metrics.ts';
 import { RedisStore, type StoreObserver } from './sessions/redis/redis-store.ts';
 import type { SessionStore } from './sessions/session-store.ts';
 
-/** Makes the session store that the configuration asks for. A shared one connects by itself, and is not waited for. */
+/** Creates the configured session store. A shared one connects in the background. */
 export function createStore(config: Config, metrics: Metrics, logger: Logger): SessionStore {
   const { redisUrl: target, maxSessions, sessionTtlSeconds: ttlSeconds } = config;
   if (target === undefined) return new MemoryStore({ ttlSeconds, maxSessions });
@@ -26,7 +26,7 @@ export function createStore(config: Config, metrics: Metrics, logger: Logger): S
   });
 }
 
-/** Counts what the store does, and logs when it fails and when it is back. */
+/** Counts the operations of the store, and logs failures and recoveries. */
 function createObserver(metrics: Metrics, logger: Logger, intervalMs: number): StoreObserver {
   let nextAt = 0;
   let suppressed = 0;

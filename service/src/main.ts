@@ -2,9 +2,9 @@
 /**
  * Runs the service: the only place that reads the environment, hooks signals and exits.
  *
- * Exit statuses: 0 after a clean drain, 1 after a crash or a failed start, 2 for bad configuration or arguments, 3 when the
- * drain missed its deadline, 128 + the signal's number when a second signal cut the drain short (a second SIGINT within a second of
- * the first is the same key press).
+ * Exit statuses: 0 after a clean drain, 1 after a crash or a failed start, 2 for bad configuration or arguments, 3 when
+ * the drain missed its deadline, 128 + the signal's number when a second signal cut the drain short (a second SIGINT
+ * within a second of the first is the same key press).
  */
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
@@ -20,9 +20,9 @@ import { onInterrupt, type Interrupt } from '../../lib/interrupt.ts';
 import { VERSION } from '../../lib/version.ts';
 
 const EXIT = { clean: 0, crash: 1, usage: 2, deadline: 3 } as const;
-/** Longest wait for the last log lines to reach Loki after a crash or a second signal: then the way out is short. */
-const LOKI_HASTE_MS = 1000;
-/** Errors that no code expected, after which the drain itself is given up. */
+/** Maximum wait for the last log lines to reach Loki after a crash or a second signal. Milliseconds. */
+const CRASH_FLUSH_MS = 1000;
+/** Uncaught errors after which the drain itself is aborted. */
 const MAX_UNCAUGHT = 10;
 
 let stopping = false;
@@ -34,13 +34,15 @@ hookErrors();
 hookSignals();
 await start();
 
-/** Reads arguments and environment; answers `--help` and its like, and ends the process where there is nothing to run. */
+/**
+ * Reads arguments and environment; answers `--help` and its like, and ends the process where there is nothing to run.
+ */
 function configure(): { config: Config; warnings: readonly string[] } {
   const asked = parseArguments(process.argv.slice(2));
   if (asked.problem !== undefined) return exitWith(EXIT.usage, `${asked.problem}\n`, 'stderr');
   if (asked.help) return exitWith(EXIT.clean, describeConfig(VERSION));
   if (asked.version) return exitWith(EXIT.clean, `${VERSION}\n`);
-  // A convenience of development: in an image the environment is the deployment's alone.
+  // For development only: in an image the environment comes from the deployment.
   if (process.env['NODE_ENV'] !== 'production' && existsSync('.env')) process.loadEnvFile('.env');
   try {
     const loaded = loadConfig(process.env);
@@ -89,7 +91,10 @@ function hookSignals(): void {
   );
 }
 
-/** An error that no code expected: the process can't be trusted to go on, but its clients still get their byes. */
+/**
+ * After an uncaught error the process drains and exits: its state can't be trusted, but its clients still get their
+ * byes.
+ */
 function hookErrors(): void {
   let seen = 0;
   const onUncaught = (error: unknown): void => {
@@ -118,7 +123,7 @@ async function stop(status: number, reason: string): Promise<void> {
   const level: keyof Pick<Logger, 'info' | 'error'> = status === EXIT.clean ? 'info' : 'error';
   logger[level]('Service stopped', { event: 'service_stopped', status, reason });
   const lokiMs = config.lokiFlushSeconds * 1000;
-  await log.end(status === EXIT.clean ? lokiMs : Math.min(lokiMs, LOKI_HASTE_MS));
+  await log.end(status === EXIT.clean ? lokiMs : Math.min(lokiMs, CRASH_FLUSH_MS));
   process.exit(status);
 }
 

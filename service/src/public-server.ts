@@ -4,13 +4,13 @@ import type { Config } from './config/options.ts';
 import type { Handshakes } from './connections/handshakes.ts';
 import { plainAddress } from './http/client-address.ts';
 import { endWithError, isAnswered } from './http/raw-answer.ts';
-import { REFUSALS, type Refusal } from './protocol/protocol.ts';
+import { REJECTIONS, type RejectionReason } from './protocol/protocol.ts';
 import { createServer } from './runtime/node-http.ts';
 
-/** TCP connections over MAX_CONNECTIONS: for probes, scrapes, and for handshakes to be refused with a reason. */
+/** TCP connections over MAX_CONNECTIONS: for probes, scrapes, and for handshakes to be rejected with a reason. */
 const SPARE_SOCKETS = 1024;
 
-/** Makes the public listener. Upgrades go to the handshakes, requests to the `request` listeners that the caller adds. */
+/** Creates the public server. Upgrades go to `handshakes`; the caller adds a `request` listener. */
 export function createPublicServer(config: Config, handshakes: Handshakes): Server {
   const timeoutMs = config.handshakeTimeoutSeconds * 1000;
   const server = createServer({
@@ -18,7 +18,8 @@ export function createPublicServer(config: Config, handshakes: Handshakes): Serv
     requestTimeout: timeoutMs,
     connectionsCheckingInterval: Math.min(1000, timeoutMs / 4),
     keepAliveTimeout: 5000,
-    // Other upgrades (HTTP/2 over cleartext) are optional for a server: it answers as if they had not been asked for.
+    // A server may ignore other upgrades (HTTP/2 over cleartext), and answer the request itself (RFC 9110, section
+    // 7.8).
     shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === 'websocket',
   });
   server.maxConnections = config.maxConnections + SPARE_SOCKETS;
@@ -26,30 +27,30 @@ export function createPublicServer(config: Config, handshakes: Handshakes): Serv
     handshakes.handle(request, socket, head);
   });
   server.on('drop', (dropped?: DropArgument) => {
-    handshakes.countRefusal('capacity', plainAddress(dropped?.remoteAddress));
+    handshakes.countRejection('capacity', plainAddress(dropped?.remoteAddress));
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    refuseUnparsed(error, socket as Socket, handshakes);
+    rejectUnparsed(error, socket as Socket, handshakes);
   });
   return server;
 }
 
-/** What the HTTP parser calls a broken request (llhttp), or Node.js a late one. */
-const PARSER_REFUSALS: Readonly<Record<string, Refusal>> = {
+/** Error codes of the HTTP parser (llhttp) and of Node.js. */
+const PARSER_REJECTIONS: Readonly<Record<string, RejectionReason>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'timeout',
   HPE_HEADER_OVERFLOW: 'headers_too_large',
 };
 
-function refuseUnparsed(error: NodeJS.ErrnoException, socket: Socket, handshakes: Handshakes): void {
+function rejectUnparsed(error: NodeJS.ErrnoException, socket: Socket, handshakes: Handshakes): void {
   if (isAnswered(socket) && error.code !== 'ECONNRESET') return;
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;
   }
-  const reason = PARSER_REFUSALS[error.code ?? ''] ?? 'malformed';
-  handshakes.countRefusal(reason, plainAddress(socket.remoteAddress));
-  endWithError(socket, REFUSALS[reason].status, {
+  const reason = PARSER_REJECTIONS[error.code ?? ''] ?? 'malformed';
+  handshakes.countRejection(reason, plainAddress(socket.remoteAddress));
+  endWithError(socket, REJECTIONS[reason].status, {
     error: reason,
-    message: reason === 'malformed' ? 'This is not HTTP/1.1 (RFC 9112).' : `Refused: ${REFUSALS[reason].when}.`,
+    message: reason === 'malformed' ? 'This is not HTTP/1.1 (RFC 9112).' : `Refused: ${REJECTIONS[reason].when}.`,
   });
 }

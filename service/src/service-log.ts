@@ -6,7 +6,7 @@ import { lokiSenderOptions } from './loki/shipping-options.ts';
 import { LokiReports } from './loki/reports.ts';
 import { LokiShipper } from './loki/shipper.ts';
 
-/** Longest wait for the last lines to be read by whoever reads stdout. */
+/** Maximum wait for the reader of stdout to read the last lines. */
 const STDOUT_FLUSH_MS = 1000;
 
 /** The service's log, from the logger to where its lines go. */
@@ -26,15 +26,15 @@ export class ServiceLog {
     if (this.loki !== undefined) new LokiReports(this.loki, this.logger.named('chat.loki'));
   }
 
-  /** Waits, for a second at most, until every line so far is written. */
+  /** Waits until every line so far is written, up to a second. */
   async written(): Promise<void> {
     this.#sink.handOut();
     await this.stdout.flush(STDOUT_FLUSH_MS);
   }
 
   /**
-   * Lets the last lines arrive. Those that Loki did not take in time are told of in one more line, on stdout, where they all stand.
-   * @param lokiMs longest wait for Loki
+   * Delivers the last lines. One more line, on stdout, says how many of them did not reach Loki in time.
+   * @param lokiMs maximum wait for Loki
    */
   async end(lokiMs: number): Promise<void> {
     const { loki } = this;

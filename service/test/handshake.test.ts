@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, it } from 'node:test';
-import { REFUSALS, type ErrorBody, type Refusal } from '../src/protocol/protocol.ts';
+import { REJECTIONS, type ErrorBody, type RejectionReason } from '../src/protocol/protocol.ts';
 import { ResumeTokens } from '../src/sessions/resume-token.ts';
 import type { SessionId } from '../src/sessions/session-store.ts';
 import { startApp, type RunningApp } from '../../testkit/app.ts';
@@ -10,7 +10,7 @@ import { Client } from '../../testkit/client.ts';
 import { ask, handshake, RawClient, type HandshakeOptions } from '../../testkit/raw-client.ts';
 
 describe('A handshake is refused with a status and a body that says why', () => {
-  const cases: readonly (readonly [string, HandshakeOptions, Refusal])[] = [
+  const cases: readonly (readonly [string, HandshakeOptions, RejectionReason])[] = [
     ['on another path', { path: '/ws/other/' }, 'path'],
     ['with a session_id that is no UUID', { path: '/ws/chat/?session_id=42' }, 'malformed'],
     ['with an empty session_id', { path: '/ws/chat/?session_id=' }, 'malformed'],
@@ -32,7 +32,7 @@ describe('A handshake is refused with a status and a body that says why', () => 
     it(what, async (t) => {
       const running = await startApp(t, { ALLOWED_ORIGINS: 'https://app.example.com' });
       const answer = await ask(running.port, handshake(options));
-      assert.equal(answer.status, REFUSALS[reason].status);
+      assert.equal(answer.status, REJECTIONS[reason].status);
       assert.equal(answer.body['error'], reason);
       assert.match(String(answer.body['message']), /^\w.+\.$/);
       assert.equal(answer.headers['content-type'], 'application/json; charset=utf-8');
@@ -239,7 +239,7 @@ function UUID(number: number): string {
   return `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`;
 }
 
-async function assertCounted({ scrape }: RunningApp, reason: Refusal, times = 1): Promise<void> {
+async function assertCounted({ scrape }: RunningApp, reason: RejectionReason, times = 1): Promise<void> {
   const metrics = await scrape();
   assert.equal(metrics.value(`websocket_handshakes_rejected_total{reason="${reason}"}`), times);
   assert.equal(metrics.value('websocket_errors_total{type="handshake_rejected"}'), times);

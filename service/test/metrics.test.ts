@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { CODE_LABELS, ERROR_TYPES, MESSAGE_REJECTIONS } from '../src/metrics/metrics.ts';
-import { REFUSALS } from '../src/protocol/protocol.ts';
+import { REJECTIONS } from '../src/protocol/protocol.ts';
 import { startApp } from '../../testkit/app.ts';
 import { Client } from '../../testkit/client.ts';
 import { ask, frame, handshake, OPCODE, RawClient } from '../../testkit/raw-client.ts';
@@ -37,7 +37,7 @@ describe('A scrape', () => {
     const metrics = await (await startApp(t)).scrape();
     for (const type of Object.keys(ERROR_TYPES))
       assert.equal(metrics.value(`websocket_errors_total{type="${type}"}`), 0);
-    for (const reason of Object.keys(REFUSALS))
+    for (const reason of Object.keys(REJECTIONS))
       assert.equal(metrics.value(`websocket_handshakes_rejected_total{reason="${reason}"}`), 0);
     for (const reason of MESSAGE_REJECTIONS)
       assert.equal(metrics.value(`websocket_messages_rejected_total{reason="${reason}"}`), 0);

@@ -6,7 +6,7 @@ import { OPTIONS, type Config, type Option } from './options.ts';
 /** Environment variables as `process.env` gives them. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What reading the environment gave: a configuration, and what looks like a mistake in it. */
+/** The configuration, and likely mistakes in it. */
 export interface LoadedConfig {
   readonly config: Config;
   /** Sentences about variables that are likely misspelt, or have no effect. They do not stop the start. */
@@ -116,10 +116,10 @@ function proxyProblems(proxies: readonly string[]): string[] {
   return problems;
 }
 
-/** Names that start like ours, and that no other program is known to use. */
+/** Names that start like ours, and that no other known program uses. */
 const OUR_PREFIXES =
   /^(LOKI|REDIS|SESSION|DRAIN|PRESTOP|RESUME_TOKEN|STORE|HEARTBEAT|HANDSHAKE|RETRY_AFTER|FINAL_SCRAPE|MESSAGE|MAX_(CONN|MESS|BUFF|SESS)|LOG_(LEVEL|MESSAGE|BUFFER)|WEBSOCKET|WS)_?[A-Z_]*$/;
-/** What Kubernetes adds for each Service, were its links not turned off: `LOKI_PORT_3100_TCP_ADDR`, `REDIS_SERVICE_HOST`. */
+/** Service links, which Kubernetes adds unless they are turned off: `LOKI_PORT_3100_TCP_ADDR`, `REDIS_SERVICE_HOST`. */
 const SERVICE_LINK = /(_SERVICE_(HOST|PORT)|_PORT)(_|$)/;
 
 function misspeltVariables(env: Environment): string[] {
@@ -136,7 +136,7 @@ function misspeltVariables(env: Environment): string[] {
   return warnings;
 }
 
-/** Names that begin with the same word, or where to look. */
+/** The names that begin with the same word, or where to find all. */
 function similar(name: string, names: readonly string[]): string {
   const word = `${name.split('_')[0] ?? ''}_`;
   const alike = names.filter((known) => known.startsWith(word));

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import type { Config } from './options.ts';
 
-/** Descriptors that a process needs beside its connections: listeners, logs, probes, scrapes. */
+/** Descriptors that a process needs besides its connections: listeners, logs, probes, scrapes. */
 const RESERVE = 100;
 
 /**
  * Compares MAX_CONNECTIONS with the process' limit on open files.
- * @returns a sentence if the limit is too low; nothing if it is not, or can't be read (only Linux tells)
+ * @returns a sentence if the limit is too low; nothing if it is high enough or can't be read (it can on Linux only)
  */
 export function descriptorWarning({ maxConnections }: Config): string[] {
   const limit = openFilesLimit();

@@ -32,15 +32,15 @@ const NODE = /^(?:\[(?<ipv6>[0-9a-fA-F:.]+)\]|(?<host>[\w.-]+))(?::(?<port>\d{1,
  */
 export function parseRedisUrl(raw: string): RedisTarget {
   const parts = SHAPE.exec(raw)?.groups;
-  if (parts === undefined) throw refusal();
+  if (parts === undefined) throw invalidUrl();
   const kind = (parts['kind'] ?? 'standalone') as RedisTarget['kind'];
   const path = (parts['path'] ?? '').split('/');
   const master = kind === 'sentinel' ? (path.shift() ?? '') : '';
   const database = path.join('/');
   const nodes = (parts['nodes'] ?? '').split(',').map((node) => parseNode(node, kind));
-  if (kind === 'sentinel' && master === '') throw refusal();
-  if (kind === 'standalone' && nodes.length > 1) throw refusal();
-  if (!/^\d{0,3}$/.test(database) || (kind === 'cluster' && Number(database) > 0)) throw refusal();
+  if (kind === 'sentinel' && master === '') throw invalidUrl();
+  if (kind === 'standalone' && nodes.length > 1) throw invalidUrl();
+  if (!/^\d{0,3}$/.test(database) || (kind === 'cluster' && Number(database) > 0)) throw invalidUrl();
   return {
     kind,
     nodes,
@@ -56,7 +56,7 @@ function parseNode(raw: string, kind: RedisTarget['kind']): RedisNode {
   const parts = NODE.exec(raw)?.groups;
   const host = parts?.['ipv6'] ?? parts?.['host'];
   const port = Number(parts?.['port'] ?? (kind === 'sentinel' ? 26_379 : 6379));
-  if (host === undefined || port < 1 || port > 65_535) throw refusal();
+  if (host === undefined || port < 1 || port > 65_535) throw invalidUrl();
   return { host, port };
 }
 
@@ -64,10 +64,10 @@ function decoded(text = ''): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    throw refusal();
+    throw invalidUrl();
   }
 }
 
-function refusal(): RangeError {
+function invalidUrl(): RangeError {
   return new RangeError(`must be ${REDIS_URL_RULE}`);
 }

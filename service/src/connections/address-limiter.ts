@@ -1,4 +1,4 @@
-/** Bounds on what one client address may do; 0 is no bound. */
+/** Limits of one client address; 0 is no limit. */
 export interface AddressLimits {
   /** Handshakes a second, with a burst of twice as many. */
   readonly handshakesPerSecond: number;
@@ -6,13 +6,13 @@ export interface AddressLimits {
   readonly connections: number;
 }
 
-/** Why an address is refused. */
-export type AddressRefusal = 'rate' | 'address_connections';
+/** Why an address is rejected. */
+export type AddressRejection = 'rate' | 'address_connections';
 
-/** Most addresses that are remembered for their rate alone: the memory that a flood of addresses can take is bounded. */
+/** Maximum addresses in memory, so that a flood of addresses can't exhaust it. */
 const MAX_REMEMBERED = 100_000;
 
-/** Counts handshakes and connections for each client address. With no bound set it does nothing at all. */
+/** Limits handshakes and connections of each client address. Without a limit it does nothing. */
 export class AddressLimiter {
   readonly #limits: AddressLimits;
   readonly #burst: number;
@@ -26,14 +26,14 @@ export class AddressLimiter {
     this.#now = now;
   }
 
-  /** Why a handshake from the address would be refused now, if it would. Counts nothing. */
-  check(address: string): AddressRefusal | undefined {
+  /** Why a handshake would be rejected now, if it would. Counts nothing. */
+  check(address: string): AddressRejection | undefined {
     const use = this.#addresses.get(address);
     return use === undefined ? undefined : this.#exceeded(use);
   }
 
-  /** Counts a handshake. @returns why it must be refused, or nothing */
-  admit(address: string): AddressRefusal | undefined {
+  /** Counts a handshake. @returns why it is rejected, if it is */
+  admit(address: string): AddressRejection | undefined {
     const { handshakesPerSecond, connections } = this.#limits;
     if (handshakesPerSecond === 0 && connections === 0) return undefined;
     const use = this.#use(address);
@@ -59,14 +59,14 @@ export class AddressLimiter {
   #use(address: string): AddressUse {
     let use = this.#addresses.get(address);
     if (use === undefined) {
-      if (this.#addresses.size >= MAX_REMEMBERED) this.#forgetOldest();
+      if (this.#addresses.size >= MAX_REMEMBERED) this.#removeOldest();
       use = { connections: 0, tokens: this.#burst, refilledAt: this.#now() };
       this.#addresses.set(address, use);
     }
     return use;
   }
 
-  #exceeded(use: AddressUse): AddressRefusal | undefined {
+  #exceeded(use: AddressUse): AddressRejection | undefined {
     const { handshakesPerSecond, connections } = this.#limits;
     this.#refill(use);
     if (handshakesPerSecond > 0 && use.tokens < 1) return 'rate';
@@ -80,8 +80,8 @@ export class AddressLimiter {
     use.refilledAt = now;
   }
 
-  /** Forgets addresses without connections, the first seen first, a tenth at a time. */
-  #forgetOldest(): void {
+  /** Removes addresses without connections, the oldest first, a tenth at a time. */
+  #removeOldest(): void {
     let left = MAX_REMEMBERED / 10;
     for (const [address, use] of this.#addresses) {
       if (left-- === 0) return;

@@ -42,8 +42,9 @@ export interface DisconnectedFields {
 }
 
 /**
- * The INFO lines of connections and messages. They are written as bytes and straight to the logger's sink, since winston would be a
- * fifth of what a message or a connection costs. Field for field they are what `logger.info` would write.
+ * The INFO lines of connections and messages. They are written as bytes and straight to the logger's sink, since
+ * winston would be a fifth of what a message or a connection costs. Field for field they are what `logger.info` would
+ * write.
  */
 export class ConnectionLog {
   readonly #sink: LineSink;
@@ -130,7 +131,10 @@ const MESSAGE_COUNT = Buffer.from(',"message_count":');
 const MESSAGE_LENGTH = Buffer.from(',"message_length":');
 const DURATION = Buffer.from(',"duration_ms":');
 const LINE_END = Buffer.from('}');
-/** Bound on a line without its connection's fields and the client's close reason: its names, and four numbers of 20 digits. */
+/**
+ * Bound on a line without its connection's fields and the client's close reason: its names, and four numbers of 20
+ * digits.
+ */
 const LINE_BYTES = 512;
 
 /** From the end of the timestamp to the first field of the connection. */

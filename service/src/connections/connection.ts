@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import type { BoundedWarnings } from '../log/rate-limited-warnings.ts';
+import type { RateLimitedWarnings } from '../log/rate-limited-warnings.ts';
 import type { Config } from '../config/options.ts';
 import { writeReply } from './fast-path/direct-reply.ts';
 import { takeShortTexts, type ShortTextReceiver } from './fast-path/short-text-scanner.ts';
@@ -18,58 +18,58 @@ import type { OwnedSocket, SocketOwner } from './owned-socket.ts';
 import type { ResumeTokens } from '../sessions/resume-token.ts';
 import { StoreUnavailableError, type Session, type SessionStore } from '../sessions/session-store.ts';
 
-/** What all connections share. */
+/** What all connections have in common. */
 export interface ConnectionContext {
   readonly config: Config;
   readonly store: SessionStore;
-  /** Signs the hand-over in byes, where it is configured. */
+  /** Signs the resume tokens of byes, if configured. */
   readonly resumeTokens: ResumeTokens | undefined;
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly log: ConnectionLog;
-  readonly warnings: BoundedWarnings;
+  readonly warnings: RateLimitedWarnings;
   /** Short messages and their replies bypass `ws`, except on connections with compression. */
   readonly fastPath: boolean;
   /** Called once a connection is closed and its session released. */
   readonly onClosed: (connection: Connection) => void;
 }
 
-/** Who is on the other side of a connection, from its handshake. */
+/** The client of a connection, from its handshake. */
 export interface Client {
   readonly requestId: RequestId;
   readonly address: string;
 }
 
-/** One WebSocket of one session: counts its messages, answers them, and ends when the client or the service wants it to. */
+/** One WebSocket of one session: counts and answers its messages. */
 export class Connection implements ShortTextReceiver, SocketOwner {
   readonly session: Session;
   readonly requestId: RequestId;
   readonly address: string;
   readonly openedAt = performance.now();
-  /** When the last message was counted, and the tokens of its rate with it, on `performance.now`'s clock. */
+  /** When the last message was counted and the tokens of its rate were refilled, on `performance.now`'s clock. */
   lastMessageAt = this.openedAt;
-  /** Which of the heartbeat's slots it belongs to, and its place there; set by Connections. */
+  /** Its slot of the heartbeat, and its index in that slot; set by Connections. */
   slot = 0;
   place = 0;
-  /** When its maximum age is reached, on the same clock, in whole milliseconds; 0 for never. Set by Connections. */
+  /** When it reaches its maximum age, on the same clock, in whole milliseconds; 0 for never. Set by Connections. */
   endsAt = 0;
   readonly #socket: OwnedSocket;
   readonly #stream: Duplex;
   /** Whether short messages and their replies bypass `ws`. */
   readonly #fastPath: boolean;
   readonly #context: ConnectionContext;
-  /** Answered something since the last ping. */
+  /** The client sent something since the last ping. */
   #alive = true;
   #tokens: number;
-  /** Messages that wait for the store before they are answered. */
+  /** Messages that wait for the store. */
   #unanswered = 0;
-  /** The bye that is to be said once every message is answered and kept. */
-  #farewell: Farewell | undefined;
-  /** Why the service ends the connection, once it does. */
+  /** The bye that waits until every message is answered and stored. */
+  #pendingBye: PendingBye | undefined;
+  /** Why the service ends the connection, if it does. */
   #reason: CloseReason | undefined;
-  /** Close code that the service sent, 1006 if it ended the socket without one. */
+  /** Close code that the service sent; 1006 if it cut the connection without one; 0 if neither. */
   #sentCode = 0;
-  /** Fields of the lines of its messages that stay the same; made with the first. */
+  /** Constant fields of the lines of its messages, formatted for the first one. */
   #logFields: string | undefined;
 
   /** @param stream the connection below `socket` */
@@ -87,9 +87,9 @@ export class Connection implements ShortTextReceiver, SocketOwner {
     if (this.#fastPath) takeShortTexts(stream, this);
   }
 
-  /** Whether its service side still answers messages. */
+  /** Whether the service still answers its messages. */
   get open(): boolean {
-    return this.#reason === undefined && this.#farewell === undefined && this.#connected;
+    return this.#reason === undefined && this.#pendingBye === undefined && this.#connected;
   }
 
   get maxMessageBytes(): number {
@@ -100,7 +100,7 @@ export class Connection implements ShortTextReceiver, SocketOwner {
     return this.#socket.readyState === this.#socket.OPEN;
   }
 
-  /** Sends a heartbeat and a ping, or ends the socket if nothing came since the last ones. */
+  /** Sends a heartbeat and a ping, or cuts the connection if nothing came since the last ones. */
   heartbeat(text: string): void {
     if (!this.open) return;
     if (!this.#alive) {
@@ -114,30 +114,30 @@ export class Connection implements ShortTextReceiver, SocketOwner {
   }
 
   /**
-   * Says goodbye: the bye message, then close 1001. What arrives from the client afterwards is not counted, so the total that
-   * it is told is final for this connection. With a store that makes replies wait, the bye waits too: until every message is
-   * answered and its count kept, or the store has failed to.
+   * Sends the bye message and close 1001. Later messages of the client are not counted, so the total in the bye is
+   * final for this connection. With a store that makes replies wait, the bye waits until every message is answered and
+   * stored, or the store failed.
    */
-  sayBye(reason: CloseReason, retryAfterMs: number): void {
+  sendBye(reason: CloseReason, retryAfterMs: number): void {
     if (!this.open) return;
     const settled = this.#context.store.settle(this.session);
     if (settled === undefined && this.#unanswered === 0) {
-      this.#leave({ reason, retryAfterMs });
+      this.#sendByeNow({ reason, retryAfterMs });
       return;
     }
-    this.#farewell = { reason, retryAfterMs };
-    // Waiters of a store are served in order: the answers still due come before this.
-    const leave = (): void => {
-      if (this.#farewell !== undefined && this.#reason === undefined) this.#leave(this.#farewell);
+    this.#pendingBye = { reason, retryAfterMs };
+    // A store resolves its promises in order: the answers still due come first.
+    const send = (): void => {
+      if (this.#pendingBye !== undefined && this.#reason === undefined) this.#sendByeNow(this.#pendingBye);
     };
-    // A store that is away must not keep a client from its bye: what it was told stands in the bye, and in the token.
-    void (settled ?? Promise.resolve()).then(leave, leave);
+    // A client gets its bye even if the store is away: the bye and its token hold the count that the client knows.
+    void (settled ?? Promise.resolve()).then(send, send);
   }
 
-  #leave({ reason, retryAfterMs }: Farewell): void {
+  #sendByeNow({ reason, retryAfterMs }: PendingBye): void {
     if (!this.#connected) return;
     const { count, id } = this.session;
-    // One write for both, one packet: a drain is 10,000 of them.
+    // One write for both: a drain has 10,000 of them.
     this.#stream.cork();
     this.#send(bye(count, id, retryAfterMs, this.#context.resumeTokens?.sign(id, count)));
     this.#close(reason, CLOSE_CODES.goingAway.code, reason);
@@ -151,18 +151,18 @@ export class Connection implements ShortTextReceiver, SocketOwner {
     });
   }
 
-  /** Closes since the store is away: the reason tells the client when to come back. */
-  sayTryAgainLater(retryAfterMs: number): void {
+  /** Closes with 1013 since the store is away. The reason holds the delay for the client. */
+  closeTryAgainLater(retryAfterMs: number): void {
     this.#fail('store', CLOSE_CODES.tryAgainLater.code, `retry_after_ms=${retryAfterMs}`);
   }
 
-  /** Ends the socket at once, without a close frame: for a drain that runs out of time. */
+  /** Cuts the connection without a close frame, when a drain runs out of time. */
   cut(): void {
     this.#reason ??= 'drain';
     this.#socket.terminate();
   }
 
-  /** For the socket alone: a message came by `ws`. */
+  /** A message came through `ws`. */
   received(data: Buffer, isBinary: boolean): void {
     this.#alive = true;
     if (!this.open) this.#context.metrics.messagesRejected.inc({ reason: 'closing' });
@@ -171,7 +171,7 @@ export class Connection implements ShortTextReceiver, SocketOwner {
   }
 
   /**
-   * A text message came, while the connection is open.
+   * A text message came while the connection is open.
    * @param length in bytes
    * @param content undefined on the fast path, which does not unmask it
    */
@@ -204,7 +204,7 @@ export class Connection implements ShortTextReceiver, SocketOwner {
       },
       (error: unknown) => {
         this.#unanswered -= 1;
-        // One failure ends the connection; those of the messages behind it only count.
+        // The first failure closes the connection; later ones are only counted.
         if (this.#reason === undefined) this.#rejectFailed(error);
         else this.#context.metrics.messagesRejected.inc({ reason: 'closing' });
       },
@@ -215,7 +215,7 @@ export class Connection implements ShortTextReceiver, SocketOwner {
     const { metrics } = this.#context;
     metrics.tally.messages += 1;
     metrics.tally.receivedBytes += length;
-    // The client may have gone while the store was asked: the message is counted all the same.
+    // The client may have left meanwhile: the message is counted all the same.
     if (this.#connected) this.#reply(count);
     const durationMs = performance.now() - startedAt;
     metrics.messageDuration.observe(durationMs / 1000);
@@ -225,8 +225,8 @@ export class Connection implements ShortTextReceiver, SocketOwner {
   }
 
   /**
-   * For the socket alone. `ws` would answer by itself, but it cuts a client that has more than 60 answers
-   * coming, however fast it reads, and replies with them; here the bound on buffered bytes holds for pongs as for replies.
+   * Answers a ping. `ws` could do that, but it cuts a client with more than 60 unsent pongs however fast it reads; here
+   * the bound on buffered bytes holds for pongs as for replies.
    */
   pinged(data: Buffer): void {
     this.#alive = true;
@@ -235,12 +235,10 @@ export class Connection implements ShortTextReceiver, SocketOwner {
     this.#endSlowReader();
   }
 
-  /** For the socket alone. */
   ponged(): void {
     this.#alive = true;
   }
 
-  /** For the socket alone: the client sent what `ws` refuses; `ws` has sent the close code already. */
   errored(error: Error & { code?: string }): void {
     const { metrics } = this.#context;
     const [reason, code, rejection] = PROTOCOL_FAULTS[error.code ?? ''] ?? PROTOCOL_ERROR;
@@ -252,7 +250,6 @@ export class Connection implements ShortTextReceiver, SocketOwner {
     this.#countError(reason, error.message);
   }
 
-  /** For the socket alone. */
   closed(receivedCode: number, receivedReason: Buffer): void {
     const { metrics, store, log, onClosed } = this.#context;
     const durationSeconds = (performance.now() - this.openedAt) / 1000;
@@ -279,7 +276,7 @@ export class Connection implements ShortTextReceiver, SocketOwner {
   }
 
   #send(text: string): void {
-    // Replies, heartbeats and byes are ASCII, so characters are bytes.
+    // Heartbeats, byes and replies are ASCII: one byte a character.
     this.#context.metrics.tally.sentBytes += text.length;
     this.#socket.send(text);
   }
@@ -301,7 +298,7 @@ export class Connection implements ShortTextReceiver, SocketOwner {
     const { logger, config } = this.#context;
     if (error instanceof StoreUnavailableError) {
       this.#context.metrics.messagesRejected.inc({ reason: 'store' });
-      this.sayTryAgainLater(Math.round(config.retryAfterMaxSeconds * 1000));
+      this.closeTryAgainLater(Math.round(config.retryAfterMaxSeconds * 1000));
       return;
     }
     logger.error('WebSocket message could not be counted', {
@@ -368,7 +365,7 @@ export class Connection implements ShortTextReceiver, SocketOwner {
   }
 }
 
-/** What `ws` calls an error of the client (ws/doc/ws.md, "Error codes"), and the close code it answers with. */
+/** Error codes of `ws` for errors of the client (ws/doc/ws.md, "Error codes"), with the close code that `ws` sends. */
 const PROTOCOL_FAULTS: Readonly<Record<string, [CloseReason & ErrorType, number, MessageRejection?]>> = {
   WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: ['message_too_big', CLOSE_CODES.messageTooBig.code, 'too_big'],
   WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH: ['message_too_big', CLOSE_CODES.messageTooBig.code, 'too_big'],
@@ -381,7 +378,7 @@ const PROTOCOL_ERROR: [CloseReason & ErrorType, number, MessageRejection?] = [
 ];
 
 /** A bye that waits for the store. */
-interface Farewell {
+interface PendingBye {
   readonly reason: CloseReason;
   readonly retryAfterMs: number;
 }

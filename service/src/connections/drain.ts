@@ -6,7 +6,7 @@ import type { Lifecycle } from '../lifecycle/lifecycle.ts';
 import type { Logger } from '../log/logger.ts';
 import type { SessionStore } from '../sessions/session-store.ts';
 
-/** What a drain works on. */
+/** Dependencies of a drain. */
 export interface DrainContext {
   readonly config: Config;
   readonly lifecycle: Lifecycle;
@@ -15,28 +15,30 @@ export interface DrainContext {
   readonly logger: Logger;
 }
 
-/** How a drain ended. */
+/** Result of a drain. */
 export interface DrainOutcome {
   /** Every connection was closed and every count flushed before the deadline. */
   readonly clean: boolean;
-  /** What was left undone at the deadline; empty if clean. */
+  /** What was not done at the deadline; empty if clean. */
   readonly unfinished: string;
 }
 
-/** How often closes are handed out over the window. */
+/** Interval of the batches of byes. */
 const TICK_MS = 10;
-/** Most byes in one loop turn: about two milliseconds' work, so that messages of others are answered in between. */
+/**
+ * Maximum byes in one turn of the event loop: about two milliseconds' work, so that messages are answered in between.
+ */
 const MAX_BATCH = 100;
-/** Fewer connections than this a second need no spreading: a window is shortened to keep at least that pace. */
-const LEAST_CLOSES_PER_SECOND = 100;
+/** Minimum pace of closes: the window is shortened for few connections. */
+const MIN_CLOSES_PER_SECOND = 100;
 const PROGRESS_MS = 1000;
-/** Longest wait for sockets that were cut to be gone. */
+/** Maximum wait for the end of connections that were cut. */
 const CUT_MS = 500;
 
 /**
  * Closes every connection with its bye, spread over a window, and flushes the counts, all under one deadline.
  *
- *  1. new handshakes are refused (the lifecycle says `closing`)
+ *  1. new handshakes are rejected
  *  2. each connection gets its bye and 1001, in random order, over DRAIN_SPREAD_SECONDS
  *  3. clients answer the close, or are cut after CLOSE_TIMEOUT_SECONDS
  *  4. counts are flushed to the store
@@ -50,7 +52,7 @@ export async function drain(context: DrainContext, reason: string): Promise<Drai
   const progress = reportProgress(context, total);
   let stage = 'closing connections';
   const work = async (): Promise<void> => {
-    await sayByes(context, deadline);
+    await sendByes(context, deadline);
     stage = 'waiting for clients to answer the close';
     await untilEmpty(connections, deadline);
     stage = 'flushing counts';
@@ -68,22 +70,22 @@ export async function drain(context: DrainContext, reason: string): Promise<Drai
       drain_timeout_seconds: config.drainTimeoutSeconds,
     });
     for (const connection of connections.shuffled()) connection.cut();
-    // Their ends are logged and counted before the process says that it stops.
+    // Their ends are logged and counted before the last line.
     await untilEmpty(connections, AbortSignal.timeout(CUT_MS));
   }
   lifecycle.markStopped();
   return { clean: unfinished === '', unfinished };
 }
 
-/** Over how long so many closes are spread, in milliseconds. */
+/** Window over which so many closes are spread, in milliseconds. */
 export function closingWindowMs(
   { drainSpreadSeconds }: Pick<Config, 'drainSpreadSeconds'>,
   connections: number,
 ): number {
-  return Math.min(drainSpreadSeconds, connections / LEAST_CLOSES_PER_SECOND) * 1000;
+  return Math.min(drainSpreadSeconds, connections / MIN_CLOSES_PER_SECOND) * 1000;
 }
 
-async function sayByes({ config, connections, logger }: DrainContext, deadline: AbortSignal): Promise<void> {
+async function sendByes({ config, connections, logger }: DrainContext, deadline: AbortSignal): Promise<void> {
   const queue = connections.shuffled();
   const windowMs = closingWindowMs(config, queue.length);
   logger.info('Closing connections', {
@@ -99,22 +101,22 @@ async function sayByes({ config, connections, logger }: DrainContext, deadline: 
     const batch = queue.slice(closed, Math.min(due, closed + MAX_BATCH));
     closed += batch.length;
     await answerArrived();
-    for (const connection of batch) sayBye(connection, connections);
+    for (const connection of batch) sendBye(connection, connections);
     if (closed >= due && closed < queue.length) await delay(TICK_MS);
   }
 }
 
 /**
- * Lets the loop read what has arrived on every socket by now. A turn's poll phase lies between two check phases
- * (Node.js documentation, "The Node.js Event Loop"), so after two immediates it has run once in full.
+ * Lets the event loop read what has arrived on all sockets. The poll phase lies between two check phases (Node.js
+ * documentation, "The Node.js Event Loop"), so after two immediates it has run once in full.
  */
 async function answerArrived(): Promise<void> {
   await turn();
   await turn();
 }
 
-function sayBye(connection: Connection, connections: Connections): void {
-  connection.sayBye('drain', connections.retryAfterMs());
+function sendBye(connection: Connection, connections: Connections): void {
+  connection.sendBye('drain', connections.retryAfterMs());
 }
 
 async function untilEmpty(connections: Connections, deadline: AbortSignal): Promise<void> {

@@ -1,16 +1,16 @@
 import type { IncomingMessage } from 'node:http';
 import type { Config } from '../config/options.ts';
 import type { Lifecycle } from '../lifecycle/lifecycle.ts';
-import { requestedSessionId, WEBSOCKET_PATH, type Refusal } from '../protocol/protocol.ts';
+import { requestedSessionId, WEBSOCKET_PATH, type RejectionReason } from '../protocol/protocol.ts';
 import { randomUuid } from '../runtime/random-uuid.ts';
 import { TOKEN_FAULTS, type ResumeTokens, type TokenFault } from '../sessions/resume-token.ts';
 import type { OpenedSession, OpenOptions, SessionId } from '../sessions/session-store.ts';
-import type { AddressLimiter, AddressRefusal } from './address-limiter.ts';
+import type { AddressLimiter, AddressRejection } from './address-limiter.ts';
 import { originCheck } from './origin-check.ts';
 
 /** Why a handshake is rejected. */
 export interface Rejection {
-  readonly reason: Refusal;
+  readonly reason: RejectionReason;
   /** What was wrong and what to do, for people. */
   readonly message: string;
   /** What is wrong with the resume token, if that is the reason. */
@@ -33,7 +33,7 @@ export interface CheckContext {
   readonly connections: () => number;
 }
 
-/** The rules that a handshake is accepted by. */
+/** The rules for accepting a handshake. */
 export class HandshakeChecks {
   readonly #context: CheckContext;
   readonly #originAllowed: (origin: string | undefined, host: string | undefined) => boolean;
@@ -44,7 +44,7 @@ export class HandshakeChecks {
   }
 
   /**
-   * Checks a handshake, the cheap and telling rules first, and counts it for its address.
+   * Checks a handshake, cheap and specific rules first, and counts it for the rate of its address.
    * @param address the client's
    */
   check(request: IncomingMessage, address: string): SessionRequest | Rejection {
@@ -76,7 +76,7 @@ export class HandshakeChecks {
     );
   }
 
-  /** Checks what only the opened session tells. While the store was asked, the process may have begun to close. */
+  /** Checks the opened session, and again whether the process accepts: it may have begun to close meanwhile. */
   checkOpened({ session }: OpenedSession, { floor }: OpenOptions): Rejection | undefined {
     return this.#checkAccepting() ?? (floor !== undefined && session.count > floor ? badToken('older') : undefined);
   }
@@ -104,7 +104,7 @@ export class HandshakeChecks {
     return { reason: 'capacity', message: 'This instance is full: try again, another one may answer.' };
   }
 
-  /** The session asked for: by its id, from a resume token's count, or a new one. */
+  /** A session by its id, from the count of a resume token, or a new one. */
   #sessionRequest(id: SessionId | undefined, token: string | null): SessionRequest | Rejection {
     if (token === null) return { id: id ?? newSessionId(), options: { fresh: id === undefined } };
     const verified = this.#context.resumeTokens?.verify(token, id) ?? 'unconfigured';
@@ -137,7 +137,7 @@ function checkSessionId(sessionId: SessionId | null | undefined): Rejection | un
   );
 }
 
-function checkAddress(overLimit: AddressRefusal | undefined): Rejection | undefined {
+function checkAddress(overLimit: AddressRejection | undefined): Rejection | undefined {
   if (overLimit === 'rate') return { reason: 'rate', message: 'Too many handshakes from this address: slow down.' };
   if (overLimit === 'address_connections')
     return { reason: 'address_connections', message: 'Too many open connections from this address: close some.' };
@@ -157,7 +157,7 @@ function newSessionId(): SessionId {
   return randomUuid() as SessionId;
 }
 
-/** Path with its slash at the end, and query. The URL is a client's, so no parser that throws reads it. */
+/** Path, with its slash at the end, and query. `URL` would throw for some input of clients. */
 function splitUrl(url: string): { readonly path: string; readonly query: URLSearchParams } {
   const mark = url.indexOf('?');
   const path = mark === -1 ? url : url.slice(0, mark);
@@ -167,5 +167,5 @@ function splitUrl(url: string): { readonly path: string; readonly query: URLSear
   };
 }
 
-/** Most handshakes have none; it is only read. */
+/** Never modified. */
 const NO_QUERY = new URLSearchParams();

@@ -9,7 +9,7 @@ import { HandshakeChecks, isWebSocketPath, type Rejection, type SessionRequest }
 import type { Connections } from './open-connections.ts';
 import type { Lifecycle } from '../lifecycle/lifecycle.ts';
 import { OwnedSocket } from './owned-socket.ts';
-import { CLOSE_CODES, REFUSALS, type ErrorBody, type Refusal } from '../protocol/protocol.ts';
+import { CLOSE_CODES, REJECTIONS, type ErrorBody, type RejectionReason } from '../protocol/protocol.ts';
 import { requestIdOf } from '../protocol/request-id.ts';
 import {
   StoreFullError,
@@ -18,13 +18,13 @@ import {
   type SessionId,
 } from '../sessions/session-store.ts';
 
-/** What the handshakes need besides what a connection needs. */
+/** Dependencies of the handshakes. */
 export interface HandshakeContext extends Omit<ConnectionContext, 'onClosed'> {
   readonly lifecycle: Lifecycle;
   readonly connections: Connections;
 }
 
-/** The answer that a handshake gets. */
+/** The answer to a handshake. */
 export interface HandshakeAnswer {
   /** HTTP status; 101 if it is accepted. */
   readonly status: number;
@@ -32,9 +32,9 @@ export interface HandshakeAnswer {
   readonly body?: ErrorBody;
 }
 
-/** Takes HTTP upgrades and makes connections of them, or rejects them with a status and a JSON body that says why. */
+/** Turns HTTP upgrades into connections, or rejects them with a status and a JSON body that says why. */
 export class Handshakes {
-  /** When the last handshake for the WebSocket path came, on `performance.now`'s clock: what the preStop hook waits for. */
+  /** When the last handshake for the WebSocket path came, on `performance.now`'s clock. The preStop hook reads it. */
   lastArrivalAt = -Infinity;
   readonly #context: HandshakeContext;
   readonly #connectionContext: ConnectionContext;
@@ -42,7 +42,7 @@ export class Handshakes {
   readonly #checks: HandshakeChecks;
   readonly #server: Server<typeof OwnedSocket>;
   readonly #addressOf: (request: IncomingMessage) => string;
-  /** Handshakes that wait for the store: they count towards the limit, or a burst would pass it. */
+  /** Handshakes that wait for the store. They count towards MAX_CONNECTIONS, or a burst would exceed it. */
   #pending = 0;
 
   constructor(context: HandshakeContext) {
@@ -68,20 +68,20 @@ export class Handshakes {
     this.#server = this.#createServer();
   }
 
-  /** Takes a request to upgrade. Listener of the HTTP server's `upgrade` event. */
+  /** Listener of the HTTP server's `upgrade` event. */
   handle(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const client = this.#identify(request);
     if (isWebSocketPath(request.url)) this.lastArrivalAt = performance.now();
     const checked = this.#checks.check(request, client.address);
     if ('reason' in checked) this.#reject(socket, checked, client);
     else this.#openSession({ request, socket, head, client }, checked);
-    // Errors come in later turns. `ws` listens for them where there is a connection by now.
+    // Without a listener an error of the socket would end the process. `ws` listens on those that it accepted.
     if (socket.listenerCount('error') === 0) socket.on('error', ignore);
   }
 
   /**
-   * Answers a plain request for the WebSocket path as if it were a handshake, for pages in a browser, which can't see the answer of a
-   * handshake. It is no arrival and no rejection in metrics, log and limits. The session is opened and released, since the store alone
+   * The answer that a plain request for the WebSocket path would get as a handshake: web pages can't see the answer of
+   * a real one. It is not counted in metrics, log and limits. The session is opened and released, since only the store
    * knows whether a resume token is older than the session.
    */
   async preflight(request: IncomingMessage): Promise<HandshakeAnswer> {
@@ -89,7 +89,7 @@ export class Handshakes {
     const checked = this.#checks.checkPlain(request, client.address);
     const rejection = 'reason' in checked ? checked : await this.#tryToOpen(checked);
     if (rejection === undefined) return { status: 101 };
-    return { status: REFUSALS[rejection.reason].status, body: this.#errorBody(rejection, client) };
+    return { status: REJECTIONS[rejection.reason].status, body: this.#errorBody(rejection, client) };
   }
 
   async #tryToOpen({ id, options }: SessionRequest): Promise<Rejection | undefined> {
@@ -100,21 +100,21 @@ export class Handshakes {
       return this.#checks.checkOpened(opened, options);
     } catch (error) {
       if (error instanceof StoreFullError) return noMoreSessions(error);
-      // The handshake is accepted, and its connection closed with 1013.
+      // The handshake would be accepted, and its connection closed with 1013.
       if (error instanceof StoreUnavailableError) return undefined;
       throw error;
     }
   }
 
-  /** Counts a handshake that the HTTP layer refused: not an upgrade, malformed, never finished. */
-  countRefusal(reason: Refusal, address: string, requestId?: string): void {
+  /** Counts and logs a handshake that the HTTP layer rejected: not an upgrade, malformed, never finished. */
+  countRejection(reason: RejectionReason, address: string, requestId?: string): void {
     const { metrics, warnings } = this.#context;
     metrics.errors.inc({ type: 'handshake_rejected' });
     metrics.handshakesRejected.inc({ reason });
     warnings.warn('WebSocket handshake rejected', {
       event: 'websocket_handshake_rejected',
       reason,
-      status: REFUSALS[reason].status,
+      status: REJECTIONS[reason].status,
       request_id: requestId,
       client_ip: address,
     });
@@ -157,7 +157,7 @@ export class Handshakes {
       this.#rejectUnopened(error, handshake);
       return;
     }
-    // A store in memory answers at once: then the handshake is done in this turn.
+    // The store in memory answers at once, and the handshake ends in this turn of the event loop.
     if (opened instanceof Promise) this.#acceptLater(handshake, asked, opened);
     else this.#accept(handshake, asked, opened);
   }
@@ -196,13 +196,13 @@ export class Handshakes {
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
       this.#open(webSocket, socket, { session, resumed }, client);
     });
-    // If there is no more connection now, `ws` found something wrong and answered it, or the client is gone already.
+    // Without a new connection, `ws` rejected the handshake, or the client is gone.
     if (connections.size === before) store.release(session);
   }
 
   #open(socket: OwnedSocket, stream: Duplex, { session, resumed }: OpenedSession, client: Client): void {
     const { metrics, log, connections } = this.#context;
-    // From here on `ws` listens for errors, and a second listener, there if the store took its time, is memory for good.
+    // `ws` listens for errors now; a second listener, left from a wait for the store, would only take memory.
     stream.off('error', ignore);
     const connection = new Connection(socket, stream, session, client, this.#connectionContext);
     connections.add(connection);
@@ -231,8 +231,8 @@ export class Handshakes {
   }
 
   /**
-   * Accepts, and closes with 1013 at once: a page in a browser can't see why a handshake was refused, but it sees a close
-   * code, and the delay in its reason.
+   * Accepts, and closes with 1013 at once: a web page can't see why a handshake was rejected, but it sees a close code
+   * and the delay in its reason.
    */
   #acceptToClose({ request, socket, head, client }: Handshake, retryAfterMs: number): void {
     const { metrics, warnings } = this.#context;
@@ -256,12 +256,12 @@ export class Handshakes {
   #reject(socket: Duplex, rejection: Rejection, client: Client): void {
     const { reason, tokenFault } = rejection;
     if (tokenFault !== undefined) this.#context.metrics.resumeTokens.inc({ result: tokenFault });
-    this.countRefusal(reason, client.address, client.requestId);
-    endWithError(socket, REFUSALS[reason].status, this.#errorBody(rejection, client));
+    this.countRejection(reason, client.address, client.requestId);
+    endWithError(socket, REJECTIONS[reason].status, this.#errorBody(rejection, client));
   }
 
   #errorBody({ reason, message }: Rejection, { requestId }: Client): ErrorBody {
-    const { status } = REFUSALS[reason];
+    const { status } = REJECTIONS[reason];
     const canRetry = status === 503 || status === 429;
     return {
       error: reason,
@@ -287,17 +287,17 @@ interface Handshake {
   readonly client: Client;
 }
 
-/** A request on its way to be a connection, with what the 101 answer tells in its headers. */
+/** A request during its upgrade, with the values of the answer's headers. */
 interface IdentifiedRequest extends IncomingMessage {
   session?: SessionId;
   requestId?: string;
 }
 
-/** Header lines of an accepted handshake's answer: who the client is from now on. */
+/** Header lines of the 101 answer. */
 function identityHeaders(sessionId: SessionId, requestId: string): string[] {
   return [`X-Session-Id: ${sessionId}`, `X-Request-Id: ${requestId}`];
 }
 
 function ignore(): void {
-  // The socket's end is seen elsewhere; without a listener its error would end the process.
+  // The `close` event follows.
 }

@@ -3,22 +3,22 @@ import type { Connection } from './connection.ts';
 import { heartbeat } from '../protocol/protocol.ts';
 import { retryAfterMs } from './retry-after.ts';
 
-/** Connections a heartbeat turn serves before it lets the loop go on: about a millisecond's work. */
+/** Heartbeats in one turn of the event loop: about a millisecond's work. */
 const SLICE = 50;
-/** How finely a heartbeat interval is divided. */
+/** Slots of a heartbeat interval. */
 const SLOTS = 60;
-/** How often ages and idle times are looked at. */
+/** Interval of the checks of age and idle time. */
 const SWEEP_MS = 1000;
 
 /**
- * The open connections of the process, and what is done to them by time: heartbeats, the maximum age, the idle time-out.
+ * The open connections of the process, with their timers: heartbeats, maximum age, idle time-out.
  *
- * Heartbeats are spread: each connection belongs to one of 60 slots of the interval, so that 10,000 of them never beat at
- * once; within a slot they go out in slices with other work between. One timer serves all.
+ * Each connection belongs to one of 60 slots of the heartbeat interval, so that 10,000 heartbeats never go out at once;
+ * within a slot they go out in slices, with other work in between. One timer serves all.
  */
 export class Connections {
   readonly #config: Config;
-  /** Every connection stands in one array alone, that of its slot, and knows where: a set would take three times the memory. */
+  /** A connection is in the array of its slot, and knows its index: a Set would take three times the memory. */
   readonly #slots: readonly Connection[][] = Array.from({ length: SLOTS }, () => []);
   readonly #timers: NodeJS.Timeout[] = [];
   #size = 0;
@@ -29,12 +29,12 @@ export class Connections {
     this.#config = config;
   }
 
-  /** Connections open now, those that are closing included. */
+  /** Open connections, including those that are closing. */
   get size(): number {
     return this.#size;
   }
 
-  /** Starts the clocks. */
+  /** Starts the timers. */
   start(): void {
     const { heartbeatIntervalSeconds, maxConnectionAgeSeconds, idleTimeoutSeconds } = this.#config;
     this.#every((heartbeatIntervalSeconds * 1000) / SLOTS, () => {
@@ -47,7 +47,7 @@ export class Connections {
       });
   }
 
-  /** Stops the clocks: a drain says its own goodbyes. */
+  /** Stops the timers: a drain sends its own byes. */
   stop(): void {
     for (const timer of this.#timers) clearInterval(timer);
   }
@@ -74,7 +74,7 @@ export class Connections {
     this.#size -= 1;
   }
 
-  /** The connections open now, in random order: so that no client is always the first or the last of a drain. */
+  /** All connections in random order, so that no client is always the first or the last of a drain. */
   shuffled(): Connection[] {
     const all = this.#slots.flat();
     for (let last = all.length - 1; last > 0; last -= 1) {
@@ -84,7 +84,7 @@ export class Connections {
     return all;
   }
 
-  /** A delay for a client to wait before it comes back, its own, in milliseconds. */
+  /** A random delay for a client to wait before it connects again, in milliseconds. */
   retryAfterMs(): number {
     return retryAfterMs(this.#config);
   }
@@ -112,8 +112,8 @@ export class Connections {
     const idleMs = this.#config.idleTimeoutSeconds * 1000 || Infinity;
     for (const slot of this.#slots)
       for (const connection of slot) {
-        if (connection.endsAt !== 0 && now >= connection.endsAt) connection.sayBye('max_age', this.retryAfterMs());
-        else if (now - connection.lastMessageAt >= idleMs) connection.sayBye('idle', this.retryAfterMs());
+        if (connection.endsAt !== 0 && now >= connection.endsAt) connection.sendBye('max_age', this.retryAfterMs());
+        else if (now - connection.lastMessageAt >= idleMs) connection.sendBye('idle', this.retryAfterMs());
       }
   }
 

@@ -1,7 +1,8 @@
 /**
- * Makes the check of a handshake's Origin header (RFC 6454) against ALLOWED_ORIGINS.
+ * Returns a check of a handshake's Origin header (RFC 6454) against ALLOWED_ORIGINS.
  *
- * A request without Origin is let in: only browsers send it, and only browsers carry a user's rights to foreign pages.
+ * A request without Origin is accepted: only browsers send it, and only they send a user's credentials for foreign
+ * pages.
  * @param rules `*`, `self`, `https://app.example.com`, `https://*.example.com`
  */
 export function originCheck(

@@ -15,8 +15,9 @@ export interface SocketOwner {
 }
 
 /**
- * The socket of a connection. It calls its owner for each event, where other programs add listeners: a table of listeners for five
- * events is a tenth of the memory of a connection. `ws` documents the option `WebSocket` for classes like this one.
+ * The socket of a connection. It calls its owner for each event, where other programs add listeners: a table of
+ * listeners for five events is a tenth of the memory of a connection. `ws` documents the option `WebSocket` for classes
+ * like this one.
  */
 export class OwnedSocket extends WebSocket {
   owner: SocketOwner | undefined = undefined;

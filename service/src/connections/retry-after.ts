@@ -1,8 +1,8 @@
 import type { Config } from '../config/options.ts';
 
 /**
- * A delay for a client to wait before it comes back, its own, in milliseconds.
- * @param random a number from 0 to below 1
+ * A random delay for a client to wait before it connects again, in milliseconds.
+ * @param random returns a number from 0 to below 1
  */
 export function retryAfterMs(
   {

@@ -4,8 +4,8 @@ import type { ErrorBody } from '../protocol/protocol.ts';
 import type { PrestopReport } from '../lifecycle/prestop-wait.ts';
 
 /**
- * Header that a call must carry. A page in a browser on the same machine could send a plain POST to 127.0.0.1; a header of
- * its own makes that a preflighted request (Fetch standard, CORS), which this listener never allows.
+ * Header that a call must have. A web page on the same machine could send a plain POST to 127.0.0.1; a custom header
+ * makes that a preflighted request (Fetch standard, CORS), which this listener never allows.
  */
 export const ADMIN_HEADER = 'x-admin-request';
 
@@ -13,12 +13,12 @@ export const ADMIN_HEADER = 'x-admin-request';
 export const DRAIN_PATH = '/drain';
 
 /**
- * Makes the admin listener: `POST /drain` begins the drain, and answers when the preStop hook may return. It is to be bound to
- * the loopback address alone, so that no one outside the pod can drain it.
+ * Creates the admin server: `POST /drain` begins the drain, and answers when the preStop hook may return. Bind it to
+ * the loopback address only, so that nobody outside the pod can drain it.
  */
 export function createAdminServer(drain: () => Promise<PrestopReport>): Server {
   return createServer((request, response) => {
-    const problem = refusal(request);
+    const problem = problemOf(request);
     if (problem !== undefined) {
       answer(response, problem.status, problem.body);
       return;
@@ -34,7 +34,7 @@ export function createAdminServer(drain: () => Promise<PrestopReport>): Server {
   });
 }
 
-function refusal(request: IncomingMessage): { status: number; body: ErrorBody } | undefined {
+function problemOf(request: IncomingMessage): { status: number; body: ErrorBody } | undefined {
   if (request.url !== DRAIN_PATH)
     return { status: 404, body: { error: 'not_found', message: `There is ${DRAIN_PATH} alone.` } };
   if (request.method !== 'POST')

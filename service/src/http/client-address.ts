@@ -3,8 +3,8 @@ import { isIP } from 'node:net';
 import proxyAddr from 'proxy-addr';
 
 /**
- * Makes the function that finds the client's address of a request: the socket's, or, behind trusted proxies, the last one in
- * X-Forwarded-For that is not a trusted proxy itself. What a client writes there by itself is never believed.
+ * Returns a function that finds the client's address of a request: the socket's, or, behind trusted proxies, the last
+ * one in X-Forwarded-For that is not a trusted proxy. Entries that the client itself wrote are ignored.
  * @param trustedProxies addresses, CIDR blocks, `loopback`, `linklocal`, `uniquelocal`
  */
 export function clientAddressOf(trustedProxies: readonly string[]): (request: IncomingMessage) => string {
@@ -15,13 +15,13 @@ export function clientAddressOf(trustedProxies: readonly string[]): (request: In
       const address = proxyAddr(request, trusted);
       if (isIP(address) !== 0) return plainAddress(address);
     } catch {
-      // An entry that is not an address: fall back on the socket's, which can't be forged.
+      // An entry is not an address: the socket's can't be forged.
     }
     return plainAddress(request.socket.remoteAddress);
   };
 }
 
-/** An address as people write it. An IPv4 address that a dual-stack listener shows as `::ffff:192.0.2.1` is that IPv4 address (RFC 4291, 2.5.5.2). */
+/** Turns an IPv4-mapped IPv6 address (`::ffff:192.0.2.1`, RFC 4291, section 2.5.5.2) into the IPv4 address. */
 export function plainAddress(address: string | undefined): string {
   if (address === undefined) return '';
   return address.startsWith('::ffff:') ? address.slice(7) : address;

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Router, type Response } from 'express';
 
-/** The page's files: address, file, media type. */
+/** Path, file and media type of the page's files. */
 const FILES = [
   ['/', 'service/console/index.html', 'text/html; charset=utf-8'],
   ['/console.js', 'service/console/console.js', 'text/javascript; charset=utf-8'],
@@ -16,7 +16,7 @@ const HEARTBEAT = /data-heartbeat-ms="\d+"/;
 const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/** Serves the console page at `/`, its files read once at the start. */
+/** Serves the console page at `/`. Its files are read once. */
 export function consolePage(heartbeatIntervalSeconds: number): Router {
   const router = Router();
   for (const [address, file, type] of FILES) {

@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream';
 import { STATUS_CODES } from '../runtime/node-http.ts';
 import type { ErrorBody } from '../protocol/protocol.ts';
 
-/** Answers a raw socket with an HTTP error and ends it. */
+/** Sends an HTTP error on a raw socket and ends it. */
 export function endWithError(socket: Duplex, status: number, body: ErrorBody): void {
   const text = `${JSON.stringify(body)}\n`;
   const head = [
@@ -26,18 +26,18 @@ export function retryAfterSeconds(ms: number): string {
   return String(Math.max(1, Math.ceil(ms / 1000)));
 }
 
-/** Whether a raw socket got its HTTP error: what still comes on it is not to be read. */
+/** Whether {@link endWithError} was called for a socket. Nothing more is read from it. */
 export function isAnswered(socket: Duplex): boolean {
   return answered.has(socket);
 }
 
 const answered = new WeakSet<Duplex>();
-/** Longest that an answered client may take to close its side. */
+/** Time for a client to close its side after the answer. Milliseconds. */
 const LINGER_MS = 500;
 
 /**
- * Closes a socket once the client has closed its side, or after a moment. To close it over bytes that were not read is to
- * reset it, and a reset may overtake the answer (RFC 9112, section 9.6).
+ * Closes a socket once the client has closed its side, or after LINGER_MS. Closing it with unread bytes would reset it,
+ * and a reset may overtake the answer (RFC 9112, section 9.6).
  */
 function linger(socket: Duplex): void {
   const end = (): void => {

@@ -6,12 +6,12 @@ import { retryAfterSeconds } from './raw-answer.ts';
 import type { Lifecycle } from '../lifecycle/lifecycle.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Metrics } from '../metrics/metrics.ts';
-import { WEBSOCKET_PATH, type ErrorBody, type Refusal } from '../protocol/protocol.ts';
+import { WEBSOCKET_PATH, type ErrorBody, type RejectionReason } from '../protocol/protocol.ts';
 import type { Readiness } from '../lifecycle/readiness.ts';
 import { requestIdOf } from '../protocol/request-id.ts';
 import type { Scrapes } from '../lifecycle/last-scrape.ts';
 
-/** What the HTTP side answers from. */
+/** Dependencies of the HTTP routes. */
 export interface HttpContext {
   readonly lifecycle: Lifecycle;
   readonly readiness: Readiness;
@@ -19,11 +19,11 @@ export interface HttpContext {
   readonly scrapes: Scrapes;
   readonly logger: Logger;
   readonly consoleEnabled: boolean;
-  /** The answer that this request would get as a WebSocket handshake: see `Handshakes.preflight`. */
+  /** The answer that this request would get as a WebSocket handshake: `Handshakes.preflight`. */
   readonly preflight: (request: IncomingMessage) => Promise<{ readonly status: number; readonly body?: ErrorBody }>;
   readonly heartbeatIntervalSeconds: number;
   /** Counts a plain request that came where a WebSocket handshake belongs. */
-  readonly countRefusal: (reason: Refusal, address: string, requestId: string) => void;
+  readonly countRejection: (reason: RejectionReason, address: string, requestId: string) => void;
 }
 
 /** Body of `/healthz/`: the guide's fields first. */
@@ -36,7 +36,10 @@ interface HealthReport {
   readonly reason?: string;
 }
 
-/** Makes the HTTP side: health, readiness, metrics, the console page, and JSON errors. Paths match with and without a slash at their end. */
+/**
+ * Creates the HTTP routes: health, readiness, metrics, the console page, and JSON errors. The slash at the end of a
+ * path is optional.
+ */
 export function createHttpApp(context: HttpContext): RequestListener {
   const { lifecycle, readiness, consoleEnabled } = context;
   const app = express();
@@ -69,13 +72,16 @@ export function createHttpApp(context: HttpContext): RequestListener {
   };
 }
 
-/** Express passes on a target that it can't parse, such as `http://[`, without asking any route, and would answer in HTML. */
+/**
+ * Express passes on a target that it can't parse, such as `http://[`, without asking any route, and would answer in
+ * HTML.
+ */
 function answerUnparsable(response: Response): void {
   const body: ErrorBody = { error: 'malformed', message: 'The request target is not a path or a URL.' };
   response.status(400).json(body);
 }
 
-/** Liveness: it fails only when a restart would help. A process that is stuck does not answer at all. */
+/** Liveness: fails only when a restart would help. A blocked event loop does not answer at all. */
 function healthReport(broken: string | undefined): HealthReport {
   return {
     status: broken === undefined ? 'healthy' : 'unhealthy',
@@ -93,8 +99,8 @@ async function answerScrape({ metrics, scrapes }: HttpContext, response: Respons
 }
 
 /**
- * Tells a page why its handshake was refused, which a browser hides. Any page may read it (Fetch standard, CORS): one whose Origin
- * may not connect learns just that.
+ * Tells a page why its handshake was rejected, which a browser hides. Any page may read it (Fetch standard, CORS): one
+ * whose Origin may not connect learns just that.
  */
 async function answerPreflight({ preflight }: HttpContext, request: Request, response: Response): Promise<void> {
   const { status, body } = await preflight(request);
@@ -108,11 +114,11 @@ async function answerPreflight({ preflight }: HttpContext, request: Request, res
   else response.status(status).json(body);
 }
 
-function answerNotUpgrade({ countRefusal }: HttpContext, request: Request, response: Response): void {
+function answerNotUpgrade({ countRejection }: HttpContext, request: Request, response: Response): void {
   const requestId = requestIdOf(request);
-  countRefusal('not_upgrade', plainAddress(request.socket.remoteAddress), requestId);
+  countRejection('not_upgrade', plainAddress(request.socket.remoteAddress), requestId);
   const body: ErrorBody = {
-    error: 'not_upgrade' satisfies Refusal,
+    error: 'not_upgrade' satisfies RejectionReason,
     message: `${WEBSOCKET_PATH} speaks the WebSocket protocol: ask for an upgrade (RFC 6455), for example with npx wscat -c ws://${request.headers.host ?? 'localhost:8080'}${WEBSOCKET_PATH}`,
     request_id: requestId,
   };

@@ -1,24 +1,22 @@
 import { EventEmitter } from 'node:events';
 
-/** States of the process, in order. `draining` has two halves: serving on (the preStop hook) and closing (since SIGTERM). */
+/**
+ * States of the process, in order. `draining` has two phases: serving on (preStop hook) and closing (since SIGTERM).
+ */
 export type LifecycleState = 'starting' | 'ready' | 'draining' | 'stopped';
 
-/** Events of a {@link Lifecycle}; each is emitted once at most. */
+/** Events of a {@link Lifecycle}; each is emitted at most once. */
 interface LifecycleEvents {
   ready: [];
   /** The drain began: readiness fails from now on. */
   draining: [reason: string];
-  /** New connections are refused from now on, open ones get their bye. */
+  /** From now on new connections are rejected, and open ones get their bye. */
   closing: [reason: string];
-  /** Every connection is closed and every count flushed, or the drain was given up. */
+  /** Every connection is closed and every count flushed, or the drain missed its deadline. */
   stopped: [];
 }
 
-/**
- * The state of the process. This module owns it; everything else asks it or listens to it.
- *
- * `starting → ready → draining → stopped`, never back. Every step may be asked for more than once: only the first counts.
- */
+/** The state of the process: `starting → ready → draining → stopped`, never back. Repeated steps are ignored. */
 export class Lifecycle extends EventEmitter<LifecycleEvents> {
   #state: LifecycleState = 'starting';
   #drainingSince: number | undefined;
@@ -30,39 +28,39 @@ export class Lifecycle extends EventEmitter<LifecycleEvents> {
     return this.#state;
   }
 
-  /** True from the preStop hook or the signal on. */
+  /** True since the preStop hook or the signal. */
   get shuttingDown(): boolean {
     return this.#drainingSince !== undefined;
   }
 
-  /** True while handshakes are accepted: when ready, and still while the preStop hook waits for endpoints to empty. */
+  /** True while handshakes are accepted: when ready, and while the preStop hook waits. */
   get accepting(): boolean {
     return this.#state === 'ready' || (this.#state === 'draining' && this.#closingSince === undefined);
   }
 
-  /** Why the process can't be trusted any more and should be restarted, if so: what liveness asks. */
+  /** Why the process should be restarted, if it should: liveness fails then. */
   get broken(): string | undefined {
     return this.#broken;
   }
 
-  /** Seconds since the drain began, or that it took; 0 before it. */
+  /** Seconds since the drain began, or its duration once it ended; 0 before it. */
   get shutdownSeconds(): number {
     return this.#secondsSince(this.#drainingSince);
   }
 
-  /** Seconds since connections began to be closed, or that it took; 0 before. */
+  /** Seconds since closing began, or its duration once it ended; 0 before it. */
   get closingSeconds(): number {
     return this.#secondsSince(this.#closingSince);
   }
 
-  /** Listeners and store are there. */
+  /** The listeners are up. */
   markReady(): void {
     if (this.#state !== 'starting') return;
     this.#state = 'ready';
     this.emit('ready');
   }
 
-  /** Readiness fails from now on; connections are served on. */
+  /** From now on readiness fails; connections are still served. */
   beginDrain(reason: string): void {
     if (this.#drainingSince !== undefined) return;
     this.#state = 'draining';
@@ -70,7 +68,7 @@ export class Lifecycle extends EventEmitter<LifecycleEvents> {
     this.emit('draining', reason);
   }
 
-  /** New connections are refused from now on. */
+  /** From now on new connections are rejected. */
   beginClosing(reason: string): void {
     this.beginDrain(reason);
     if (this.#closingSince !== undefined) return;
@@ -78,7 +76,7 @@ export class Lifecycle extends EventEmitter<LifecycleEvents> {
     this.emit('closing', reason);
   }
 
-  /** The drain has ended: its times stand still. */
+  /** The drain has ended: its durations no longer grow. */
   markStopped(): void {
     if (this.#state === 'stopped') return;
     this.#state = 'stopped';
@@ -86,7 +84,7 @@ export class Lifecycle extends EventEmitter<LifecycleEvents> {
     this.emit('stopped');
   }
 
-  /** The process can't be trusted any more; only the first reason is kept. */
+  /** The process should be restarted. Only the first reason is recorded. */
   markBroken(reason: string): void {
     this.#broken ??= reason;
   }

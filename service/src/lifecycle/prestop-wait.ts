@@ -1,17 +1,17 @@
 import type { Config } from '../config/options.ts';
 import type { Lifecycle } from './lifecycle.ts';
 
-/** What the preStop hook waited for. */
+/** Result of the preStop hook. */
 export interface PrestopReport {
-  /** Seconds that it waited. */
+  /** Duration of the wait in seconds. */
   readonly waited_seconds: number;
-  /** `quiet`: no handshake came for PRESTOP_QUIET_SECONDS; `limit`: they did not stop; `closing`: a signal came first. */
+  /** `quiet`: no handshake for PRESTOP_QUIET_SECONDS; `limit`: they did not stop; `closing`: a signal came first. */
   readonly ended_by: 'quiet' | 'limit' | 'closing';
 }
 
 /**
- * Begins the drain and waits until handshakes have stopped arriving: that is when the endpoints are empty, whatever proxies
- * are on the way. Never less than PRESTOP_MIN_SECONDS, never more than PRESTOP_MAX_SECONDS.
+ * Begins the drain and waits until no more handshakes arrive: then all proxies on the way have removed this pod from
+ * their endpoints. Waits at least PRESTOP_MIN_SECONDS and at most PRESTOP_MAX_SECONDS.
  * @param lastArrivalAt when the last handshake came, on `performance.now`'s clock
  */
 export async function waitForQuiet(
@@ -39,7 +39,7 @@ export async function waitForQuiet(
   }
 }
 
-/** Waits for the time to pass, or for the signal that ends all waiting. */
+/** Waits for a time, or until the lifecycle closes. */
 function untilClosing(lifecycle: Lifecycle, ms: number): Promise<void> {
   return new Promise((resolve) => {
     const finish = (): void => {

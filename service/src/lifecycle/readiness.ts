@@ -1,7 +1,10 @@
 import type { Config } from '../config/options.ts';
 import type { Lifecycle, LifecycleState } from './lifecycle.ts';
 
-/** How far below the bound the connections must fall before a full pod is ready again: or readiness would flap. */
+/**
+ * How far the share of connections must fall below the bound before a full pod is ready again, so that readiness does
+ * not flap.
+ */
 const HYSTERESIS = 0.05;
 
 /** Body of `/readyz/`: the guide's fields first. */
@@ -14,7 +17,7 @@ export interface ReadinessReport {
   readonly max_connections: number;
 }
 
-/** Whether this process should get new connections: it is up, does not drain, and, where configured, is not nearly full. */
+/** Whether this process should get new connections: it is up, not draining, and, if configured, not nearly full. */
 export class Readiness {
   readonly #lifecycle: Lifecycle;
   readonly #config: Config;

@@ -1,8 +1,7 @@
 export { LOG_LEVELS, type LogLevel } from './levels.ts';
 
 /**
- * Every value of a log line's `event` field, with what it tells: what one filters the log by. The table in docs/logs.md
- * comes from here.
+ * Every value of a log line's `event` field, with its meaning. The table in docs/logs.md is generated from it.
  */
 export const LOG_EVENTS = {
   service_starting: 'The process starts; its version and the options that differ from their defaults.',

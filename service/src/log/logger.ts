@@ -5,7 +5,7 @@ import type { LogEvent } from './events.ts';
 import { LOG_LEVELS, type LogLevel } from './levels.ts';
 import { timestamp } from './timestamp.ts';
 
-/** What a line says besides time, level, logger and message. Numbers stay numbers; `undefined` is left out. */
+/** Fields of a line besides time, level, logger and message. `undefined` is left out. */
 export interface LogFields {
   readonly event: LogEvent;
   readonly [field: string]: unknown;
@@ -15,7 +15,9 @@ export interface LogFields {
 export interface Logger {
   /** Value of the `logger` field. */
   readonly name: string;
-  /** Where its finished lines go. The lines of messages are written to it directly: see connections/connection-log.ts. */
+  /**
+   * Where its finished lines go. The lines of messages are written to it directly: see connections/connection-log.ts.
+   */
   readonly sink: LineSink;
   readonly debug: LogMethod;
   readonly info: LogMethod;
@@ -28,11 +30,11 @@ export interface Logger {
   named(logger: string): Logger;
 }
 
-/** @param message a constant sentence: what varies goes into fields, or each line would be a series of its own in Loki */
+/** @param message a constant sentence; what varies belongs into fields, so that lines can be grouped by message */
 type LogMethod = (message: string, fields: LogFields) => void;
 
 /**
- * Makes the service's log: winston holds the levels, the format and the way to the sink.
+ * Creates the service's logger. winston has the levels, the format and the transport to the sink.
  * @param level minimum level that is written
  * @param name value of the `logger` field
  */
@@ -48,7 +50,7 @@ export function createServiceLogger(sink: LineSink, level: LogLevel, name = 'cha
   return new ServiceLogger(winston, sink, name);
 }
 
-/** Where winston formats leave the finished line (triple-beam's MESSAGE). */
+/** Property of the finished line in winston's info objects (triple-beam's MESSAGE). */
 const MESSAGE = Symbol.for('message');
 
 class ServiceLogger implements Logger {
@@ -113,7 +115,7 @@ function jsonLine({ level, logger, message, ...fields }: Record<string, unknown>
   return JSON.stringify({ timestamp: timestamp(), level, logger, message, ...fields }, plainErrors);
 }
 
-/** Errors have no enumerable fields, so JSON would make `{}` of them. */
+/** Errors have no enumerable fields: JSON would write `{}`. */
 function plainErrors(_key: string, value: unknown): unknown {
   return value instanceof Error ? { name: value.name, message: value.message, stack: value.stack } : value;
 }

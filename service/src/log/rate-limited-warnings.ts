@@ -1,10 +1,10 @@
 import type { LogFields, Logger } from './logger.ts';
 
 /**
- * Logs WARN lines at a bounded rate: of each kind one line an interval. The next line of that kind says in `suppressed` how
- * many were left out, so that a flood of bad clients is told of and does not become a flood of lines.
+ * Logs WARN lines at a limited rate: one line of each kind an interval. `suppressed` of the next line says how many
+ * were left out, so that a flood of bad clients does not become a flood of lines.
  */
-export class BoundedWarnings {
+export class RateLimitedWarnings {
   readonly #logger: Logger;
   readonly #intervalMs: number;
   readonly #kinds = new Map<string, { nextAt: number; suppressed: number }>();
@@ -14,7 +14,7 @@ export class BoundedWarnings {
     this.#intervalMs = intervalSeconds * 1000;
   }
 
-  /** @param fields `event` and, where there is one, `reason` make the kind; both come from closed sets */
+  /** @param fields `event` and `reason`, if there is one, are the kind; both come from closed sets */
   warn(message: string, fields: LogFields & { readonly reason?: string }): void {
     const kind = `${fields.event}/${fields.reason ?? ''}`;
     const now = performance.now();

@@ -1,15 +1,15 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Config } from '../config/options.ts';
 import { LOKI_DROP_REASONS, PUSH_OUTCOMES } from '../loki/types.ts';
-import { CLOSE_CODES, REFUSALS } from '../protocol/protocol.ts';
+import { CLOSE_CODES, REJECTIONS } from '../protocol/protocol.ts';
 import { STORE_ERRORS } from '../sessions/redis/script-runner.ts';
 import { STORE_OPERATIONS } from '../sessions/redis/redis-store.ts';
 import { TOKEN_FAULTS } from '../sessions/resume-token.ts';
 import type { StoreHealth } from '../sessions/session-store.ts';
 
-/** Types of error, the `type` label of `websocket_errors_total`, with what each one is. */
+/** Types of error, the `type` label of `websocket_errors_total`, with descriptions. */
 export const ERROR_TYPES = {
-  handshake_rejected: 'a handshake was refused; the reason is in websocket_handshakes_rejected_total',
+  handshake_rejected: 'a handshake was rejected; the reason is in websocket_handshakes_rejected_total',
   binary_message: 'a client sent binary data (closed with 1003)',
   message_too_big: 'a client sent a message over the size limit (1009)',
   invalid_utf8: 'a client sent text that is not UTF-8 (1007)',
@@ -24,10 +24,12 @@ export const ERROR_TYPES = {
 /** A key of {@link ERROR_TYPES}. */
 export type ErrorType = keyof typeof ERROR_TYPES;
 
-/** Error types that are the service's fault, not the client's: what an SLO counts. */
+/** Error types that are the service's fault, not the client's. SLOs count these. */
 export const SERVER_ERROR_TYPES: readonly ErrorType[] = ['store', 'internal'];
 
-/** Values of the `code` label: what the service sends or what clients commonly send; all else is `other`. */
+/**
+ * Values of the `code` label: codes that the service sends and codes that clients commonly send; others are `other`.
+ */
 export const CODE_LABELS: readonly string[] = [
   ...Object.values(CLOSE_CODES).map(({ code }) => String(code)),
   '1005',
@@ -35,7 +37,7 @@ export const CODE_LABELS: readonly string[] = [
   'other',
 ].sort();
 
-/** Who began a close: the `initiator` label. */
+/** The side that began a close: the `initiator` label. */
 export type Initiator = 'client' | 'server';
 
 /** Why a message was not counted: the `reason` label of `websocket_messages_rejected_total`. */
@@ -52,16 +54,18 @@ export const MESSAGE_REJECTIONS = [
 /** A value of {@link MESSAGE_REJECTIONS}. */
 export type MessageRejection = (typeof MESSAGE_REJECTIONS)[number];
 
-/** Why a log line did not get to its destination: the labels of `websocket_log_lines_dropped_total`, with what each is. */
+/**
+ * Why a log line did not reach its destination: the labels of `websocket_log_lines_dropped_total`, with descriptions.
+ */
 export const LOG_DROP_REASONS = {
   stdout: { buffer_full: 'stdout was read too slowly', broken: 'stdout was gone' },
   loki: LOKI_DROP_REASONS,
 } as const;
 
-/** Where log lines go: the `destination` label. */
+/** Destination of log lines: the `destination` label. */
 export type LogDestination = keyof typeof LOG_DROP_REASONS;
 
-/** What became of the log lines for one destination. */
+/** Counts of one destination of the log. */
 export interface LogPath {
   readonly counts: { readonly shipped: number; readonly dropped: Readonly<Record<string, number>> };
   /** Bytes of lines in memory. */
@@ -78,24 +82,24 @@ export interface MetricSources {
   readonly storeHealth: () => StoreHealth;
   readonly ready: () => boolean;
   readonly draining: () => boolean;
-  /** Seconds since the drain began, or that it took; 0 before. */
+  /** Seconds since the drain began, or its duration; 0 before it. */
   readonly shutdownSeconds: () => number;
-  /** Seconds since SIGTERM, or that closing all connections took; 0 before. */
+  /** Seconds since SIGTERM, or the duration of closing; 0 before it. */
   readonly closingSeconds: () => number;
-  /** The ways of the log. What is left out is not configured, and stays at 0. */
+  /** Destinations of the log. One that is not configured is left out, and its metrics stay 0. */
   readonly logPaths: Readonly<Partial<Record<LogDestination, LogPath>>>;
-  /** Seconds that the oldest line waits for Loki; 0 if none does. */
+  /** Age of the oldest line that waits for Loki, in seconds; 0 if none waits. */
   readonly lokiLagSeconds: () => number;
 }
 
-/** Sums kept as plain numbers on the hot path, and read by their counters at a scrape. */
+/** Sums that the hot path adds to as plain numbers. Their counters read them at a scrape. */
 export interface Tally {
   messages: number;
   receivedBytes: number;
   sentBytes: number;
 }
 
-/** All metrics of the service that code counts into; the others read their state when they are scraped. */
+/** The metrics that code counts into. All others read their state at a scrape. */
 export interface Metrics {
   readonly registry: Registry;
   readonly tally: Tally;
@@ -126,8 +130,8 @@ const STORE_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2
 const CONNECTION_SECONDS = [1, 5, 15, 60, 300, 900, 1800, 3600, 7200, 14_400, 28_800, 86_400, 172_800, 604_800];
 
 /**
- * Makes every metric, registered with `registry`, every known label value at 0 from the first scrape, so that `rate()` sees
- * the first error. Only one format (text 0.0.4) is served: an OpenMetrics scrape renames prom-client's counters for good
+ * Creates all metrics in `registry`. Every known label value is there at 0 from the first scrape, so that `rate()` sees
+ * the first error. Only the text format 0.0.4 is served: an OpenMetrics scrape renames prom-client's counters for good
  * (prom-client#829).
  */
 export function createMetrics(registry: Registry, config: Config, version: string, sources: MetricSources): Metrics {
@@ -182,8 +186,8 @@ function connectionMetrics(
     handshakesRejected: labelled(
       registry,
       'websocket_handshakes_rejected_total',
-      'Handshakes refused, by reason (the `error` of the JSON body).',
-      { reason: Object.keys(REFUSALS) },
+      'Handshakes rejected, by reason (the `error` of the JSON body).',
+      { reason: Object.keys(REJECTIONS) },
     ),
     connectionsOpened: labelled(registry, 'websocket_connections_opened_total', 'Handshakes accepted.', {}),
     connectionsClosed: labelled(
@@ -385,8 +389,8 @@ function registerBuildInfo(registry: Registry, version: string): void {
 }
 
 /**
- * Node.js' own metrics, less the ones whose reading walks over every socket: `process_open_fds` and the handles took half
- * of a scrape at 10,000 sockets.
+ * Node.js' own metrics without those that walk over every socket: `process_open_fds` and the handles took half of a
+ * scrape at 10,000 sockets.
  */
 function registerNodeMetrics(registry: Registry): void {
   collectDefaultMetrics({ register: registry });
@@ -402,7 +406,7 @@ function registerNodeMetrics(registry: Registry): void {
     registry.removeSingleMetric(name);
 }
 
-/** A gauge that reads its value when it is scraped. */
+/** A gauge that reads its value at a scrape. */
 function gauge(registry: Registry, name: string, help: string, read: () => number): void {
   new Gauge({
     name,
@@ -414,7 +418,7 @@ function gauge(registry: Registry, name: string, help: string, read: () => numbe
   });
 }
 
-/** A counter that reads a sum kept elsewhere when it is scraped. */
+/** A counter that reads its sum at a scrape. */
 function tallied(registry: Registry, name: string, help: string, read: () => number): void {
   new Counter({
     name,
@@ -427,7 +431,7 @@ function tallied(registry: Registry, name: string, help: string, read: () => num
   });
 }
 
-/** A counter with every combination of its labels' known values there from the start, at 0. */
+/** A counter with every combination of its label values at 0 from the start. */
 function labelled<T extends string>(
   registry: Registry,
   name: string,

@@ -5,7 +5,7 @@ export const WEBSOCKET_PATH = '/ws/chat/';
 
 /**
  * Close codes the service sends (RFC 6455, section 7.4.1; 1013 from the IANA WebSocket close code registry).
- * `client` says what a good client does then.
+ * `client` says what a good client does.
  */
 export const CLOSE_CODES = {
   normal: { code: 1000, when: 'the client closed', client: 'nothing' },
@@ -47,10 +47,10 @@ export type CloseReason =
   | 'store';
 
 /**
- * Why a handshake was refused, with the HTTP status of the answer. The key is the `error` of its JSON body and the `reason`
- * label of `websocket_handshakes_rejected_total`.
+ * Why a handshake was rejected, with the HTTP status of the answer. The key is the `error` of its JSON body and the
+ * `reason` label of `websocket_handshakes_rejected_total`.
  */
-export const REFUSALS = {
+export const REJECTIONS = {
   malformed: { status: 400, when: 'a malformed request, handshake header or `session_id`' },
   resume_token: {
     status: 403,
@@ -69,12 +69,12 @@ export const REFUSALS = {
   draining: { status: 503, when: 'the process is draining since SIGTERM, or has not started' },
 } as const;
 
-/** A key of {@link REFUSALS}. */
-export type Refusal = keyof typeof REFUSALS;
+/** A key of {@link REJECTIONS}. */
+export type RejectionReason = keyof typeof REJECTIONS;
 
 /** Body of every HTTP answer that is an error. */
 export interface ErrorBody {
-  /** Machine-readable: a {@link Refusal}, or `not_found`, `method_not_allowed`. */
+  /** Machine-readable: a {@link RejectionReason}, or `not_found`, `method_not_allowed`. */
   readonly error: string;
   /** What was wrong and what to do, for people. */
   readonly message: string;
@@ -83,12 +83,12 @@ export interface ErrorBody {
   readonly retry_after_ms?: number;
 }
 
-/** The reply to a counted message. Built by hand: it is on the hot path, and a number needs no escaping. */
+/** The reply to a counted message. A template, since it is on the hot path and a number needs no escaping. */
 export function countReply(count: number): string {
   return `{"count": ${count}}`;
 }
 
-/** The heartbeat every client gets. */
+/** The heartbeat, the same for every client. */
 export function heartbeat(now: Date): string {
   return `{"ts": "${now.toISOString()}"}`;
 }
@@ -102,8 +102,8 @@ export function bye(total: number, sessionId: SessionId, retryAfterMs: number, r
 }
 
 /**
- * The session's id that a request's query string asks for.
- * @returns the id in lower case; `undefined` if none is asked for; `null` if it is malformed or given twice
+ * Reads `session_id` from a query string.
+ * @returns the id in lower case; `undefined` if there is none; `null` if it is malformed or given twice
  */
 export function requestedSessionId(query: URLSearchParams): SessionId | undefined | null {
   const values = query.getAll('session_id');

@@ -1,13 +1,13 @@
 import type { IncomingMessage } from 'node:http';
 import { randomUuid } from '../runtime/random-uuid.ts';
 
-/** The id of a request: letters, digits, `_`, `.` and `-` alone, so that it stands in JSON as it is. */
+/** The id of a request: only letters, digits, `_`, `.` and `-`, so that it needs no escaping in JSON. */
 export type RequestId = string & { readonly __brand: 'RequestId' };
 
-/** What is taken from a client as `X-Request-Id`: it ends up in logs. */
+/** The `X-Request-Id` that is accepted from a client; others could forge log lines. */
 const REQUEST_ID = /^[\w.-]{1,64}$/;
 
-/** The id of a request: the client's own if it is fit for a log, else a new one. */
+/** The id of a request: the client's own if it is valid, otherwise a new one. */
 export function requestIdOf(request: IncomingMessage): RequestId {
   const asked = request.headers['x-request-id'];
   return (typeof asked === 'string' && REQUEST_ID.test(asked) ? asked : randomUuid()) as RequestId;

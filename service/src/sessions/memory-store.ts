@@ -8,11 +8,11 @@ import {
   type StoreHealth,
 } from './session-store.ts';
 
-/** What a {@link MemoryStore} may be told. */
+/** Options of a {@link MemoryStore}. */
 export interface MemoryStoreOptions {
-  /** Seconds that a session is kept after its last connection let go. */
+  /** Seconds that a session is kept after its last connection closed. */
   readonly ttlSeconds: number;
-  /** Most sessions held. */
+  /** Maximum number of sessions. */
   readonly maxSessions: number;
   /** Milliseconds on a clock that never goes back; `performance.now` by default. */
   readonly now?: () => number;
@@ -21,8 +21,7 @@ export interface MemoryStoreOptions {
 /**
  * Sessions in the process' own memory: gone when it ends.
  *
- * Idle sessions stand in a map in the order in which they were let go of. So the ones to expire are at its head, and no scan
- * is needed.
+ * The map of idle sessions is in the order of their release: the next ones to expire are at its head, without a scan.
  */
 export class MemoryStore implements SessionStore {
   readonly health: StoreHealth = { up: true, pendingMessages: 0, pendingSessions: 0 };
@@ -77,11 +76,11 @@ export class MemoryStore implements SessionStore {
     session.connections -= 1;
     if (session.connections > 0) return;
     this.#live.delete(session.id);
-    // Of a session that counted nothing no client was told anything: starting anew is the same as resuming it.
+    // No client knows anything of a session with a count of 0: starting again is the same as resuming it.
     if (session.count > 0) this.#idle.set(session.id, { count: session.count, expiresAt: this.#now() + this.#ttlMs });
   }
 
-  /** Forgets the sessions whose time is over. Called by a timer; at most 10,000 a call, so that it never holds the loop. */
+  /** Removes expired sessions; called by a timer. At most 10,000 a call, so that it never blocks the event loop. */
   expire(): void {
     const now = this.#now();
     let left = 10_000;
@@ -108,7 +107,7 @@ export class MemoryStore implements SessionStore {
   }
 }
 
-/** What is kept of a session that no connection holds. */
+/** A session that no connection holds. */
 interface IdleSession {
   readonly count: number;
   readonly expiresAt: number;

@@ -1,19 +1,19 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { SessionId } from './session-store.ts';
 
-/** What {@link ResumeTokens} may be told. */
+/** Options of {@link ResumeTokens}. */
 export interface ResumeTokenOptions {
-  /** Secret that signs, and verifies. */
+  /** Secret that signs and verifies. */
   readonly key: string;
-  /** Secret that was used before: its tokens are still taken, so that a key can be changed without a loss. Empty is none. */
+  /** Previous secret: its tokens are still valid, so that a key can be changed without a loss. Empty for none. */
   readonly previousKey: string;
-  /** Seconds that a token is good for. */
+  /** Seconds that a token is valid. */
   readonly ttlSeconds: number;
   /** Milliseconds since 1970; `Date.now` by default. */
   readonly now?: () => number;
 }
 
-/** Why a token is not taken, with what to tell the client. */
+/** Why a token is rejected, with the text for the client. */
 export const TOKEN_FAULTS = {
   forged: 'it was not signed with the key of this service',
   expired: 'it has expired',
@@ -31,10 +31,10 @@ const PAYLOAD_BYTES = 33;
 const SIGNATURE_BYTES = 32;
 
 /**
- * Signs and verifies what a bye hands over: a session's count, good for any process that has the key, until it expires.
+ * Signs and verifies the resume token of a bye: a session's count, valid for any process with the key until it expires.
  *
- * A token is base64url of a payload of fixed layout and its HMAC-SHA256 (RFC 2104). What is verified is the payload itself, so
- * there is no algorithm to choose and nothing to parse before the signature is known to be good.
+ * A token is base64url of a payload of fixed layout and its HMAC-SHA256 (RFC 2104): no algorithm is negotiated, and
+ * nothing is parsed before the signature is verified.
  */
 export class ResumeTokens {
   readonly #keys: readonly string[];
@@ -59,7 +59,7 @@ export class ResumeTokens {
 
   /**
    * Verifies a token for a session.
-   * @returns the count it vouches for, or what is wrong with it
+   * @returns its count, or what is wrong with it
    */
   verify(token: string, id: SessionId | undefined): number | Exclude<TokenFault, 'older' | 'unconfigured'> {
     const bytes = Buffer.from(token, 'base64url');

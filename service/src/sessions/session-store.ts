@@ -1,71 +1,74 @@
 /** A session's UUID, in lower case. */
 export type SessionId = string & { readonly __brand: 'SessionId' };
 
-/** A session while connections hold it. Connections with one id share one object, so none of them loses or doubles a count. */
+/**
+ * A session while connections hold it. Connections with the same id share one object, so that no count is lost or
+ * doubled.
+ */
 export interface Session {
   readonly id: SessionId;
   /** Messages counted so far. */
   count: number;
-  /** Connections that hold it now. */
+  /** Connections that hold it. */
   connections: number;
 }
 
-/** What opening a session gave. */
+/** Result of opening a session. */
 export interface OpenedSession {
   readonly session: Session;
-  /** The store knew it: it was counting before, or another connection holds it. */
+  /** The store knew it, or another connection holds it. */
   readonly resumed: boolean;
 }
 
-/** How a store is. */
+/** State of a store. */
 export interface StoreHealth {
-  /** It answered last time. */
+  /** Its last operation succeeded. */
   readonly up: boolean;
-  /** Messages counted that it does not have yet. */
+  /** Counted messages that are not stored yet. */
   readonly pendingMessages: number;
-  /** Sessions that wait to be written, or read. */
+  /** Sessions that wait to be written or read. */
   readonly pendingSessions: number;
 }
 
-/** What is known of a session that is to be opened. */
+/** What is known of a session before it is opened. */
 export interface OpenOptions {
-  /** The id was made by this process just now: no one can know the session, so nothing need be read. */
+  /** This process just created the id: the session is new, and nothing needs to be read. */
   readonly fresh?: boolean;
-  /** Count that a resume token vouches for: the session goes on from it, or from what the store knows if that is more. */
+  /** Count of a resume token: the session continues from it, or from the store's count if that is larger. */
   readonly floor?: number;
 }
 
-/** Where sessions live. */
+/** A store of sessions. */
 export interface SessionStore {
-  /** Sessions it holds now, connected or not. */
+  /** Sessions in this process, connected or not. */
   readonly size: number;
-  /** How it is: for metrics and readiness. */
+  /** For metrics and readiness. */
   readonly health: StoreHealth;
   /**
-   * Takes hold of a session for one connection, making it if it is new. A store that need not wait answers at once, so
-   * that a handshake is not a loop turn longer.
+   * Opens a session for one connection, and creates it if it is new. A store that need not wait answers synchronously,
+   * so that the handshake ends in the same turn of the event loop.
    * @throws {StoreFullError} when no more sessions can be held
-   * @throws {StoreUnavailableError} when the store can't say what the session's count is
+   * @throws {StoreUnavailableError} when the store can't read the session's count
    */
   open(id: SessionId, options?: OpenOptions): OpenedSession | Promise<OpenedSession>;
   /**
    * Counts one message.
-   * @returns the session's count with it: at once from a store that need not wait, else once the store has it; the
-   * promises of one session are settled in the order of its calls
-   * @throws {StoreUnavailableError} when the count can't be kept, thrown or by the promise
+   * @returns the new count of the session: synchronously from a store that need not wait, otherwise once it is stored.
+   * The promises of one session are settled in the order of the calls.
+   * @throws {StoreUnavailableError} when the count can't be stored, thrown or by the promise
    */
   add(session: Session): number | Promise<number>;
   /**
-   * Waits until everything counted of a session so far is kept, so that its count is what any process would resume from.
+   * Waits until everything counted so far is stored, so that any process resumes from this count.
    * @returns `undefined` when there is nothing to wait for
    * @throws {StoreUnavailableError} by the promise, when the store does not answer in time
    */
   settle(session: Session): Promise<void> | undefined;
-  /** Lets go of a session that a connection held. */
+  /** Releases a session that a connection held. */
   release(session: Session): void;
-  /** Writes what is not yet kept. */
+  /** Stores everything counted so far. */
   flush(): Promise<void>;
-  /** Ends timers and connections of the store. */
+  /** Stops timers and connections of the store. */
   close(): Promise<void>;
 }
 
@@ -74,7 +77,7 @@ export class StoreFullError extends Error {
   override readonly name = 'StoreFullError';
 }
 
-/** The store can't be reached, or can't answer in time. */
+/** The store can't be reached, or did not answer in time. */
 export class StoreUnavailableError extends Error {
   override readonly name = 'StoreUnavailableError';
 }

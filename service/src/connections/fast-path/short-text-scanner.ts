@@ -12,12 +12,13 @@ export interface ShortTextReceiver {
 }
 
 /**
- * Takes the short text messages from what a socket reads, before `ws` sees it. Nearly all messages are one whole, short frame of ASCII
- * text, and `ws` would carry each of them through a second stream, four buffers and an event. Everything else is for `ws`, from the
- * first byte of its frame on; the scanner only follows it to where its frames end.
+ * Takes the short text messages from what a socket reads, before `ws` sees it. Nearly all messages are one whole, short
+ * frame of ASCII text, and `ws` would carry each of them through a second stream, four buffers and an event. Everything
+ * else is for `ws`, from the first byte of its frame on; the scanner only follows it to where its frames end.
  *
- * It relies on Node.js calling a socket's `push` with each chunk that it reads. That is how the source of a stream works
- * ("readable.push()" in its documentation), but no promise that an override is called: fast-path.test.ts fails when it is not.
+ * It relies on Node.js calling a socket's `push` with each chunk that it reads. That is how the source of a stream
+ * works ("readable.push()" in its documentation), but no promise that an override is called: fast-path.test.ts fails
+ * when it is not.
  *
  * Does nothing if the socket has bytes that nobody read yet, since it is not known where their frames begin.
  */
@@ -61,7 +62,9 @@ function scan(stream: ScannedStream, chunk: Buffer, receiver: ShortTextReceiver)
   return at;
 }
 
-/** Length of the text in the frame at an offset, if it is whole, alone, short, masked and ASCII (RFC 6455, section 5.2). */
+/**
+ * Length of the text in the frame at an offset, if it is whole, alone, short, masked and ASCII (RFC 6455, section 5.2).
+ */
 function shortTextAt(chunk: Buffer, at: number, maxLength: number): number {
   if (chunk.length - at < HEAD_BYTES || chunk[at] !== FINAL_TEXT) return NONE;
   const length = (chunk[at + 1] as number) - MASKED;

@@ -1,21 +1,21 @@
 import { createHash } from 'node:crypto';
 
-/** What the results of a batch begin with, where the store does not know the batch before it. */
+/** Prefix of the results of a batch if the store does not know the batch before it. */
 export const LOST_MARK = '!';
 
 /**
  * Applies one batch of a writer, atomically (a script runs alone, and is replicated as a whole).
  *
- * KEYS[1] is the writer's own: it holds `sequence:results` of the last batch applied. A batch that comes again, since its reply
- * was lost on the way, is answered with those results and not applied twice: so counts told stay exact even if another writer
+ * KEYS[1] is the writer's own key, with `sequence:results` of the last batch applied. A batch that comes again, since
+ * its reply was lost, gets those results and is not applied twice, so that counts stay exact even if another writer
  * added meanwhile. The other keys are sessions.
  *
- * ARGV: sequence, seconds that sessions live, seconds that the writer's key lives; then for each session the count that the
- * writer knows the store had, and what to add. The larger of known and stored is what is added to: a store that lost data
- * (restarted empty, failed over to a replica that was behind) never sets a count back below what a process knows.
+ * ARGV: sequence, time to live of sessions, time to live of the writer's key (seconds); then for each session the last
+ * known count and what to add. It is added to the larger of known and stored count, so that a store that lost data
+ * (restarted empty, failed over to a replica that was behind) never sets a count below what a process knows.
  *
- * Batches come one by one. So where the last one applied is not the one before this, the store lost what it had, and the
- * results begin with {@link LOST_MARK}.
+ * Batches come one by one. If the last one applied is not the one before this, the store lost data, and the results
+ * begin with {@link LOST_MARK}.
  *
  * Everything is read and computed before the first write, so that nothing can fail between two writes.
  */
@@ -44,8 +44,8 @@ end
 return results
 `;
 
-/** The name under which a server keeps the script (EVALSHA). */
+/** Name of the script for EVALSHA. */
 export const APPLY_BATCH_SHA = createHash('sha1').update(APPLY_BATCH).digest('hex');
 
-/** Most sessions in a batch: a script holds the server, and Lua's `unpack` has a limit (about 8,000). */
+/** Maximum sessions in a batch: a script blocks the server, and Lua's `unpack` has a limit (about 8,000). */
 export const MAX_BATCH_SESSIONS = 1000;

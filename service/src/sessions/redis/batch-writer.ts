@@ -4,31 +4,34 @@ import type { ScriptRunner } from './script-runner.ts';
 import type { SharedSession } from './shared-session.ts';
 import { LOST_MARK, MAX_BATCH_SESSIONS } from './batch-script.ts';
 
-/** What a {@link BatchWriter} is made from. */
+/** Options of a {@link BatchWriter}. */
 export interface BatchWriterOptions {
   readonly runner: ScriptRunner;
-  /** What all of its keys begin with: `wmc:{b7}:`. */
+  /** Prefix of a session's key, for example `wmc:{b7}:`. */
   readonly prefixOf: (session: SharedSession) => string;
   /** Prefix of the writer's own key. */
   readonly ownPrefix: string;
   readonly ttlSeconds: number;
-  /** The store has a batch, after so many seconds. */
-  readonly onKept: (sessions: readonly SharedSession[], messages: number, seconds: number) => void;
-  /** The store lost what it had, this writer's last batch with it. Told before anyone is told a count of this one. */
+  /** The store acknowledged a batch after so many seconds. */
+  readonly onAcknowledged: (sessions: readonly SharedSession[], messages: number, seconds: number) => void;
+  /**
+   * The store lost data, including this writer's last batch. Called before the counts of the current batch are
+   * published.
+   */
   readonly onLost: () => void;
-  /** The batch could not be written; it is tried again. */
+  /** The batch failed; it is sent again. */
   readonly onFailed: (error: unknown, messages: number) => void;
 }
 
 /** Waits before a failed batch is sent again. */
 const BACKOFF: BackoffBounds = { baseMs: 100, maxMs: 1000 };
-/** Least time that a writer's key is kept: longer than any outage after which a batch is sent again. */
+/** Minimum time to live of a writer's key: longer than any outage after which a batch is sent again. */
 const MIN_WRITER_TTL_SECONDS = 86_400;
 
 /**
- * Writes what sessions add in batches, one at a time: the next is made when the last one's reply is here, of all that came
- * meanwhile. So one round trip serves many, the more the slower the store is. A batch that failed is sent again unchanged, with
- * the same number, by which the store knows whether it has it.
+ * Writes the additions of sessions in batches, one at a time. The next batch has everything that was enqueued until the
+ * reply, so that batches grow when the store is slow. A failed batch is sent again unchanged, with the same sequence
+ * number, by which the store detects one that it has already applied.
  */
 export class BatchWriter {
   readonly #options: BatchWriterOptions;
@@ -37,9 +40,9 @@ export class BatchWriter {
   readonly #queue = new Set<SharedSession>();
   #batch: Batch | undefined;
   #sequence = 0;
-  /** When the last batch was kept, on `performance.now`'s clock. */
-  #keptAt = 0;
-  #soon = false;
+  /** When the last batch was acknowledged, on `performance.now`'s clock. */
+  #acknowledgedAt = 0;
+  #flushRequested = false;
   #scheduled = false;
   #retry: NodeJS.Timeout | undefined;
   #idle: (() => void)[] = [];
@@ -51,36 +54,38 @@ export class BatchWriter {
     this.#keyTtlSeconds = Math.max(MIN_WRITER_TTL_SECONDS, Math.ceil(options.ttlSeconds));
   }
 
-  /** Sessions that wait, or are in the batch on its way. */
+  /** Sessions that are enqueued or in flight. */
   get sessions(): number {
     return this.#queue.size + (this.#batch?.sessions.length ?? 0);
   }
 
-  /** Puts a session into the next batch, which leaves at the end of this loop turn or as soon as the last one is back. */
-  writeSoon(session: SharedSession): void {
+  /**
+   * Enqueues a session for a batch that is sent at the end of this turn of the event loop, or after the current batch.
+   */
+  enqueueAndFlush(session: SharedSession): void {
     this.#queue.add(session);
-    this.#soon = true;
+    this.#flushRequested = true;
     this.#schedule();
   }
 
-  /** Puts a session into the batch that {@link flush} makes. */
-  write(session: SharedSession): void {
+  /** Enqueues a session for the next {@link flush}. */
+  enqueue(session: SharedSession): void {
     this.#queue.add(session);
   }
 
-  /** Takes a session out that has nothing to write. */
-  forget(session: SharedSession): void {
+  /** Removes a session from the queue. */
+  remove(session: SharedSession): void {
     this.#queue.delete(session);
   }
 
-  /** Writes what waits. */
+  /** Sends what is enqueued. */
   flush(): void {
     if (this.#queue.size === 0) return;
-    this.#soon = true;
+    this.#flushRequested = true;
     this.#schedule();
   }
 
-  /** Resolves once nothing waits and nothing is on its way, or once it is closed. */
+  /** Flushes, and resolves once nothing is enqueued or in flight, or once it is closed. */
   async untilIdle(): Promise<void> {
     this.flush();
     while (this.sessions > 0 && !this.#closed)
@@ -89,15 +94,15 @@ export class BatchWriter {
       });
   }
 
-  /** Sends a batch that waits to be sent again: the store is back. */
-  kick(): void {
+  /** Sends a batch that waits for its retry now: the store is back. */
+  retryNow(): void {
     if (this.#retry === undefined) return;
     clearTimeout(this.#retry);
     this.#retry = undefined;
     void this.#send(0);
   }
 
-  /** Sessions that wait or are on their way. */
+  /** Sessions that are enqueued or in flight. */
   *all(): Iterable<SharedSession> {
     yield* this.#queue;
     if (this.#batch !== undefined) yield* this.#batch.sessions;
@@ -112,7 +117,7 @@ export class BatchWriter {
   #schedule(): void {
     if (this.#scheduled || this.#batch !== undefined) return;
     this.#scheduled = true;
-    // After this turn's sockets have been read: what they brought goes along.
+    // After this turn's sockets have been read, so that their messages are in the batch.
     setImmediate(() => {
       this.#scheduled = false;
       if (this.#batch === undefined && this.#queue.size > 0) this.#begin();
@@ -138,7 +143,7 @@ export class BatchWriter {
       messages += session.inFlight;
     }
     this.#batch = { sessions, keys, args, messages };
-    if (this.#queue.size === 0) this.#soon = false;
+    if (this.#queue.size === 0) this.#flushRequested = false;
     void this.#send(0);
   }
 
@@ -163,15 +168,15 @@ export class BatchWriter {
     const lost = results.startsWith(LOST_MARK);
     const counts = (lost ? results.slice(LOST_MARK.length) : results).split(',');
     const now = performance.now();
-    // A writer that was idle for longer than its key lives finds it gone, too.
-    if (lost && now - this.#keptAt < this.#keyTtlSeconds * 1000) this.#options.onLost();
-    this.#keptAt = now;
+    // After an idle time longer than its time to live, the writer's key has expired: that is no loss.
+    if (lost && now - this.#acknowledgedAt < this.#keyTtlSeconds * 1000) this.#options.onLost();
+    this.#acknowledgedAt = now;
     this.#batch = undefined;
     batch.sessions.forEach((session, index) => {
-      session.kept(Number(counts[index]));
+      session.acknowledge(Number(counts[index]));
     });
-    this.#options.onKept(batch.sessions, batch.messages, (now - startedAt) / 1000);
-    if (this.#soon && this.#queue.size > 0) this.#schedule();
+    this.#options.onAcknowledged(batch.sessions, batch.messages, (now - startedAt) / 1000);
+    if (this.#flushRequested && this.#queue.size > 0) this.#schedule();
     else if (this.sessions === 0) for (const resolve of this.#idle.splice(0)) resolve();
   }
 }

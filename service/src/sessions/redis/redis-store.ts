@@ -19,14 +19,14 @@ import {
 } from '../session-store.ts';
 import { SharedSession } from './shared-session.ts';
 
-/** What the store tells of its work. */
+/** Callbacks of a store. */
 export interface StoreObserver {
-  /** A batch was kept, after so many seconds; it held messages (`write`) or only asked for counts (`read`). */
+  /** A batch was acknowledged after so many seconds. It had messages (`write`) or only asked for counts (`read`). */
   readonly done: (operation: StoreOperation, seconds: number) => void;
   readonly failed: (operation: StoreOperation, reason: StoreErrorReason, error: unknown) => void;
-  /** The store lost what it had: nobody resumes for so many seconds, in which instances write what they know. */
+  /** The store lost data. For so many seconds nobody resumes, while instances write the counts that they know. */
   readonly lost: (holdSeconds: number) => void;
-  /** The store can be used again, after so many seconds. */
+  /** The store works again, after so many seconds. */
   readonly available: (awaySeconds: number) => void;
 }
 
@@ -36,51 +36,51 @@ export const STORE_OPERATIONS = ['read', 'write'] as const;
 /** A value of {@link STORE_OPERATIONS}. */
 export type StoreOperation = (typeof STORE_OPERATIONS)[number];
 
-/** What a {@link RedisStore} is made from. */
+/** Options of a {@link RedisStore}. */
 export interface RedisStoreOptions {
   readonly target: RedisTarget;
   readonly caFile: string;
   /** `relaxed` answers at once and writes behind; `strict` answers once the store has the count. */
   readonly durability: 'relaxed' | 'strict';
-  /** Seconds that a session is kept after it was last used. */
+  /** Seconds that a session is stored after its last use. */
   readonly ttlSeconds: number;
   /** Seconds from a count to its write in relaxed mode. */
   readonly flushIntervalSeconds: number;
-  /** Seconds after which one who waits for the store is told that it is away. */
+  /** Seconds after which waiting for the store fails. */
   readonly timeoutSeconds: number;
-  /** Most messages that wait for the store in strict mode. */
+  /** Maximum number of messages that wait for the store in strict mode. */
   readonly maxPending: number;
-  /** Most sessions held: connected, or with counts to write. */
+  /** Maximum number of sessions in this process: connected, or with counts to write. */
   readonly maxSessions: number;
   readonly observer: StoreObserver;
 }
 
 /** Hash buckets of the keys. In a Cluster a batch is of one bucket, since a script's keys must be in one slot. */
 const BUCKETS = 64;
-/** What the keys of each bucket begin with: their slot in a Cluster is that of what is in the braces. */
+/** Key prefix of each bucket. A Cluster computes the slot from the text in braces. */
 const PREFIXES = Array.from({ length: BUCKETS }, (_, bucket) => `wmc:{b${bucket}}:`);
-/** How often a store that is away is tried when nothing waits for it, in milliseconds. */
+/** Interval of probes of a store that is away, in milliseconds. */
 const PROBE_MS = 500;
 
 /**
  * Sessions in a Redis or Valkey that processes share.
  *
- * Processes write what they added, never a count of their own: so a session that two of them hold loses and doubles nothing. A
- * count is read by adding nothing to it, in the same batches. An opened session is always read first, even one that is held
- * here: another process may have told its client more since.
+ * Processes write what they added, never an absolute count, so that a session held by two of them loses and doubles
+ * nothing. Reading a count is adding 0 to it, in the same batches. Opening a session always reads it, even one that
+ * this process holds: another process may have counted more since.
  */
 export class RedisStore implements SessionStore {
   readonly #options: RedisStoreOptions;
   readonly #runner: ScriptRunner;
   readonly #sessions = new Map<SessionId, SharedSession>();
-  /** One, or in a Cluster one for each bucket. */
+  /** One; in a Cluster one for each bucket. */
   readonly #writers: readonly BatchWriter[];
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #timeoutMs: number;
   readonly #strict: boolean;
   #awaySince: number | undefined = performance.now();
-  /** Until when a store that lost its counts is not asked for one, on `performance.now`'s clock. */
-  #heldUntil = 0;
+  /** Until when no count is read after a loss of data, on `performance.now`'s clock. */
+  #recoveringUntil = 0;
   #probing = false;
   #pendingMessages = 0;
 
@@ -103,7 +103,7 @@ export class RedisStore implements SessionStore {
       for (const writer of this.#writers) writer.flush();
     });
     this.#every(Math.min(250, this.#timeoutMs / 8), () => {
-      // After this turn's replies are read: timers run before them, and a process that was stalled would give up what is there.
+      // Timers run before replies are read: after a stall, replies that have arrived are read first.
       setImmediate(() => {
         this.#expire();
       });
@@ -111,9 +111,9 @@ export class RedisStore implements SessionStore {
     this.#every(PROBE_MS, () => {
       if (this.#awaySince !== undefined) this.#probe();
     });
-    // A session that is held lives on, however long its client is silent.
+    // A session that a connection holds never expires.
     this.#every(Math.min(options.ttlSeconds * 300, 2 ** 31 - 1), () => {
-      this.#assert();
+      this.#writeKnownCounts();
     });
   }
 
@@ -137,11 +137,11 @@ export class RedisStore implements SessionStore {
       session.pending += 1;
       session.count += 1;
       this.#pendingMessages += 1;
-      // The first of an interval alone finds it clean.
-      if (session.pending === 1) this.#writerOf(session.id).write(session);
+      // Later messages of the interval find it enqueued.
+      if (session.pending === 1) this.#writerOf(session.id).enqueue(session);
       return session.count;
     }
-    this.#refuseWhileAway();
+    this.#rejectWhileAway();
     if (this.#pendingMessages >= this.#options.maxPending)
       throw new StoreUnavailableError(`${this.#pendingMessages} messages wait for the session store`);
     this.#pendingMessages += 1;
@@ -157,10 +157,10 @@ export class RedisStore implements SessionStore {
     const session = held as SharedSession;
     session.connections -= 1;
     if (session.connections > 0) return;
-    // Its time begins anew with this write, even if there is nothing to add.
-    if (session.settled && session.count === 0) this.#forget(session);
-    else if (session.settled) this.#writerOf(session.id).write(session);
-    else this.#writerOf(session.id).writeSoon(session);
+    // Writing restarts its time to live, even if there is nothing to add.
+    if (session.settled && session.count === 0) this.#removeUnused(session);
+    else if (session.settled) this.#writerOf(session.id).enqueue(session);
+    else this.#writerOf(session.id).enqueueAndFlush(session);
   }
 
   async flush(): Promise<void> {
@@ -190,12 +190,12 @@ export class RedisStore implements SessionStore {
   async #read(session: SharedSession): Promise<OpenedSession> {
     const known = session.connections > 1;
     try {
-      this.#refuseWhileAway();
-      this.#refuseWhileHeld();
+      this.#rejectWhileAway();
+      this.#rejectWhileRecovering();
       await this.#wait(session, 0);
-      this.#refuseWhileHeld();
+      this.#rejectWhileRecovering();
     } catch (error) {
-      // What is known of it here is still to be written.
+      // Its known count may still have to be written.
       this.release(session);
       throw error;
     }
@@ -203,20 +203,20 @@ export class RedisStore implements SessionStore {
   }
 
   #wait(session: SharedSession, messages: 0 | 1): Promise<number> {
-    const kept = session.wait(messages, performance.now() + this.#timeoutMs);
-    this.#writerOf(session.id).writeSoon(session);
-    return kept;
+    const acknowledged = session.wait(messages, performance.now() + this.#timeoutMs);
+    this.#writerOf(session.id).enqueueAndFlush(session);
+    return acknowledged;
   }
 
-  /** While the store is known to be away nobody waits for it in vain. */
-  #refuseWhileAway(): void {
+  /** Fails at once while the store is known to be away, instead of after the time-out. */
+  #rejectWhileAway(): void {
     if (this.#awaySince !== undefined && performance.now() - this.#awaySince > this.#timeoutMs)
       throw new StoreUnavailableError('the session store is away');
   }
 
-  /** After a loss of data a count that is read may be less than another instance is about to write. */
-  #refuseWhileHeld(): void {
-    if (performance.now() < this.#heldUntil)
+  /** After a loss of data, the stored count may be less than the one that another instance is about to write. */
+  #rejectWhileRecovering(): void {
+    if (performance.now() < this.#recoveringUntil)
       throw new StoreUnavailableError('the session store lost counts, which are being written again');
   }
 
@@ -226,11 +226,11 @@ export class RedisStore implements SessionStore {
       ownPrefix: PREFIXES[bucket] as string,
       prefixOf: (session) => PREFIXES[bucketOf(session.id)] as string,
       ttlSeconds: this.#options.ttlSeconds,
-      onKept: (sessions, messages, seconds) => {
+      onAcknowledged: (sessions, messages, seconds) => {
         this.#pendingMessages -= messages;
         this.#options.observer.done(messages > 0 ? 'write' : 'read', seconds);
-        this.#back();
-        for (const session of sessions) this.#forget(session);
+        this.#recovered();
+        for (const session of sessions) this.#removeUnused(session);
       },
       onLost: () => {
         this.#lost();
@@ -245,11 +245,11 @@ export class RedisStore implements SessionStore {
     return this.#writers[this.#writers.length === 1 ? 0 : bucketOf(id)] as BatchWriter;
   }
 
-  /** Lets go of a session that no connection holds and that has nothing to write. */
-  #forget(session: SharedSession): void {
+  /** Removes a session without connections that has nothing to write. */
+  #removeUnused(session: SharedSession): void {
     if (session.connections > 0 || !session.settled || this.#sessions.get(session.id) !== session) return;
     this.#sessions.delete(session.id);
-    this.#writerOf(session.id).forget(session);
+    this.#writerOf(session.id).remove(session);
   }
 
   #failed(operation: StoreOperation, error: unknown): void {
@@ -257,34 +257,34 @@ export class RedisStore implements SessionStore {
     this.#options.observer.failed(operation, storeErrorReason(error), error);
   }
 
-  #back(): void {
+  #recovered(): void {
     if (this.#awaySince === undefined) return;
     const seconds = (performance.now() - this.#awaySince) / 1000;
     this.#awaySince = undefined;
     this.#options.observer.available(seconds);
   }
 
-  /** A connection is there again: the store may have lost what it held, so it is told what is known here. */
+  /** After each connect: the store may have lost data, so all known counts are written. */
   #connected(): void {
-    for (const writer of this.#writers) writer.kick();
-    this.#assert();
+    for (const writer of this.#writers) writer.retryNow();
+    this.#writeKnownCounts();
     this.#probe();
   }
 
-  /** Other instances have to find it again and write what they know, too, before a count that is read can be trusted. */
+  /** Other instances have to connect and write the counts that they know before a stored count is right. */
   #lost(): void {
     const holdMs = 2 * this.#timeoutMs + MAX_RECONNECT_MS;
-    this.#heldUntil = performance.now() + holdMs;
+    this.#recoveringUntil = performance.now() + holdMs;
     this.#options.observer.lost(holdMs / 1000);
-    this.#assert();
+    this.#writeKnownCounts();
   }
 
-  /** Writes the counts of all sessions held, as they are known. */
-  #assert(): void {
-    for (const session of this.#sessions.values()) if (session.count > 0) this.#writerOf(session.id).write(session);
+  /** Writes the known counts of all sessions. */
+  #writeKnownCounts(): void {
+    for (const session of this.#sessions.values()) if (session.count > 0) this.#writerOf(session.id).enqueue(session);
   }
 
-  /** With nothing to write, an empty batch tells that the store works. */
+  /** Sends an empty batch to see whether the store works. */
   #probe(): void {
     if (this.#probing || this.health.pendingSessions > 0) return;
     this.#probing = true;
@@ -293,7 +293,7 @@ export class RedisStore implements SessionStore {
       () => {
         this.#probing = false;
         this.#options.observer.done('read', (performance.now() - startedAt) / 1000);
-        this.#back();
+        this.#recovered();
       },
       (error: unknown) => {
         this.#probing = false;
@@ -307,7 +307,7 @@ export class RedisStore implements SessionStore {
     for (const writer of this.#writers)
       for (const session of [...writer.all()]) {
         this.#pendingMessages -= session.expire(now);
-        if (session.count === 0) this.#forget(session);
+        if (session.count === 0) this.#removeUnused(session);
       }
   }
 
@@ -316,7 +316,7 @@ export class RedisStore implements SessionStore {
   }
 }
 
-/** Which of the {@link BUCKETS} an id belongs to. Ids that clients choose need not be random: all of their digits count. */
+/** Bucket of an id. All digits count, since ids that clients choose need not be random. */
 function bucketOf(id: SessionId): number {
   let hash = 0;
   for (let index = 0; index < id.length; index += 1) hash = (hash * 31 + id.charCodeAt(index)) | 0;
@@ -324,5 +324,5 @@ function bucketOf(id: SessionId): number {
 }
 
 function ignore(): void {
-  // A promise of nothing.
+  // Turns a promise of a count into one of nothing.
 }

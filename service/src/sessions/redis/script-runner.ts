@@ -5,44 +5,44 @@ import { backoffMs, type BackoffBounds } from '../../../../lib/backoff.ts';
 import type { RedisTarget } from '../../config/redis-url.ts';
 import { APPLY_BATCH, APPLY_BATCH_SHA } from './batch-script.ts';
 
-/** What runs the store's script somewhere. */
+/** Runs the store's script. */
 export interface ScriptRunner {
   /**
    * Runs {@link APPLY_BATCH}.
-   * @throws {Error} of any kind; it may or may not have been run then
+   * @throws {Error} of any kind; the script may or may not have run
    */
   apply(keys: string[], args: string[]): Promise<string>;
-  /** Ends the connections. */
+  /** Closes the connections. */
   close(): Promise<void>;
 }
 
-/** What a {@link RedisRunner} is made from. */
+/** Options of a {@link RedisRunner}. */
 export interface RedisRunnerOptions {
   readonly target: RedisTarget;
   /** PEM file of the authorities that are trusted; empty for those Node.js knows. */
   readonly caFile: string;
-  /** Seconds after which a connection that answers nothing is given up. */
+  /** Seconds after which a silent connection is closed and opened again. */
   readonly timeoutSeconds: number;
   /** A connection was made, for the first time or again. */
   readonly onReady: () => void;
-  /** A connection failed; it is tried again by itself. */
+  /** A connection failed. It is retried. */
   readonly onError: (error: unknown) => void;
 }
 
-/** What the library's three clients have in common. */
+/** The common part of the library's three clients. */
 type Client = Pick<RedisClientType, 'evalSha' | 'eval' | 'connect' | 'destroy' | 'on'>;
 
-/** Longest wait between two attempts to connect, in milliseconds. */
+/** Maximum wait between two attempts to connect, in milliseconds. */
 export const MAX_RECONNECT_MS = 1000;
 const RECONNECT_BACKOFF: BackoffBounds = { baseMs: 100, maxMs: MAX_RECONNECT_MS };
 
-/** Runs the script by the official client, on one server, behind Sentinels, or in a Cluster. Connects by itself, for ever. */
+/** Runs the script with the official client, on one server, behind Sentinels, or in a Cluster. Reconnects for ever. */
 export class RedisRunner implements ScriptRunner {
   readonly #options: RedisRunnerOptions;
   readonly #timeoutMs: number;
   #client: Client | undefined;
   #closed = false;
-  /** Until the first attempt to connect has ended, well or not, the store is not away: who asks it waits for that. */
+  /** Calls wait for the end of the first attempt to connect, instead of failing at start-up. */
   readonly #firstAttempt = Promise.withResolvers<undefined>();
   #tried = false;
 
@@ -118,7 +118,7 @@ export class RedisRunner implements ScriptRunner {
   }
 
   async #create(): Promise<Client> {
-    // Loaded here, since a service without REDIS_URL need not spend its start on it.
+    // Loaded here, so that a service without REDIS_URL starts faster.
     const { createClient, createCluster, createSentinel } = await import('redis');
     const { target } = this.#options;
     const { nodes, master, kind, database } = target;
@@ -142,24 +142,24 @@ export class RedisRunner implements ScriptRunner {
     return createClient({ ...common, database, socket: { ...common.socket, ...first } });
   }
 
-  /** Options of every connection. One that answers nothing within the time is ended, and made anew. */
+  /** Options of every connection. */
   #common() {
     const { target, caFile } = this.#options;
     const tls = target.tls ? { tls: true as const, ...(caFile !== '' && { ca: readFileSync(caFile) }) } : {};
     return {
       ...(target.username !== '' && { username: target.username }),
       ...(target.password !== '' && { password: target.password }),
-      // What can't be sent now is sent again by the writer, which knows whether it still should be.
+      // The writer sends a failed batch again.
       disableOfflineQueue: target.kind === 'standalone',
-      // The library's own time-out makes a signal for each command, and an error of each signal, used or not. See `within`.
+      // The library's time-out creates an AbortSignal for each command; `within` costs less.
       commandOptions: { timeout: 0 },
-      // An idle connection hears an answer to a PING well within its time-out.
+      // An idle connection receives the answer to a PING well within its time-out.
       pingInterval: this.#timeoutMs / 3,
       // Redis Enterprise alone has these notifications.
       maintNotifications: 'disabled' as const,
       socket: {
         connectTimeout: this.#timeoutMs,
-        // Later than anyone waits: a process that was stalled for that long finds the reply that came meanwhile.
+        // Longer than any call waits, so that a stalled process finds the reply that arrived meanwhile.
         socketTimeout: this.#timeoutMs * 1.5,
         reconnectStrategy: (attempt: number) => backoffMs(attempt, RECONNECT_BACKOFF),
         ...tls,
@@ -213,7 +213,7 @@ export function storeErrorReason(error: unknown): StoreErrorReason {
   return 'other';
 }
 
-/** What the script is run on. */
+/** Keys and arguments of the script. */
 interface ScriptOptions {
   readonly keys: string[];
   readonly arguments: string[];
@@ -223,13 +223,13 @@ async function run(client: Client, options: ScriptOptions): Promise<string> {
   try {
     return (await client.evalSha(APPLY_BATCH_SHA, options)) as string;
   } catch (error) {
-    // A server that has not seen the script, or was restarted since.
+    // The server does not know the script yet, or has restarted.
     if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
     return (await client.eval(APPLY_BATCH, options)) as string;
   }
 }
 
-/** The library promises no bound on a command that waits for a failover; this one is on top of its own time-outs. */
+/** Bounds a command, which the library does not while it waits for a failover. */
 async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => {

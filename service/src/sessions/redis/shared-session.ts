@@ -1,24 +1,24 @@
 import { StoreUnavailableError, type Session, type SessionId } from '../session-store.ts';
 
-/** One who waits for a batch to be kept. */
+/** A call that waits until a batch is acknowledged. */
 interface Waiter {
-  /** Messages it counts: 1, or 0 for one who only wants what was counted before to be kept. */
+  /** Messages that it adds: 1, or 0 to wait for earlier ones only. */
   readonly messages: 0 | 1;
-  /** When it is given up, on `performance.now`'s clock. */
+  /** When it times out, on `performance.now`'s clock. */
   readonly until: number;
   readonly resolve: (count: number) => void;
   readonly reject: (error: Error) => void;
 }
 
 /**
- * A session whose count is kept in a store that other processes write to as well. What this process adds goes through two
- * stages: pending, then in flight in a batch whose content no longer changes.
+ * A session in a store that other processes write to as well. What this process adds is first pending, then in flight
+ * in a batch whose content no longer changes.
  */
 export class SharedSession implements Session {
   readonly id: SessionId;
   count: number;
   connections = 0;
-  /** The store's count, as it last said, or as a resume token vouches for. */
+  /** The last known count of the store, or the count of a resume token if that is larger. */
   known: number;
   pending = 0;
   inFlight = 0;
@@ -31,12 +31,12 @@ export class SharedSession implements Session {
     this.known = 0;
   }
 
-  /** Nothing is on its way to the store, and no one waits. */
+  /** Nothing is pending or in flight, and no call waits. */
   get settled(): boolean {
     return this.pending === 0 && this.inFlight === 0 && this.#waiting.length === 0 && this.#sent.length === 0;
   }
 
-  /** Adds messages, and waits until the store has them. */
+  /** Adds messages, and waits until they are acknowledged. @returns the count with them */
   wait(messages: 0 | 1, until: number): Promise<number> {
     const { promise, resolve, reject } = Promise.withResolvers<number>();
     this.pending += messages;
@@ -44,7 +44,7 @@ export class SharedSession implements Session {
     return promise;
   }
 
-  /** Fixes what the next batch holds of this session. */
+  /** Moves what is pending into the batch that is about to be sent. */
   send(): void {
     this.inFlight = this.pending;
     this.pending = 0;
@@ -52,23 +52,23 @@ export class SharedSession implements Session {
     this.#waiting = [];
   }
 
-  /** The store has the batch, and this count with it. */
-  kept(count: number): void {
-    let told = count - this.inFlight;
+  /** The store applied the batch, and this is its count. */
+  acknowledge(count: number): void {
+    let acknowledged = count - this.inFlight;
     const sent = this.#sent;
     this.known = count;
     this.inFlight = 0;
     this.#sent = [];
     this.count = Math.max(this.count, count);
     for (const { messages, resolve } of sent) {
-      told += messages;
-      resolve(told);
+      acknowledged += messages;
+      resolve(acknowledged);
     }
   }
 
   /**
-   * Gives up those who waited too long. A message that is in no batch yet is taken back; of one in flight nobody can say.
-   * @returns how many messages were taken back
+   * Rejects calls that waited too long. Messages that are still pending are not sent; those in flight may be stored.
+   * @returns how many messages were removed
    */
   expire(now: number): number {
     let taken = 0;
@@ -82,7 +82,7 @@ export class SharedSession implements Session {
       this.pending -= taken;
       this.#waiting = this.#waiting.filter((waiter) => !late(waiter));
     }
-    // They stay in their places, so that the counts of those behind them are right; a promise is settled but once.
+    // They stay in the list, so that the counts of later ones are right; settling a promise again has no effect.
     for (const waiter of this.#sent)
       if (late(waiter)) waiter.reject(new StoreUnavailableError('the session store did not answer in time'));
     return taken;
