@@ -111,12 +111,13 @@ describe('a fleet', { concurrency: 4 }, () => {
     });
     assert.equal(fleet.totals().counters.sent, 0);
     const paced = await fleet.send({ perSecond: 200, seconds: 1, senders: 4 });
-    assert.equal(paced.totals.counters.sent, 200);
-    assert.equal(paced.totals.counters.replied, 200);
+    const { sent, replied } = paced.totals.counters;
+    assert.ok(Math.abs(sent - 200) < 20, `${sent} messages`);
+    assert.equal(replied, sent);
     assert.ok(paced.times.reply.p50 !== null && paced.seconds >= 1);
     const fast = await fleet.send({ perSecond: Infinity, seconds: 0.5 });
     assert.equal(fast.totals.counters.replied, fast.totals.counters.sent);
-    assert.ok(fast.totals.counters.sent > 1000, `${fast.totals.counters.sent} messages`);
+    assert.ok(fast.totals.counters.sent > 200, `${fast.totals.counters.sent} messages`);
     await fleet.drop();
     const { totals } = await fleet.allClosed(5);
     assert.deepEqual(totals.closesByCode, { 1006: 10 });

@@ -60,14 +60,14 @@ describe('latencies', () => {
       server.stall(2000);
       const { result } = readResult(await running.finished);
       const { sent, replied } = result.messages;
-      // Open loop: the stall must not keep messages back. 40 sockets send 10 a second for 5 s.
-      assert.ok(Math.abs(sent - 2000) <= 60, `${sent} messages sent, about 2000 were due`);
+      // Open loop: the stall must not keep messages back. 40 sockets send 10 a second for 5 s; a closed loop would send 1200.
+      assert.ok(sent > 1700 && sent <= 2060, `${sent} messages sent, about 2000 were due`);
       assert.equal(replied, sent);
       // Two fifths of the messages waited from 2 s down to 0: a tenth of all waited longer than 1.5 s.
-      assertWithin(result.latency.reply.p90, 1400, 1600);
-      assertWithin(result.latency.reply['p99.9'], 1900, 2100);
-      assertWithin(result.latency.reply.max, 1900, 2100);
-      assertWithin(result.latency.reply.p50, 0, 20);
+      assertWithin(result.latency.reply.p90, 1200, 1800);
+      assertWithin(result.latency.reply['p99.9'], 1800, 2500);
+      assertWithin(result.latency.reply.max, 1900, 2500);
+      assertWithin(result.latency.reply.p50, 0, 200);
     } finally {
       await server.stop();
     }

@@ -19,7 +19,7 @@ async function runAgainst(
   try {
     const running = startLoadtest([
       ...['--json', '--host', server.host, '--sockets', String(SOCKETS), '--rate', '100', '--send-rate', '20'],
-      ...['--duration', '1.5', '--reply-timeout', '0.5', ...args],
+      ...['--duration', '4', '--reply-timeout', '1.5', ...args],
     ]);
     if (midway !== undefined) {
       await server.told(SOCKETS, 3);
@@ -106,7 +106,11 @@ describe('a server made wrong on purpose is found out:', TOGETHER, () => {
   });
 
   it('a reply sent twice', async () => {
-    await findsBug('unasked', { repeatReplyAt: 5 });
+    const { status, result } = await runAgainst({ repeatReplyAt: 5 });
+    assert.equal(status, 1);
+    // One that comes while the next message waits for its reply is taken for that one, too.
+    const { repeated, ...others } = result.counts.byKind;
+    assert.deepEqual(others, { unasked: SOCKETS }, `and ${repeated ?? 0} repeated`);
   });
 
   it('a count that goes back', async () => {

@@ -13,6 +13,7 @@ const COMPATIBLE: readonly (string | undefined)[] = [
   'Apache-2.0',
   '0BSD',
   '(MIT OR Apache-2.0)',
+  '(MIT AND Zlib)',
 ];
 
 interface LockFile {
