@@ -70,7 +70,7 @@ export function healthyLines({ minutes, clients, steps, told, pending, breaks }:
   return [
     `healthy run: ${minutes} minutes, ${clients} clients, ${counts.join(', ')}`,
     `  notifications: ${told.length}${told.length === 0 ? '' : ` (${told.join(', ')})`}`,
-    `  alerts that were pending meanwhile: ${pending.length === 0 ? 'none' : pending.join(', ')}`,
+    `  alerts that were pending during the run: ${pending.length === 0 ? 'none' : pending.join(', ')}`,
     `  clients saw: ${breaks}`,
   ].join('\n');
 }
