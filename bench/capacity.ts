@@ -1,6 +1,6 @@
+import type { FleetReport } from '../loadtest/src/fleet.ts';
 import { figure, type Bench, type BenchOptions, type BenchResult } from './support/bench.ts';
-import { FleetClient } from './support/fleet-client.ts';
-import type { FleetReport } from './support/fleet.ts';
+import { faultsOf, openClients } from './support/clients.ts';
 import { ServerProcess } from './support/server-process.ts';
 
 const MESSAGES_PER_SECOND = 1000;
@@ -25,13 +25,13 @@ async function measure({ rounds, sockets }: BenchOptions): Promise<BenchResult> 
       figure(
         'sockets open',
         'sockets',
-        all((each) => each.sending.open),
+        all((each) => each.sending.totals.open),
         { exactly: sockets },
       ),
       figure(
         'messages answered',
         'messages',
-        all((each) => each.sending.answered),
+        all((each) => each.sending.totals.counters.replied),
         {
           exactly: MESSAGES_PER_SECOND * SECONDS,
         },
@@ -45,28 +45,28 @@ async function measure({ rounds, sockets }: BenchOptions): Promise<BenchResult> 
       figure(
         'reply, p50',
         'ms',
-        all((each) => each.sending.latencyMs.p50),
+        all((each) => each.sending.times.reply.p50 ?? NaN),
       ),
       figure(
         'reply, p99',
         'ms',
-        all((each) => each.sending.latencyMs.p99),
+        all((each) => each.sending.times.reply.p99 ?? NaN),
         { below: 10 },
       ),
       figure(
         'reply, p99.9',
         'ms',
-        all((each) => each.sending.latencyMs.p999),
+        all((each) => each.sending.times.reply['p99.9'] ?? NaN),
       ),
       figure(
         'reply, slowest',
         'ms',
-        all((each) => each.sending.latencyMs.max),
+        all((each) => each.sending.times.reply.max ?? NaN),
       ),
       figure(
         'connections accepted',
         '/s',
-        all((each) => sockets / each.opening.seconds),
+        all((each) => (sockets * 1000) / each.opened.totals.lastFirstOpenMs),
       ),
     ],
     faults: results.flatMap((each) => each.faults),
@@ -74,26 +74,30 @@ async function measure({ rounds, sockets }: BenchOptions): Promise<BenchResult> 
 }
 
 interface Round {
-  readonly opening: FleetReport;
+  readonly opened: FleetReport;
   readonly sending: FleetReport;
   readonly faults: readonly string[];
 }
 
 async function measureOnce(sockets: number): Promise<Round> {
   const server = await ServerProcess.start('service');
-  const fleet = new FleetClient();
   try {
-    const opening = await fleet.open(server.port, sockets);
-    const sending = await fleet.order({ do: 'send', rate: MESSAGES_PER_SECOND, senders: sockets, seconds: SECONDS });
-    return { opening, sending, faults: [...sending.faults, ...(await disagreements(server, sending))] };
+    const { fleet, opened } = await openClients(server.port, sockets);
+    try {
+      const sending = await fleet.send({ perSecond: MESSAGES_PER_SECOND, seconds: SECONDS });
+      return { opened, sending, faults: [...faultsOf(sending), ...(await disagreements(server, sending))] };
+    } finally {
+      await fleet.end();
+    }
   } finally {
-    await fleet.end();
     await server.kill();
   }
 }
 
 /** Where the service's own counts differ from what its clients counted. */
-async function disagreements(server: ServerProcess, { open, sent, answered }: FleetReport): Promise<string[]> {
+async function disagreements(server: ServerProcess, { totals }: FleetReport): Promise<string[]> {
+  const { open } = totals;
+  const { sent, replied: answered } = totals.counters;
   const scrape = await server.scrape();
   const expected: readonly [series: string, value: number, meaning: string][] = [
     ['websocket_active_connections', open, 'sockets open'],

@@ -1,6 +1,6 @@
+import type { FleetReport } from '../loadtest/src/fleet.ts';
 import { figure, type Bench, type BenchOptions, type BenchResult } from './support/bench.ts';
-import { FleetClient } from './support/fleet-client.ts';
-import type { FleetReport } from './support/fleet.ts';
+import { faultsOf, openClients } from './support/clients.ts';
 import { ServerProcess } from './support/server-process.ts';
 
 /** Of the senders, who are half of the sockets: each sends about once a second. */
@@ -34,25 +34,25 @@ async function measure({ rounds, sockets }: BenchOptions): Promise<BenchResult> 
       figure(
         'clients that got bye and 1001',
         'sockets',
-        rows.map((each) => Math.min(each.closes.byes, each.closes.codes['1001'] ?? 0)),
+        rows.map(({ totals }) => Math.min(totals.counters.byes, totals.closesByCode['1001'] ?? 0)),
         { exactly: sockets },
       ),
       figure(
         'clients cut (1006)',
         'sockets',
-        rows.map((each) => each.closes.codes['1006'] ?? 0),
+        rows.map(({ totals }) => totals.closesByCode['1006'] ?? 0),
         { exactly: 0 },
       ),
       figure(
-        'byes with another total than told',
+        'wrong counts and totals',
         'sockets',
-        rows.map((each) => each.closes.wrongTotals),
+        rows.map(({ totals }) => totals.counters.violations),
         { exactly: 0 },
       ),
       figure(
         'messages answered',
         'messages',
-        rows.map((each) => each.answered),
+        rows.map(({ totals }) => totals.counters.replied),
       ),
       figure(
         'SIGTERM to exit',
@@ -63,7 +63,7 @@ async function measure({ rounds, sockets }: BenchOptions): Promise<BenchResult> 
       figure(
         'first close to last',
         's',
-        rows.map((each) => each.closes.spanMs / 1000),
+        rows.map(({ totals }) => totals.closeSpanMs / 1000),
       ),
       figure(
         'exit status',
@@ -80,7 +80,7 @@ async function measure({ rounds, sockets }: BenchOptions): Promise<BenchResult> 
       figure(
         'no spread: first close to last',
         's',
-        atOnce.map((each) => each.closing.closes.spanMs / 1000),
+        atOnce.map((each) => each.closing.totals.closeSpanMs / 1000),
       ),
     ],
     faults: [...usual, ...atOnce].flatMap((each) => each.faults),
@@ -97,38 +97,30 @@ interface Round {
 
 async function measureOnce(sockets: number, env: Readonly<Record<string, string>>): Promise<Round> {
   const server = await ServerProcess.start('service', { env, discardLog: true });
-  const fleet = new FleetClient();
+  const { fleet } = await openClients(server.port, sockets);
   try {
-    await fleet.open(server.port, sockets);
     const senders = Math.floor(sockets / 2);
-    await fleet.order({ do: 'keepSending', rate: senders * MESSAGES_PER_SECOND_EACH, senders });
+    await fleet.send({ perSecond: senders * MESSAGES_PER_SECOND_EACH, seconds: Infinity, senders });
     await new Promise((resolve) => setTimeout(resolve, WARMUP_MS));
     const signalledAt = performance.now();
     server.child.kill('SIGTERM');
     const exit = server.exited.then(({ status }) => ({ status: status ?? -1, at: performance.now() }));
-    const closing = await fleet.order({ do: 'awaitClosed', seconds: BOUND_SECONDS * 2 });
+    const closing = await fleet.allClosed(BOUND_SECONDS * 2);
     const { status, at } = await exit;
     const seconds = (at - signalledAt) / 1000;
-    return { closing, seconds, status, faults: faultsOf(closing, sockets, status, server) };
+    return { closing, seconds, status, faults: drainFaults(closing, sockets, status, server) };
   } finally {
     await fleet.end();
     if (server.running) await server.kill();
   }
 }
 
-function faultsOf(
-  { closes, answered, faults }: FleetReport,
-  sockets: number,
-  status: number,
-  server: ServerProcess,
-): string[] {
-  const found = [...faults];
-  const codes = JSON.stringify(closes.codes);
-  if (closes.closed !== sockets) found.push(`${closes.closed} of ${sockets} sockets were closed`);
-  if (closes.byes !== closes.closed) found.push(`${closes.byes} of ${closes.closed} clients got a bye`);
-  if (closes.codes['1001'] !== sockets) found.push(`close codes were ${codes}, not 1001 alone`);
-  if (closes.wrongTotals > 0) found.push(`${closes.wrongTotals} byes had another total than the last count told`);
-  if (answered === 0) found.push('no message was answered: the clients did not send');
+function drainFaults(closing: FleetReport, sockets: number, status: number, server: ServerProcess): string[] {
+  const { counters, closesByCode } = closing.totals;
+  const found = faultsOf(closing);
+  if (counters.byes !== sockets) found.push(`${counters.byes} of ${sockets} clients got a bye`);
+  if (closesByCode['1001'] !== sockets) found.push(`close codes were ${JSON.stringify(closesByCode)}, not 1001 alone`);
+  if (counters.replied === 0) found.push('no message was answered: the clients did not send');
   if (status !== 0) found.push(`the exit status was ${status}; stderr: ${server.stderr}`);
   return found;
 }

@@ -1,19 +1,20 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { median, type Bench, type BenchOptions, type BenchResult, type Target } from './support/bench.ts';
+import type { FleetReport } from '../loadtest/src/fleet.ts';
+import { faultsOf, saturate } from './support/clients.ts';
 import type { Comparison, Measure } from './support/comparison.ts';
 import {
   ALL_ON,
   compareInWindows,
-  CONTENDERS,
+  contendersFor,
   ELSEWHERE,
   WITHOUT_LINES,
   type Contender,
   type Trial,
 } from './support/contenders.ts';
 import { DIVISION } from './support/cores.ts';
-import type { FleetReport } from './support/fleet.ts';
 import { utilization } from './support/loop-sample.ts';
-import { Rig } from './support/rig.ts';
+import { startRig, type Rig } from './support/rig.ts';
 
 const SOCKETS = 500;
 const WARMUP_SECONDS = 3;
@@ -37,7 +38,7 @@ const LOADS = [0.1, 0.5, 0.8].map((share) => ({
   quantiles: [
     ['p50', reply('p50', share)],
     ['p99', reply('p99', share, share === 0.5 ? { [ALL_ON]: { atMost: 1.25 } } : {})],
-    ['p999', reply('p99.9', share)],
+    ['p99.9', reply('p99.9', share)],
   ] as const,
   busy: { name: `server, share of time active at ${share * 100} % load`, unit: '' } satisfies Measure,
 }));
@@ -51,10 +52,11 @@ export const latency: Bench = {
   run: measure,
 };
 
-async function measure({ rounds }: BenchOptions): Promise<BenchResult> {
+async function measure(options: BenchOptions): Promise<BenchResult> {
+  const { rounds } = options;
   const best = await bestOfBare(Math.min(rounds, 3));
   const windows = rounds === 1 ? QUICK_WINDOWS : WINDOWS;
-  const contenders = [...CONTENDERS.filter(({ name }) => name !== WITHOUT_LINES), ELSEWHERE];
+  const contenders = [...contendersFor(options, [WITHOUT_LINES]), ELSEWHERE];
   return {
     method: `${rounds} rounds, interleaved, each with a server of its own, ${DIVISION}; ${SOCKETS} sockets, shares of ${Math.round(best)} messages/s, each ${windows} times for ${SECONDS} s in turn with the others, of which the median counts, after ${WARMUP_SECONDS} s as fast as it goes and ${SETTLE_MS / 1000} s of rest; from when a message was due to its reply; none where the rate is more than a server can do`,
     ...(await compareInWindows(contenders, { rounds, windows }, (contender, env, comparison) =>
@@ -67,14 +69,10 @@ async function measure({ rounds }: BenchOptions): Promise<BenchResult> {
 async function bestOfBare(tries: number): Promise<number> {
   const rates: number[] = [];
   for (let attempt = 0; attempt < tries; attempt += 1) {
-    const { rig, found: warm } = await Rig.start('bare', {}, (starting) => warmUp(starting, 'plain'));
+    const rig = await startRig({ kind: 'bare', env: {}, dialect: 'plain', sockets: SOCKETS });
     try {
-      const { answered, seconds } = await rig.fleet.order({
-        do: 'saturate',
-        senders: SOCKETS,
-        seconds: WARMUP_SECONDS,
-      });
-      rates.push((answered - warm.answered) / seconds);
+      await rateOf(rig);
+      rates.push(await rateOf(rig));
     } finally {
       await rig.end();
     }
@@ -88,11 +86,12 @@ async function begin(
   best: number,
   comparison: Comparison,
 ): Promise<Trial> {
-  const { rig, found: warm } = await Rig.start(kind, env, (starting) => warmUp(starting, dialect));
+  const rig = await startRig({ kind, env, dialect, sockets: SOCKETS });
   const { server, fleet } = rig;
+  const warm = await rateOf(rig);
   await delay(SETTLE_MS);
   // Beyond what a server can do, what waits only grows: its latency is the length of the measurement.
-  const most = (warm.answered / warm.seconds) * WARMING;
+  const most = warm * WARMING;
   const loads = LOADS.map((load) => ({ load, rate: Math.round(best * load.share), windows: [] as Window[] })).filter(
     ({ rate }) => rate <= most,
   );
@@ -100,7 +99,8 @@ async function begin(
     window: async () => {
       for (const { rate, windows } of loads) {
         const from = await server.sample();
-        const report = await fleet.order({ do: 'send', rate, senders: SOCKETS, seconds: SECONDS, exact: true });
+        await fleet.report();
+        const report = await fleet.send({ perSecond: rate, seconds: SECONDS });
         windows.push({ report, busy: utilization(from, await server.sample()) });
         await delay(REST_MS);
       }
@@ -108,10 +108,10 @@ async function begin(
     result: () => {
       for (const { load, windows } of loads) {
         for (const [quantile, measured] of load.quantiles)
-          comparison.add(name, measured, median(windows.map(({ report }) => report.latencyMs[quantile])));
+          comparison.add(name, measured, median(windows.map(({ report }) => report.times.reply[quantile] ?? NaN)));
         comparison.add(name, load.busy, median(windows.map(({ busy }) => busy)));
       }
-      return loads.flatMap(({ windows }) => windows.flatMap(({ report }) => report.faults));
+      return loads.flatMap(({ windows }) => windows.flatMap(({ report }) => faultsOf(report)));
     },
     end: () => rig.end(),
   };
@@ -124,9 +124,10 @@ interface Window {
   readonly busy: number;
 }
 
-async function warmUp({ server, fleet }: Rig, dialect: Contender['dialect']): Promise<FleetReport> {
-  await fleet.open(server.port, SOCKETS, { dialect });
-  return fleet.order({ do: 'saturate', senders: SOCKETS, seconds: WARMUP_SECONDS });
+/** Messages a second, as fast as it goes. */
+async function rateOf({ fleet }: Rig): Promise<number> {
+  const { messages, report } = await saturate(fleet, WARMUP_SECONDS);
+  return messages / report.seconds;
 }
 
 function reply(quantile: string, share: number, ratioTargets: Readonly<Record<string, Target>> = {}): Measure {

@@ -1,6 +1,6 @@
 /**
  * What the load test itself costs: CPU time of its processes for each message answered, against other tools at the same
- * load on the same bare `ws` server, in turn, several rounds. `npm run bench -- loadtest-cost [--rounds N] [--seconds N]`.
+ * load on the same bare `ws` server, in turn, several rounds.
  *
  * Each of them reads the count in each reply; what the load test does beyond that (checks, schedule, histograms) is in its cost.
  * Each tool runs twice a round: at the load, and with its sockets open and idle. `all` is all of its CPU time for a message,
@@ -15,9 +15,8 @@ import { stripTypeScriptTypes } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import type { Result } from '../loadtest/src/result.ts';
-import { describeResult, figure, type Figure } from './support/bench.ts';
+import { figure, type BenchResult, type Figure } from './support/bench.ts';
 import { ServerProcess } from './support/server-process.ts';
 
 /** A load that each of the tools can carry on one core. */
@@ -53,51 +52,46 @@ const RATE = 50;
 const TICKS = 100;
 const MESSAGE = 'message message ';
 
-const { values } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '3' },
-    seconds: { type: 'string', default: '10' },
-    json: { type: 'string' },
-  },
-});
-const rounds = Number(values.rounds);
-const seconds = Number(values.seconds);
-
-const tools = [loadtest(), wsClient(), ...gorilla(), ...k6(), ...artillery()];
-const server = await ServerProcess.start('bare');
-const all = new Map<string, number[]>(tools.map(({ name }) => [name, []]));
-const marginal = new Map<string, number[]>(tools.map(({ name }) => [name, []]));
-const faults: string[] = [];
-try {
-  for (let round = 1; round <= rounds; round += 1)
-    for (const tool of tools) {
-      const load: Load = { port: server.port, sockets: SOCKETS, rate: RATE, seconds };
-      const idle = await costOf(tool, { ...load, rate: 0 });
-      const busy = await costOf(tool, load);
-      const due = SOCKETS * RATE * seconds;
-      if (busy.messages < due * 0.85)
-        faults.push(`${tool.name} made ${busy.messages} of ${due} messages in round ${round}`);
-      all.get(tool.name)?.push(busy.cpuMicros / busy.messages);
-      marginal.get(tool.name)?.push((busy.cpuMicros - idle.cpuMicros) / busy.messages);
-      console.error(
-        `round ${round}: ${tool.name}: ${(busy.cpuMicros / busy.messages).toFixed(1)} µs a message in all, ${((busy.cpuMicros - idle.cpuMicros) / busy.messages).toFixed(1)} µs for a message`,
-      );
-    }
-} finally {
-  await server.kill();
+/** Measures every tool that can be had. */
+export async function measureLoadtestCost({
+  rounds,
+  seconds,
+}: {
+  rounds: number;
+  seconds: number;
+}): Promise<BenchResult> {
+  const tools = [loadtest(), wsClient(), ...gorilla(), ...k6(), ...artillery()];
+  const server = await ServerProcess.start('bare');
+  const all = new Map<string, number[]>(tools.map(({ name }) => [name, []]));
+  const marginal = new Map<string, number[]>(tools.map(({ name }) => [name, []]));
+  const faults: string[] = [];
+  try {
+    for (let round = 1; round <= rounds; round += 1)
+      for (const tool of tools) {
+        const load: Load = { port: server.port, sockets: SOCKETS, rate: RATE, seconds };
+        const idle = await costOf(tool, { ...load, rate: 0 });
+        const busy = await costOf(tool, load);
+        const due = SOCKETS * RATE * seconds;
+        if (busy.messages < due * 0.85)
+          faults.push(`${tool.name} made ${busy.messages} of ${due} messages in round ${round}`);
+        all.get(tool.name)?.push(busy.cpuMicros / busy.messages);
+        marginal.get(tool.name)?.push((busy.cpuMicros - idle.cpuMicros) / busy.messages);
+        console.error(`bench: round ${round} of ${rounds}, ${tool.name}`);
+      }
+  } finally {
+    await server.kill();
+  }
+  return {
+    figures: [
+      ...costs('all', all),
+      ...costs('for a message', marginal),
+      ...ratios('all', all),
+      ...ratios('for a message', marginal),
+    ],
+    faults,
+    method: `${SOCKETS} sockets, ${RATE} messages/s each, ${seconds} s, ${rounds} rounds in turn, CPU time of the tool and its children, bare ws server`,
+  };
 }
-const result = {
-  figures: [
-    ...costs('all', all),
-    ...costs('for a message', marginal),
-    ...ratios('all', all),
-    ...ratios('for a message', marginal),
-  ],
-  faults,
-  method: `${SOCKETS} sockets, ${RATE} messages/s each, ${seconds} s, ${rounds} rounds in turn, CPU time of the tool and its children, bare ws server`,
-};
-console.log(describeResult('loadtest-cost', result));
-if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(result, null, 2)}\n`);
 
 function loadtest(): Tool {
   // As it is shipped: built, so that its start does not take out types.

@@ -1,7 +1,8 @@
+import type { Fleet } from '../loadtest/src/fleet.ts';
 import { Loki, NO_LOKI } from '../testkit/loki.ts';
 import { figure, type Bench, type BenchOptions, type BenchResult } from './support/bench.ts';
+import { faultsOf, openClients, saturate } from './support/clients.ts';
 import { RATE } from './support/contenders.ts';
-import { FleetClient } from './support/fleet-client.ts';
 import { MemoryWatch } from './support/memory-watch.ts';
 import { ServerProcess } from './support/server-process.ts';
 
@@ -92,17 +93,15 @@ interface Phase {
 async function measureOnce(loki: Loki): Promise<Round> {
   const env = { ...RATE, LOKI_ENABLED: 'true', LOKI_URL: loki.url };
   const server = await ServerProcess.start('service', { env, discardLog: true });
-  const fleet = new FleetClient();
+  const { fleet } = await openClients(server.port, SOCKETS);
   try {
-    await fleet.open(server.port, SOCKETS);
     await load(fleet, server, WARMUP_SECONDS);
     const there = await load(fleet, server, SECONDS);
     const before = await droppedLines(server);
     await loki.kill();
     const away = await load(fleet, server, SECONDS);
     const dropped = (await droppedLines(server)) - before;
-    const { faults } = await fleet.order({ do: 'report' });
-    return { there, away, dropped, faults };
+    return { there, away, dropped, faults: faultsOf(await fleet.report()) };
   } finally {
     await fleet.end();
     await server.kill();
@@ -110,11 +109,10 @@ async function measureOnce(loki: Loki): Promise<Round> {
   }
 }
 
-async function load(fleet: FleetClient, server: ServerProcess, seconds: number): Promise<Phase> {
-  const { answered: before } = await fleet.order({ do: 'report' });
+async function load(fleet: Fleet, server: ServerProcess, seconds: number): Promise<Phase> {
   const memory = new MemoryWatch(server);
-  const report = await fleet.order({ do: 'saturate', senders: SOCKETS, seconds });
-  return { rate: (report.answered - before) / report.seconds, mostBytes: memory.end() };
+  const { messages, report } = await saturate(fleet, seconds);
+  return { rate: messages / report.seconds, mostBytes: memory.end() };
 }
 
 async function droppedLines(server: ServerProcess): Promise<number> {

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { figure, type Bench, type BenchOptions, type BenchResult } from './support/bench.ts';
+import { faultsOf, openClients } from './support/clients.ts';
 import { RATE } from './support/contenders.ts';
-import { FleetClient } from './support/fleet-client.ts';
 import { LokiSink } from './support/loki-sink-process.ts';
 import { ServerProcess } from './support/server-process.ts';
 
@@ -69,32 +69,28 @@ async function measureOnce(): Promise<Round> {
   const loki = await LokiSink.start(DELAY_MS);
   const env = { ...RATE, LOKI_ENABLED: 'true', LOKI_URL: loki.url };
   const server = await ServerProcess.start('service', { env, discardLog: true });
-  const fleet = new FleetClient();
+  const { fleet } = await openClients(server.port, SOCKETS);
   try {
-    await fleet.open(server.port, SOCKETS);
-    const warm = await send(fleet, WARMUP_SECONDS);
+    await fleet.send({ perSecond: MESSAGES_PER_SECOND, seconds: WARMUP_SECONDS });
     await delay(SETTLE_MS);
     const from = await counts(server);
-    const { answered, seconds, faults } = await send(fleet, SECONDS);
+    const warm = await fleet.report();
+    const sent = await fleet.send({ perSecond: MESSAGES_PER_SECOND, seconds: SECONDS });
     await delay(SETTLE_MS);
     const to = await counts(server);
     return {
-      seconds,
-      answered: answered - warm.answered,
+      seconds: sent.seconds,
+      answered: sent.totals.counters.replied - warm.totals.counters.replied,
       shipped: to.shipped - from.shipped,
       pushes: to.pushes - from.pushes,
       dropped: to.dropped - from.dropped,
-      faults,
+      faults: faultsOf(sent),
     };
   } finally {
     await fleet.end();
     await server.kill();
     loki.stop();
   }
-}
-
-function send(fleet: FleetClient, seconds: number): ReturnType<FleetClient['order']> {
-  return fleet.order({ do: 'send', rate: MESSAGES_PER_SECOND, senders: SOCKETS, seconds });
 }
 
 async function counts(server: ServerProcess): Promise<Pick<Round, 'shipped' | 'pushes' | 'dropped'>> {

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { FleetReport } from '../loadtest/src/fleet.ts';
 import { Loki, NO_LOKI } from '../testkit/loki.ts';
 import { figure, type Bench, type BenchOptions, type BenchResult } from './support/bench.ts';
-import { FleetClient } from './support/fleet-client.ts';
+import { faultsOf, openClients } from './support/clients.ts';
 import { MemoryWatch } from './support/memory-watch.ts';
 import { ServerProcess } from './support/server-process.ts';
 
@@ -90,11 +91,9 @@ async function measureOnce(loki: Loki): Promise<Round> {
   const environment = randomUUID();
   const env = { LOKI_ENABLED: 'true', LOKI_URL: loki.url, ENVIRONMENT: environment };
   const server = await ServerProcess.start('service', { env, discardLog: true });
-  const fleet = new FleetClient();
-  const send = (seconds: number): ReturnType<FleetClient['order']> =>
-    fleet.order({ do: 'send', rate: MESSAGES_PER_SECOND, senders: SOCKETS, seconds });
+  const { fleet } = await openClients(server.port, SOCKETS);
+  const send = (seconds: number): Promise<FleetReport> => fleet.send({ perSecond: MESSAGES_PER_SECOND, seconds });
   try {
-    await fleet.open(server.port, SOCKETS);
     await send(BEFORE_SECONDS);
     const before = server.residentBytes;
     const memory = new MemoryWatch(server);
@@ -103,20 +102,20 @@ async function measureOnce(loki: Loki): Promise<Round> {
     const sending = send(AFTER_SECONDS);
     await loki.up();
     const flowingSeconds = await untilShipping(server);
-    const { answered, faults } = await sending;
+    const sent = await sending;
     const selector = `{environment="${environment}"} | event="websocket_message_received"`;
     await untilAllShipped(server);
     const different = (await loki.lines(selector)).length;
     const [count] = await loki.series(`sum(count_over_time(${selector} [1h]))`);
     const dropped = (await server.scrape()).sum('websocket_log_lines_dropped_total', 'destination="loki"');
     return {
-      answered,
+      answered: sent.totals.counters.replied,
       different,
       stored: count?.value ?? 0,
       dropped,
       flowingSeconds,
       moreBytes: memory.end() - before,
-      faults,
+      faults: faultsOf(sent),
     };
   } finally {
     await fleet.end();

@@ -1,14 +1,23 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Fleet } from '../loadtest/src/fleet.ts';
 import type { Bench, BenchOptions, BenchResult } from './support/bench.ts';
+import { openClients } from './support/clients.ts';
 import type { Measure } from './support/comparison.ts';
-import { ALL_ON, compareInTurn, CONTENDERS, LINES, WITHOUT_LINES, type Contender } from './support/contenders.ts';
-import { FleetClient } from './support/fleet-client.ts';
+import {
+  ALL_ON,
+  compareInTurn,
+  contendersFor,
+  LINES,
+  WITHOUT_FAST_PATH,
+  WITHOUT_LINES,
+  type Contender,
+} from './support/contenders.ts';
 import type { MemoryUse } from './support/memory-probe.ts';
 import { ServerProcess } from './support/server-process.ts';
 
 /** Sockets opened before the base is taken, and the messages that they send, so that code is compiled and pools are there. */
 const WARMUP_SOCKETS = 500;
-const WARMUP = { rate: 1000, seconds: 10 };
+const WARMUP = { perSecond: 1000, seconds: 10 };
 /** For log lines and the last handshakes to be done with. */
 const SETTLE_MS = 1000;
 
@@ -29,13 +38,13 @@ const UNCOLLECTED: Measure = { name: 'resident before the collections, a connect
 const HEAP: Measure = { name: 'V8 heap a connection', unit: 'bytes' };
 const EXTERNAL: Measure = { name: 'outside of the heap, a connection', unit: 'bytes' };
 
-/** An idle connection is the same with and without lines. */
-const COMPARED = CONTENDERS.filter(({ name }) => name !== LINES && name !== WITHOUT_LINES);
-
-async function measure({ rounds, sockets }: BenchOptions): Promise<BenchResult> {
+async function measure(options: BenchOptions): Promise<BenchResult> {
+  const { rounds, sockets } = options;
+  // An idle connection is the same with and without lines, or a fast path.
+  const contenders = contendersFor(options, [LINES, WITHOUT_LINES, WITHOUT_FAST_PATH]);
   return {
-    method: `${rounds} rounds, interleaved; growth from ${WARMUP_SOCKETS} sockets, after ${WARMUP.rate * WARMUP.seconds} messages, to ${WARMUP_SOCKETS + sockets}, after full collections where it can be asked for them, for each socket`,
-    ...(await compareInTurn(COMPARED, rounds, async (contender, env, comparison) => {
+    method: `${rounds} rounds, interleaved; growth from ${WARMUP_SOCKETS} sockets, after ${WARMUP.perSecond * WARMUP.seconds} messages, to ${WARMUP_SOCKETS + sockets}, after full collections where it can be asked for them, for each socket`,
+    ...(await compareInTurn(contenders, rounds, async (contender, env, comparison) => {
       const use = await measureOnce(contender, env, sockets);
       comparison.add(contender.name, RESIDENT, use.rss);
       comparison.add(contender.name, UNCOLLECTED, use.uncollected);
@@ -63,14 +72,13 @@ async function measureOnce(
     discardLog: true,
     env: { ...env, MAX_CONNECTIONS: String(sockets + WARMUP_SOCKETS) },
   });
-  const first = new FleetClient();
-  const rest = new FleetClient();
+  const fleets: Fleet[] = [];
   try {
-    await first.open(server.port, WARMUP_SOCKETS, { dialect });
-    await first.order({ do: 'send', senders: WARMUP_SOCKETS, ...WARMUP });
+    const { fleet } = await openClients(server.port, WARMUP_SOCKETS, { dialect });
+    fleets.push(fleet);
+    await fleet.send(WARMUP);
     const before = await server.memory();
-    const { open } = await rest.open(server.port, sockets, { dialect });
-    if (open !== sockets) throw new Error(`${open} of ${sockets} sockets are open to the ${kind} server`);
+    fleets.push((await openClients(server.port, sockets, { dialect })).fleet);
     await delay(SETTLE_MS);
     const uncollected = server.residentBytes;
     const after = await server.memory();
@@ -82,8 +90,7 @@ async function measureOnce(
       uncollected: (uncollected - before.rss) / sockets,
     };
   } finally {
-    await first.end();
-    await rest.end();
+    for (const fleet of fleets) await fleet.end();
     await server.kill();
   }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { loadConfig } from '../service/src/config/load-config.ts';
+import { defaultConfig } from '../service/src/config/options.ts';
 import { seeded } from '../testkit/seed.ts';
 import { binomial, partAtRandom } from './rollout/chance.ts';
 import { simulateRollout, type RolloutOptions } from './rollout/model.ts';
@@ -13,7 +13,7 @@ const OPTIONS: RolloutOptions = {
   minReadySeconds: 10,
   startSeconds: 2,
   hookSeconds: 3,
-  config: loadConfig({}).config,
+  config: defaultConfig(),
   maxConnections: Infinity,
   balance: 'random',
   seed: 1,

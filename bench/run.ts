@@ -1,25 +1,24 @@
-/**
- * Runs one benchmark: `npm run bench -- NAME [--rounds N] [--sockets N] [--json FILE]`. Without a name it runs the overview; `--list`
- * tells the names.
- */
-import { spawnSync } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+/** Every benchmark, with its flags: `npm run bench -- --help`. Without a name it runs the overview. */
+import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
-import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { InvalidArgumentError, Option } from 'commander';
+import { positiveInteger, program, USAGE } from '../lib/program.ts';
 import { accepting } from './accepting.ts';
 import { capacity } from './capacity.ts';
 import { drain } from './drain.ts';
+import { simulateFleets } from './fleet-simulation.ts';
 import { latency } from './latency.ts';
+import { measureLoadtestCost } from './loadtest-cost.ts';
 import { lokiAway } from './loki-away.ts';
 import { lokiDelay } from './loki-delay.ts';
 import { lokiOutage } from './loki-outage.ts';
-import { messageCosts } from './message-cost.ts';
 import { memory } from './memory.ts';
+import { messageCosts } from './message-cost.ts';
+import { OVERVIEW_JSON, OVERVIEW_PAGE, OVERVIEW_PARTS, runOverview } from './overview.ts';
 import { scrape } from './scrape.ts';
 import { startup } from './startup.ts';
 import { store } from './store.ts';
-import { describeResult, type Bench, type BenchOptions } from './support/bench.ts';
+import { describeResult, SERVERS, type Bench, type BenchOptions, type BenchResult } from './support/bench.ts';
 
 const BENCHES: readonly Bench[] = [
   startup,
@@ -35,76 +34,75 @@ const BENCHES: readonly Bench[] = [
   capacity,
   store,
 ];
-/** Benchmarks that are programs of their own, with their own arguments. */
-const PROGRAMS: Readonly<Record<string, string>> = {
-  overview: 'what runs without a name: all that the targets are about, as one table, JSON and page',
-  'fleet-simulation':
-    'rollouts of 10 to 10,000 pods with 10,000 sockets each, played through; --check makes a small one for real',
-  'loadtest-cost': 'what the load test itself costs for each message and socket',
-  'loadtest-latency': 'whether the load test measures latency right',
-};
-/** What the overview takes; anything else is a name that is not there, or a cry for help. */
-const OVERVIEW_FLAG = /^--(quick|reuse|parts|json|html)\b/;
 const DEFAULT_SOCKETS = 10_000;
 
-const [name, ...rest] = process.argv.slice(2);
-const bench = BENCHES.find((each) => each.name === name);
-if (bench !== undefined) await run(bench, rest);
-else if (name !== undefined && name in PROGRAMS) runProgram(name, rest);
-else if (name === undefined || OVERVIEW_FLAG.test(name)) runProgram('overview', process.argv.slice(2));
-else help(name);
-
-async function run(chosen: Bench, args: string[]): Promise<void> {
-  const { values } = parseArgs({
-    args,
-    options: { rounds: { type: 'string' }, sockets: { type: 'string' }, json: { type: 'string' } },
+const cli = program('npm run bench --', 'Measures the service, beside a bare ws server and others.');
+cli
+  .command('overview', { isDefault: true })
+  .description('all that the targets are about, as one table, JSON and page; runs when no name is given')
+  .option('--quick', 'one round of each, with a tenth of the sockets: for a look, not for a claim', false)
+  .option('--reuse', 'take the parts that were measured before, and run those that are missing', false)
+  .option('--parts <names>', `the parts to run, of ${OVERVIEW_PARTS.join(',')}`, partNames, OVERVIEW_PARTS)
+  .option('--json <file>', 'file for the figures', OVERVIEW_JSON)
+  .option('--html <file>', 'file for the page', OVERVIEW_PAGE)
+  .action(runOverview);
+for (const bench of BENCHES)
+  cli
+    .command(bench.name)
+    .description(bench.summary)
+    .option('--rounds <number>', 'rounds, of which the median counts', positiveInteger, bench.rounds)
+    .option('--sockets <number>', 'sockets, where many are opened', positiveInteger, DEFAULT_SOCKETS)
+    .addOption(
+      new Option('--servers <names...>', 'the servers to compare, where several are; ratios are to bare')
+        .choices(SERVERS)
+        .default(SERVERS, 'all'),
+    )
+    .option('--json <file>', 'also write the figures to this file')
+    .action((options: BenchOptions & { readonly json?: string }) => run(bench, options));
+cli
+  .command('fleet-simulation')
+  .description('rollouts of 10 to 10,000 pods with 10,000 sockets each, simulated')
+  .option('--seed <number>', 'another seed gives other chances', positiveInteger, 1)
+  .option(
+    '--check',
+    'also make a small rollout of real processes, and print it beside the simulation of the same',
+    false,
+  )
+  .option('--json <file>', 'also write the figures to this file')
+  .action(simulateFleets);
+cli
+  .command('loadtest-cost')
+  .description('what the load test itself costs for each message and socket, beside other tools')
+  .option('--rounds <number>', 'rounds, of which the median counts', positiveInteger, 3)
+  .option('--seconds <number>', 'time of each measurement', positiveInteger, 10)
+  .option('--json <file>', 'also write the figures to this file')
+  .action(async ({ json, ...options }: { rounds: number; seconds: number; json?: string }) => {
+    report('loadtest-cost', options, await measureLoadtestCost(options), json);
   });
-  const options: BenchOptions = {
-    rounds: wholeNumber('--rounds', values.rounds, chosen.rounds),
-    sockets: wholeNumber('--sockets', values.sockets, DEFAULT_SOCKETS),
-  };
-  const result = await chosen.run(options);
-  console.log(describeResult(chosen.name, result));
-  if (values.json !== undefined) {
-    const report = { bench: chosen.name, options, ...machine(), ...result };
-    writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`);
-  }
+
+const [name = 'overview'] = process.argv.slice(2);
+if (!name.startsWith('-') && name !== 'help' && !cli.commands.some((command) => command.name() === name))
+  cli.error(`there is no benchmark "${name}"; there are ${cli.commands.map((command) => command.name()).join(', ')}`, {
+    exitCode: USAGE,
+  });
+await cli.parseAsync();
+
+async function run(bench: Bench, { json, ...options }: BenchOptions & { readonly json?: string }): Promise<void> {
+  report(bench.name, options, await bench.run(options), json);
+}
+
+function report(bench: string, options: object, result: BenchResult, json: string | undefined): void {
+  console.log(describeResult(bench, result));
+  const machine = { node: process.version, cpu: cpus()[0]?.model ?? 'unknown', cpus: cpus().length };
+  if (json !== undefined)
+    writeFileSync(json, `${JSON.stringify({ bench, options, ...machine, ...result }, null, 2)}\n`);
   // A missed time is reported and no more; a wrong count is wrong on any machine.
   if (result.faults.length > 0) process.exitCode = 1;
 }
 
-function runProgram(program: string, args: readonly string[]): void {
-  const path = fileURLToPath(new URL(`${program}.ts`, import.meta.url));
-  if (!existsSync(path)) {
-    console.error(`bench: ${program} is not in this copy: bench/${program}.ts is missing`);
-    process.exitCode = 1;
-    return;
-  }
-  process.exitCode = spawnSync(process.execPath, [path, ...args], { stdio: 'inherit' }).status ?? 1;
-}
-
-function help(asked: string): void {
-  const all = [...BENCHES.map((each) => [each.name, each.summary] as const), ...Object.entries(PROGRAMS)];
-  const width = Math.max(...all.map(([each]) => each.length));
-  const list = all.map(([each, summary]) => `  ${each.padEnd(width)}  ${summary}`).join('\n');
-  const usage = [
-    'npm run bench [-- --quick] [--reuse] [--parts NAME,...] [--json FILE] [--html FILE]   the overview',
-    'npm run bench -- NAME [--rounds N] [--sockets N] [--json FILE]                      one benchmark',
-  ];
-  const text = `${usage.join('\n')}\n\n${list}\n`;
-  const unknown = asked !== '--help' && asked !== '--list';
-  if (unknown) console.error(`bench: there is no benchmark ${JSON.stringify(asked)}\n`);
-  console.log(text);
-  process.exitCode = unknown ? 2 : 0;
-}
-
-function machine(): { node: string; cpu: string; cpus: number } {
-  return { node: process.version, cpu: cpus()[0]?.model ?? 'unknown', cpus: cpus().length };
-}
-
-function wholeNumber(option: string, raw: string | undefined, fallback: number): number {
-  if (raw === undefined) return fallback;
-  if (/^[1-9]\d*$/.test(raw)) return Number(raw);
-  console.error(`bench: ${option} ${raw} must be a whole number of at least 1`);
-  process.exit(2);
+function partNames(text: string): readonly string[] {
+  const names = text.split(',');
+  const unknown = names.filter((each) => !OVERVIEW_PARTS.includes(each));
+  if (unknown.length > 0) throw new InvalidArgumentError(`There is no part ${unknown.join(', ')}.`);
+  return names;
 }

@@ -1,5 +1,5 @@
 import { figure, type Bench, type BenchOptions, type BenchResult } from './support/bench.ts';
-import { FleetClient } from './support/fleet-client.ts';
+import { openClients } from './support/clients.ts';
 import { ServerProcess } from './support/server-process.ts';
 
 /** Scrapes before the ones that count, so that their code is compiled: a pod has seen many. */
@@ -20,9 +20,8 @@ async function measure({ rounds, sockets }: BenchOptions): Promise<BenchResult> 
   const sizes: number[] = [];
   for (let round = 0; round < rounds; round += 1) {
     const server = await ServerProcess.start('service', { loopProbe: true, discardLog: true });
-    const fleet = new FleetClient();
+    const { fleet } = await openClients(server.port, sockets);
     try {
-      await fleet.open(server.port, sockets);
       for (let warm = 0; warm < WARMUP_SCRAPES; warm += 1) await server.scrape();
       for (let count = 0; count < SCRAPES; count += 1) {
         scrapes.push(await activeMs(server, '/metrics/'));

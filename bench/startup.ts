@@ -1,7 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Bench, BenchOptions, BenchResult } from './support/bench.ts';
 import type { Measure } from './support/comparison.ts';
-import { ALL_ON, compareInTurn, CONTENDERS, LINES, METRICS, WITHOUT_LINES } from './support/contenders.ts';
+import {
+  ALL_ON,
+  compareInTurn,
+  contendersFor,
+  LINES,
+  METRICS,
+  WITHOUT_FAST_PATH,
+  WITHOUT_LINES,
+} from './support/contenders.ts';
 import { ServerProcess, type ServerKind } from './support/server-process.ts';
 
 /** From the spawn of the process to the first 200 at `/readyz/`. */
@@ -18,13 +26,14 @@ const READY: Measure = {
   unit: 's',
   targets: { [ALL_ON]: { below: 0.5 }, [LINES]: { below: 0.5 } },
 };
-const COMPARED = CONTENDERS.filter(({ name }) => name !== METRICS && name !== WITHOUT_LINES);
 
-async function measure({ rounds }: BenchOptions): Promise<BenchResult> {
+async function measure(options: BenchOptions): Promise<BenchResult> {
+  const { rounds } = options;
+  const contenders = contendersFor(options, [METRICS, WITHOUT_LINES, WITHOUT_FAST_PATH]);
   const started = new Set<string>();
   return {
     method: `${rounds} starts each, interleaved; from the spawn of the process to the first 200 at /readyz/`,
-    ...(await compareInTurn(COMPARED, rounds, async ({ name, kind }, env, comparison) => {
+    ...(await compareInTurn(contenders, rounds, async ({ name, kind }, env, comparison) => {
       // The first start finds its files outside of the page cache: a figure of the disk, not of the program.
       if (!started.has(name)) await timeStart(kind, env);
       started.add(name);

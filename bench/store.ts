@@ -1,11 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { ResumeTokens } from '../service/src/sessions/resume-token.ts';
-import type { SessionId } from '../service/src/sessions/session-store.ts';
 import { Client } from '../testkit/client.ts';
 import { RedisServer } from '../testkit/redis.ts';
 import { figure, quantile, type Bench, type BenchOptions, type BenchResult, type Figure } from './support/bench.ts';
+import { faultsOf, openClients, saturate } from './support/clients.ts';
 import { Comparison, type Measure } from './support/comparison.ts';
-import { FleetClient } from './support/fleet-client.ts';
 import { messageCost, utilization } from './support/loop-sample.ts';
 import { ServerProcess } from './support/server-process.ts';
 
@@ -74,7 +72,8 @@ function waysWith(redisUrl: string): Readonly<Record<string, Readonly<Record<str
     [MEMORY]: free,
     [RELAXED]: { ...free, REDIS_URL: redisUrl, SESSION_DURABILITY: 'relaxed' },
     [STRICT]: { ...free, REDIS_URL: redisUrl, SESSION_DURABILITY: 'strict' },
-    [TOKEN]: { ...free, RESUME_TOKEN_KEY: TOKEN_KEY },
+    // A client receives its token with a bye, here for being idle.
+    [TOKEN]: { ...free, RESUME_TOKEN_KEY: TOKEN_KEY, IDLE_TIMEOUT_SECONDS: '0.1' },
   };
 }
 
@@ -84,25 +83,23 @@ async function measureOnce(
   comparison: Comparison,
 ): Promise<readonly string[]> {
   const server = await ServerProcess.start('service', { env, loopProbe: true, discardLog: true });
-  const fleet = new FleetClient();
+  const { fleet } = await openClients(server.port, SOCKETS);
   try {
-    await fleet.open(server.port, SOCKETS);
-    const { answered: before } = await fleet.order({ do: 'saturate', senders: SOCKETS, seconds: WARMUP_SECONDS });
+    await saturate(fleet, WARMUP_SECONDS);
     const from = await server.sample();
-    const full = await fleet.order({ do: 'saturate', senders: SOCKETS, seconds: SECONDS });
+    const { messages, report } = await saturate(fleet, SECONDS);
     const to = await server.sample();
-    const messages = full.answered - before;
     const { loopMicros, loopCpuMicros, cpuMicros } = messageCost(from, to, messages);
-    comparison.add(name, THROUGHPUT, messages / full.seconds);
+    comparison.add(name, THROUGHPUT, messages / report.seconds);
     comparison.add(name, LOOP, loopMicros);
     comparison.add(name, LOOP_CPU, loopCpuMicros);
     comparison.add(name, CPU, cpuMicros);
     comparison.add(name, SERVER_BUSY, utilization(from, to));
-    comparison.add(name, CLIENT_BUSY, full.busy);
-    const steady = await fleet.order({ do: 'send', rate: MESSAGES_PER_SECOND, senders: SOCKETS, seconds: SECONDS });
-    comparison.add(name, P50, steady.latencyMs.p50);
-    comparison.add(name, P99, steady.latencyMs.p99);
-    return steady.faults;
+    comparison.add(name, CLIENT_BUSY, report.busy);
+    const steady = await fleet.send({ perSecond: MESSAGES_PER_SECOND, seconds: SECONDS });
+    comparison.add(name, P50, steady.times.reply.p50 ?? NaN);
+    comparison.add(name, P99, steady.times.reply.p99 ?? NaN);
+    return faultsOf(steady);
   } finally {
     await fleet.end();
     await server.kill();
@@ -128,18 +125,18 @@ async function measureResumes(redisUrl: string): Promise<readonly Figure[]> {
  */
 async function resumeTimes(name: string, env: Readonly<Record<string, string>>): Promise<number[]> {
   const servers = [await ServerProcess.start('service', { env }), await ServerProcess.start('service', { env })];
-  const tokens = new ResumeTokens({ key: TOKEN_KEY, previousKey: '', ttlSeconds: 60 });
-  const id = randomUUID() as SessionId;
+  const id = randomUUID();
+  let resume = '';
   const times: number[] = [];
   try {
     for (let expected = 1; expected <= RESUMES; expected += 1) {
       const { port } = servers[expected % 2] as ServerProcess;
-      const resume = name === TOKEN && expected > 1 ? `&resume=${tokens.sign(id, expected - 1)}` : '';
       const startedAt = performance.now();
       const client = await Client.open(`ws://127.0.0.1:${port}/ws/chat/?session_id=${id}${resume}`);
       const count = await client.count();
       times.push(performance.now() - startedAt);
       if (count !== expected) throw new Error(`${name}: count ${count} came, ${expected} was expected`);
+      if (name === TOKEN) resume = `&resume=${encodeURIComponent((await client.bye()).resume ?? '')}`;
       await client.close();
       // Relaxed mode writes at the latest when a connection is closed, which the server sees after its client.
       if (name === RELAXED) await written(servers[expected % 2] as ServerProcess);

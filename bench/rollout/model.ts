@@ -1,8 +1,6 @@
-import type { Config } from '../../service/src/config/options.ts';
-import { closingWindowMs } from '../../service/src/connections/drain.ts';
-import { retryAfterMs } from '../../service/src/connections/retry-after.ts';
 import { seeded } from '../../testkit/seed.ts';
 import { partAtRandom, type Random } from './chance.ts';
+import { closingWindowMs, retryAfterMs, type PaceOptions } from './pace.ts';
 
 /** A rollout of a Deployment whose pods each hold many sockets. */
 export interface RolloutOptions {
@@ -16,7 +14,7 @@ export interface RolloutOptions {
   /** What the preStop hook takes. */
   readonly hookSeconds: number;
   /** The options of the service that the drain goes by. */
-  readonly config: Pick<Config, 'drainSpreadSeconds' | 'retryAfterMinSeconds' | 'retryAfterMaxSeconds'>;
+  readonly config: PaceOptions;
   /** Sockets that a pod takes; a client beyond is refused, and comes again after a delay. */
   readonly maxConnections: number;
   /** How a client that comes back is given a pod: any that is ready, or the one with the fewest sockets. */
@@ -160,7 +158,7 @@ class Rollout {
     this.#comeBack(closes, tick);
   }
 
-  /** Gives each of some clients its delay, by the service's own function. */
+  /** Gives each of some clients its delay, uniformly between the bounds. */
   #comeBack(clients: number, tick: number): void {
     const { config } = this.#options;
     if (clients > FEW_CLOSES) {

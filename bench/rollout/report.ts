@@ -7,15 +7,18 @@ export interface SimulationReport {
   readonly played: readonly {
     readonly name: string;
     readonly options: ShownOptions;
-    readonly result: RolloutResult;
+    readonly result: ShownResult;
   }[];
   /** With `--check`: rollouts that were made, beside the simulation of the same. */
   readonly checked?: readonly {
     readonly options: ShownOptions;
-    readonly simulated: RolloutResult;
-    readonly real: RolloutResult;
+    readonly simulated: ShownResult;
+    readonly real: ShownResult;
   }[];
 }
+
+/** A result without the figures of single pods. */
+export type ShownResult = Omit<RolloutResult, 'socketsAfter'>;
 
 /** Options as they are shown; the maximum of connections may be none, which JSON has no word for. */
 type ShownOptions = Pick<
@@ -42,7 +45,7 @@ export const SIMULATION_HEADINGS: readonly string[] = [
 ];
 
 /** A rollout and what it did, as cells of a table. */
-export function simulationCells(options: ShownOptions, result: RolloutResult, name: string): string[] {
+export function simulationCells(options: ShownOptions, result: ShownResult, name: string): string[] {
   const { pods, socketsPerPod, maxSurge, balance, minReadySeconds, config } = options;
   return [
     name,

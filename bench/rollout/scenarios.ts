@@ -1,4 +1,4 @@
-import { loadConfig } from '../../service/src/config/load-config.ts';
+import { defaultConfig } from '../../service/src/config/options.ts';
 import type { RolloutOptions } from './model.ts';
 
 /** A rollout that is looked at. */
@@ -7,7 +7,7 @@ export interface Scenario {
   readonly options: Omit<RolloutOptions, 'seed'>;
 }
 
-const { config } = loadConfig({});
+const config = defaultConfig();
 
 /** What the chart sets, besides the service's own defaults; a pod takes some seconds to be scheduled, pulled and ready. */
 const USUAL = {

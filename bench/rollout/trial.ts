@@ -1,18 +1,25 @@
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { mostInOneSecond } from '../../e2e/support/breaks.ts';
-import { wireOf } from '../support/dialects.ts';
-import { FleetSocket, type FleetListener } from '../support/fleet-socket.ts';
+import { Fleet, type FleetReport } from '../../loadtest/src/fleet.ts';
+import { faultsOf } from '../support/clients.ts';
 import { ServerProcess } from '../support/server-process.ts';
 import type { RolloutOptions, RolloutResult } from './model.ts';
 
-const WIRE = wireOf('plain');
-/** Handshakes under way at once, when the clients first connect. */
-const IN_FLIGHT = 100;
-const PATIENCE_MS = 60_000;
+const OPEN_SECONDS = 60;
+
+/** A process of the service, and the connections that it has. */
+interface Pod {
+  readonly server: ServerProcess;
+  readonly sockets: Set<Socket>;
+  /** When each connection was given to it, on `performance.now`'s clock. */
+  readonly givenAt: number[];
+}
 
 /**
- * Makes a rollout as {@link simulateRollout} plays it through, of real processes of the service, with clients that keep to their
- * byes: this process stands for the Deployment's controller, and for the load balancer.
+ * Makes a rollout as `simulateRollout` simulates it, of real processes of the service, with clients of the load test: this process is
+ * the Deployment's controller and the load balancer.
  */
 export async function tryRollout(options: RolloutOptions): Promise<RolloutResult> {
   const trial = new Trial(options);
@@ -23,25 +30,16 @@ export async function tryRollout(options: RolloutOptions): Promise<RolloutResult
   }
 }
 
-/** A process of the service, and how many clients it has. */
-interface Pod {
-  readonly server: ServerProcess;
-  sockets: number;
-}
-
-class Trial implements FleetListener {
+class Trial {
   readonly #options: RolloutOptions;
-  readonly #all: Pod[] = [];
+  readonly #pods: Pod[] = [];
   #ready: Pod[] = [];
-  readonly #podOf = new Map<FleetSocket, Pod>();
-  readonly #reopened: { readonly at: number; readonly pod: Pod }[] = [];
-  readonly #faults: string[] = [];
-  #rolling = false;
-  #ended = false;
-  #open = 0;
-  #closes = 0;
-  #mostAway = 0;
   #mostSockets = 0;
+  #mostAway = 0;
+  #fleet: Fleet | undefined;
+  readonly #balancer = createServer((client) => {
+    this.#forward(client);
+  });
 
   constructor(options: RolloutOptions) {
     this.#options = options;
@@ -49,15 +47,16 @@ class Trial implements FleetListener {
 
   async run(): Promise<RolloutResult> {
     const { pods, socketsPerPod, maxSurge, minReadySeconds, startSeconds, hookSeconds } = this.#options;
-    for (let made = 0; made < pods; made += 1) this.#ready.push(await this.#start());
+    const clients = pods * socketsPerPod;
+    this.#ready = await this.#start(pods);
     const old = [...this.#ready];
-    for (const pod of old) await this.#fill(pod, socketsPerPod);
-    this.#rolling = true;
+    const fleet = await this.#connect(clients);
+    for (const pod of this.#pods) pod.givenAt.length = 0;
     const startedAt = performance.now();
-    const draining: Promise<unknown>[] = [];
+    const draining: Promise<void>[] = [];
     while (old.length > 0) {
       const created = performance.now();
-      const fresh = await Promise.all(Array.from({ length: Math.min(maxSurge, old.length) }, () => this.#start()));
+      const fresh = await this.#start(Math.min(maxSurge, old.length));
       await delay(Math.max(0, startSeconds * 1000 - (performance.now() - created)));
       this.#ready.push(...fresh);
       await delay(minReadySeconds * 1000);
@@ -67,105 +66,89 @@ class Trial implements FleetListener {
       }
     }
     await Promise.all(draining);
-    await this.#untilWhole(pods * socketsPerPod);
-    const seconds = (performance.now() - startedAt) / 1000;
-    if (this.#faults.length > 0) throw new Error(`the clients saw faults: ${this.#faults.join('; ')}`);
-    return {
-      seconds,
-      peakReconnects: mostInOneSecond(this.#reopened.map(({ at }) => at)),
-      peakAtOnePod: Math.max(...this.#all.map((pod) => this.#peakAt(pod))),
-      closesPerClient: this.#closes / (pods * socketsPerPod),
-      refusals: 0,
-      mostAway: this.#mostAway,
-      mostSockets: this.#mostSockets,
-      socketsAfter: this.#ready.map(({ sockets }) => sockets),
-    };
+    const report = await fleet.allOpen(OPEN_SECONDS);
+    return this.#result(report, clients, (performance.now() - startedAt) / 1000);
   }
 
   async end(): Promise<void> {
-    this.#ended = true;
-    for (const socket of this.#podOf.keys()) socket.cut();
-    for (const { server } of this.#all) if (server.running) await server.kill();
+    await this.#fleet?.end();
+    this.#balancer.close();
+    for (const { server } of this.#pods) if (server.running) await server.kill();
   }
 
-  opened(socket: FleetSocket): void {
-    const pod = this.#podOf.get(socket);
-    if (pod === undefined) return;
-    pod.sockets += 1;
-    this.#open += 1;
-    if (!this.#rolling) return;
-    this.#mostSockets = Math.max(this.#mostSockets, pod.sockets);
-    this.#reopened.push({ at: performance.now(), pod });
+  #result(report: FleetReport, clients: number, seconds: number): RolloutResult {
+    const faults = faultsOf(report);
+    if (faults.length > 0) throw new Error(`the clients saw faults: ${faults.join('; ')}`);
+    return {
+      seconds,
+      peakReconnects: mostInOneSecond(this.#pods.flatMap(({ givenAt }) => givenAt)),
+      peakAtOnePod: Math.max(...this.#pods.map(({ givenAt }) => mostInOneSecond(givenAt))),
+      closesPerClient: report.totals.counters.byes / clients,
+      refusals: 0,
+      mostAway: this.#mostAway,
+      mostSockets: this.#mostSockets,
+      socketsAfter: this.#ready.map(({ sockets }) => sockets.size),
+    };
   }
 
-  /** They send nothing. */
-  answered(): void {
-    return;
+  /** Connects the clients, the same number to each pod. */
+  async #connect(clients: number): Promise<Fleet> {
+    this.#balancer.listen(0, '127.0.0.1');
+    await once(this.#balancer, 'listening');
+    const { port } = this.#balancer.address() as AddressInfo;
+    this.#fleet = await Fleet.start(`ws://127.0.0.1:${port}`, {
+      clients,
+      connectsAtOnce: 100,
+      sendsPerSecond: 0,
+      countsKept: false,
+    });
+    await this.#fleet.allOpen(OPEN_SECONDS);
+    return this.#fleet;
   }
 
-  fault(text: string): void {
-    this.#faults.push(text);
+  #forward(client: Socket): void {
+    const pod = this.#choose();
+    const server = connect({ port: pod.server.port, host: '127.0.0.1', noDelay: true });
+    pod.sockets.add(client);
+    pod.givenAt.push(performance.now());
+    this.#mostSockets = Math.max(this.#mostSockets, pod.sockets.size);
+    client.setNoDelay(true).pipe(server).pipe(client);
+    client
+      .on('error', () => server.destroy())
+      .on('close', () => {
+        pod.sockets.delete(client);
+        server.destroy();
+        const { pods, socketsPerPod } = this.#options;
+        const open = this.#pods.reduce((sum, { sockets }) => sum + sockets.size, 0);
+        this.#mostAway = Math.max(this.#mostAway, pods * socketsPerPod - open);
+      });
+    server.on('error', () => client.destroy());
   }
 
-  closed(socket: FleetSocket): void {
-    if (this.#ended) return;
-    const pod = this.#podOf.get(socket);
-    this.#podOf.delete(socket);
-    if (pod !== undefined) pod.sockets -= 1;
-    this.#open -= 1;
-    this.#closes += 1;
-    const { pods, socketsPerPod } = this.#options;
-    this.#mostAway = Math.max(this.#mostAway, pods * socketsPerPod - this.#open);
-    if (socket.bye === undefined) this.fault('a client was closed without a bye');
-    else
-      setTimeout(() => {
-        this.#connect(this.#choose());
-      }, socket.bye.retry_after_ms);
-  }
-
-  /** What a load balancer does. */
+  /** What a load balancer does; at first each pod gets the same number. */
   #choose(): Pod {
-    const { balance } = this.#options;
-    if (balance === 'random') return this.#ready[Math.floor(Math.random() * this.#ready.length)] as Pod;
-    return this.#ready.reduce((least, pod) => (pod.sockets < least.sockets ? pod : least));
+    const filling = this.#pods.length === this.#options.pods;
+    if (this.#options.balance === 'random' && !filling)
+      return this.#ready[Math.floor(Math.random() * this.#ready.length)] as Pod;
+    return this.#ready.reduce((least, pod) => (pod.sockets.size < least.sockets.size ? pod : least));
   }
 
-  #connect(pod: Pod): void {
-    if (this.#ended) return;
-    this.#podOf.set(new FleetSocket(pod.server.port, WIRE, this), pod);
-  }
-
-  async #start(): Promise<Pod> {
+  async #start(count: number): Promise<Pod[]> {
     const { drainSpreadSeconds, retryAfterMinSeconds, retryAfterMaxSeconds } = this.#options.config;
     const env = {
       DRAIN_SPREAD_SECONDS: String(drainSpreadSeconds),
       RETRY_AFTER_MIN_SECONDS: String(retryAfterMinSeconds),
       RETRY_AFTER_MAX_SECONDS: String(retryAfterMaxSeconds),
     };
-    const pod: Pod = { server: await ServerProcess.start('service', { env, discardLog: true }), sockets: 0 };
-    this.#all.push(pod);
-    return pod;
-  }
-
-  async #fill(pod: Pod, sockets: number): Promise<void> {
-    const before = this.#open;
-    for (let made = 0; made < sockets; made += 1) {
-      this.#connect(pod);
-      while (made - (this.#open - before) > IN_FLIGHT) await delay(1);
-    }
-    await this.#untilWhole(before + sockets);
-  }
-
-  async #untilWhole(sockets: number): Promise<void> {
-    const deadline = performance.now() + PATIENCE_MS;
-    while (this.#open < sockets) {
-      if (performance.now() > deadline) throw new Error(`${this.#open} of ${sockets} clients are connected`);
-      await delay(10);
-    }
-  }
-
-  #peakAt(pod: Pod): number {
-    return mostInOneSecond(this.#reopened.filter((each) => each.pod === pod).map(({ at }) => at));
+    const fresh = await Promise.all(
+      Array.from({ length: count }, async (): Promise<Pod> => ({
+        server: await ServerProcess.start('service', { env, discardLog: true }),
+        sockets: new Set(),
+        givenAt: [],
+      })),
+    );
+    this.#pods.push(...fresh);
+    return fresh;
   }
 }
 

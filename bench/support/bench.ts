@@ -14,7 +14,12 @@ export interface BenchOptions {
   readonly rounds: number;
   /** Sockets, where the benchmark opens many. */
   readonly sockets: number;
+  /** The servers to compare, where it compares several. */
+  readonly servers: readonly string[];
 }
+
+/** The servers that are compared: the service, the bare `ws` server, and others of its trade. */
+export const SERVERS = ['bare', 'service', 'socket.io', 'channels', 'centrifugo'] as const;
 
 /** What a benchmark found. */
 export interface BenchResult {

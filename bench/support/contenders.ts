@@ -1,8 +1,8 @@
 import { Loki, NO_LOKI } from '../../testkit/loki.ts';
-import type { BenchResult } from './bench.ts';
+import type { BenchOptions, BenchResult } from './bench.ts';
+import type { DialectName } from './clients.ts';
 import { Comparison } from './comparison.ts';
 import { keepTo } from './cores.ts';
-import type { DialectName } from './dialects.ts';
 import { LokiSink } from './loki-sink-process.ts';
 import { centrifugo } from './programs.ts';
 import type { ServerKind } from './server-process.ts';
@@ -30,6 +30,8 @@ export const METRICS = 'service, metrics';
 export const LINES = 'service, metrics and lines';
 /** Everything but a line for each message. */
 export const WITHOUT_LINES = 'service, all on but lines';
+/** Everything, with each message read and answered by `ws`. */
+export const WITHOUT_FAST_PATH = 'service, all on, FAST_PATH off';
 
 /** The rate of a connection is looked at as ever, and higher than the load makes it: a few hundred sockets carry all of it. */
 export const RATE = { MESSAGE_RATE: '100000', MESSAGE_BURST: '100000' };
@@ -42,6 +44,7 @@ export const CONTENDERS: readonly Contender[] = [
   { name: LINES, kind: 'service', dialect: 'plain', env: RATE, loki: false },
   { name: WITHOUT_LINES, kind: 'service', dialect: 'plain', env: NO_MESSAGE_LINES, loki: true },
   { name: ALL_ON, kind: 'service', dialect: 'plain', env: RATE, loki: true },
+  { name: WITHOUT_FAST_PATH, kind: 'service', dialect: 'plain', env: { ...RATE, FAST_PATH: 'false' }, loki: true },
   { name: 'Socket.IO', kind: 'socket.io', dialect: 'socket.io', env: {}, loki: false },
   { name: 'Channels on uvicorn', kind: 'channels', dialect: 'plain', env: {}, loki: false },
   { name: 'Centrifugo', kind: 'centrifugo', dialect: 'centrifugo', env: {}, loki: false },
@@ -55,6 +58,11 @@ export const ELSEWHERE: Contender = {
   env: RATE,
   loki: 'elsewhere',
 };
+
+/** The contenders of a benchmark, without some that differ in nothing that it measures. */
+export function contendersFor({ servers }: BenchOptions, leftOut: readonly string[] = []): Contender[] {
+  return CONTENDERS.filter(({ name, kind }) => servers.includes(kind) && !leftOut.includes(name));
+}
 
 /** What a contender is asked in one round, while those it is compared with run beside it, and rest. */
 export interface Trial {

@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { getText } from '../../lib/http-get.ts';
 import { Inbox } from '../../testkit/inbox.ts';
 import { Scrape } from '../../testkit/scrape.ts';
+import type { SERVERS } from './bench.ts';
 import { UNTOLD, type LoopSample } from './loop-sample.ts';
 import { keepTo } from './cores.ts';
 import type { MemoryUse } from './memory-probe.ts';
@@ -24,7 +25,7 @@ import {
 } from './programs.ts';
 
 /** Which server: the service as it is shipped, the same from its sources, the bare `ws` server, or another of its trade. */
-export type ServerKind = 'service' | 'source' | 'bare' | 'socket.io' | 'channels' | 'centrifugo';
+export type ServerKind = (typeof SERVERS)[number] | 'source';
 
 /** How a server is started. */
 export interface ServerOptions {
@@ -61,6 +62,12 @@ const PROBE_PATIENCE_MS = 60_000;
 const TICKS_PER_SECOND = 100;
 /** Of the machines this runs on, x86-64 and arm64 with their usual kernels. */
 const PAGE_BYTES = 4096;
+
+/** Servers that run: none outlives this process. */
+const started = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of started) child.kill('SIGKILL');
+});
 
 /** A server as a process of its own. Its log is read, as in production, since writing it is part of its work. */
 export class ServerProcess {
@@ -101,6 +108,8 @@ export class ServerProcess {
       },
       stdio: ['ignore', 'pipe', 'pipe', ...(this.probed ? (['ipc'] as const) : [])],
     });
+    started.add(this.child);
+    this.child.once('exit', () => started.delete(this.child));
     this.child.stderr?.on('data', (chunk: Buffer) => (this.stderr += chunk.toString()));
     this.#readLog(onLine);
     this.exited = once(this.child, 'close').then(([status, signal]) => ({

@@ -7,6 +7,8 @@ const PROGRAMS = [
   'service/src/main.ts',
   'loadtest/src/main.ts',
   'monitor/src/main.ts',
+  'bench/run.ts',
+  'bench/fuzz.ts',
   'e2e/run.ts',
   'e2e/alerts/run.ts',
   'scripts/build.ts',
