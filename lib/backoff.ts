@@ -7,8 +7,8 @@ export interface BackoffBounds {
 }
 
 /**
- * How long to wait before an attempt: exponential backoff with full jitter, which spreads clients best (AWS Architecture
- * Blog, "Exponential Backoff And Jitter").
+ * How long to wait before an attempt: exponential backoff with full jitter, which spreads clients best (AWS
+ * Architecture Blog, "Exponential Backoff And Jitter").
  * @param attempt 0 for the first attempt after a loss
  * @param random from 0 to below 1
  * @returns milliseconds from 0 to the bound of this attempt

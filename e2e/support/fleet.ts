@@ -13,11 +13,14 @@ export interface FleetOptions {
 const OPEN_SECONDS = 30;
 
 /**
- * Clients of the load test in a process of their own that send all the time, and come back whenever they are closed. Counts are checked
- * within a connection: the one after it may be to another pod, which has sessions of its own.
+ * Clients of the load test in a process of their own that send all the time, and come back whenever they are closed.
+ * Counts are checked within a connection: the one after it may be to another pod, which has sessions of its own.
  */
 export class Fleet {
-  /** Most that the event loop of the clients' process has been late, in seconds: what they saw of time is no better than that. */
+  /**
+   * Most that the event loop of the clients' process has been late, in seconds: what they saw of time is no better than
+   * that.
+   */
   lateSeconds = 0;
   readonly #clients: Clients;
   readonly #breaks: Break[] = [];
@@ -39,7 +42,9 @@ export class Fleet {
     }
   }
 
-  /** Waits until every client is connected. Fails if there was anything that must never happen, such as a wrong count. */
+  /**
+   * Waits until every client is connected. Fails if there was anything that must never happen, such as a wrong count.
+   */
   async untilWhole(seconds: number): Promise<FleetReport> {
     const report = await this.#clients.allOpen(seconds);
     this.lateSeconds = Math.max(this.lateSeconds, report.lateMs / 1000);

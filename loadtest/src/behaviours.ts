@@ -9,7 +9,10 @@ export interface Behaviour {
   readonly doc: string;
   /** What it does when a message is due. */
   readonly deed: Deed;
-  /** How its connections may end, the service being right: close codes, and statuses of refused handshakes. Any other end is an error. */
+  /**
+   * How its connections may end, the service being right: close codes, and statuses of refused handshakes. Any other
+   * end is an error.
+   */
   readonly ends: readonly string[];
   /** Its latencies count: only those of clients that read at once do. */
   readonly measured: boolean;

@@ -34,7 +34,10 @@ const RESOLUTION_MS = 1;
 const CLOSE_TIMEOUT_MS = 5000;
 /** A connection that lived as long was a success: backing off starts again. */
 const SUCCESS_MS = 1000;
-/** Close codes after which everything counted has been answered: the service ended the connection in order, and replies come in order. */
+/**
+ * Close codes after which everything counted has been answered: the service ended the connection in order, and replies
+ * come in order.
+ */
 const SETTLED: readonly number[] = [1000, 1001, 1002, 1003, 1007, 1008, 1009];
 /** Refusals that another attempt does not help against. */
 const FINAL_STATUSES: readonly number[] = [400, 401, 403, 404, 405, 426];
@@ -45,7 +48,10 @@ const PATIENT_CONNECT_TIMEOUT_MS = 60_000;
 /** Longest timer of Node.js, in milliseconds. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-/** One user: a session over as many connections as it takes. Sends on an open-loop schedule and checks every count that it receives. */
+/**
+ * One user: a session over as many connections as it takes. Sends on an open-loop schedule and checks every count that
+ * it receives.
+ */
 export class Client implements ConnectionOwner {
   readonly index: number;
   readonly sessionId = randomUUID();
@@ -133,7 +139,10 @@ export class Client implements ConnectionOwner {
     this.#connection?.cut();
   }
 
-  /** Ends the connection if the oldest message has waited for its reply too long: the service, or the way to it, is dead. */
+  /**
+   * Ends the connection if the oldest message has waited for its reply too long: the service, or the way to it, is
+   * dead.
+   */
   checkReplies(now: number): void {
     const [oldest] = this.#dueTimes;
     if (this.#state !== 'open' || oldest === undefined || !this.#behaviour.measured || this.#finishing) return;

@@ -107,7 +107,8 @@ export class Clients {
   /** Sends as it is told, and waits for the replies; a load without an end returns at once. */
   async send({ perSecond, seconds, senders }: Load): Promise<void> {
     const from = this.#now();
-    const untilMs = from + seconds * 1000;
+    // A little less, since sums of fractions may fall short of the end: no message is due at the end itself.
+    const untilMs = from + seconds * 1000 - 0.001;
     const each = perSecond / senders;
     for (const client of this.#clients) {
       if (client.index >= senders) client.send(SILENCE, Infinity);

@@ -68,8 +68,8 @@ export interface ConnectionOwner {
 }
 
 /**
- * One client's side of a WebSocket, by `ws`. Its TCP connection is made here (`createConnection` of `http.request`), so that it can
- * be reset, read slowly and sent bytes that `ws` refuses to send.
+ * One client's side of a WebSocket, by `ws`. Its TCP connection is made here (`createConnection` of `http.request`), so
+ * that it can be reset, read slowly and sent bytes that `ws` refuses to send.
  */
 export class Connection {
   readonly #owner: ConnectionOwner;

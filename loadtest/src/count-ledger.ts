@@ -25,17 +25,17 @@ export interface Fault {
 }
 
 /**
- * How long after the first reply on a new connection a message of the old one may still be counted, in milliseconds. Its bytes may have
- * waited unread in the service, or in another pod of it.
+ * How long after the first reply on a new connection a message of the old one may still be counted, in milliseconds.
+ * Its bytes may have waited unread in the service, or in another pod of it.
  */
 const LATE_MS = 5000;
 
 /**
  * What a session was told and what it may be told next.
  *
- * A count must be the last one told plus 1. After a connection was cut it may be further on by the messages that had been sent and not answered:
- * whether they were counted, only the next counts tell. After a bye, or a close frame that follows all replies, none of
- * them was counted, and exactly the last count plus 1 is right.
+ * A count must be the last one told plus 1. After a connection was cut it may be further on by the messages that had
+ * been sent and not answered: whether they were counted, only the next counts tell. After a bye, or a close frame that
+ * follows all replies, none of them was counted, and exactly the last count plus 1 is right.
  */
 export class CountLedger {
   /** Last count told. */

@@ -1,8 +1,8 @@
 import { parseMessage, type ServerMessage } from './server-message.ts';
 
 /**
- * How a kind of server is spoken to: a message in, a count out. For programs that compare the service with other servers: a module that
- * exports one as `dialect` is named by {@link Plan.dialect}.
+ * How a kind of server is spoken to: a message in, a count out. For programs that compare the service with other
+ * servers: a module that exports one as `dialect` is named by {@link Plan.dialect}.
  */
 export interface Dialect {
   /** First text of the client; the connection then counts as open at the server's `welcome`. */

@@ -3,24 +3,27 @@
  *
  *     const fleet = await Fleet.start('ws://127.0.0.1:8080', { clients: 300, sendsPerSecond: 1, breaks: true });
  *     await fleet.allOpen(30);
- *     const { breaks, violations, times } = await fleet.report(); // breaks, violations and times since the last report
+ *     const { breaks, violations, times } = await fleet.report(); // since the last report
  *     const { totals } = await fleet.stop(); // waits for replies, closes with 1000, ends the processes
  *
- * Each client is a session over as many connections as it takes. It sends on schedule (open loop), checks each count that it receives,
- * waits after a bye or a refusal as long as it is asked to, backs off after any other loss and comes back with its session.
- * For a benchmark it sends nothing by itself, and is told when:
+ * Each client is a session over as many connections as it takes. It sends on schedule (open loop), checks each count
+ * that it receives, waits after a bye or a refusal as long as it is asked to, backs off after any other loss and comes
+ * back with its session. For a benchmark it sends nothing by itself, and is told when:
  *
- *     const fleet = await Fleet.start(url, { clients: 1000, sendsPerSecond: 0, connectsAtOnce: 100, reconnect: 'never' });
+ *     const options = { clients: 1000, sendsPerSecond: 0, connectsAtOnce: 100, reconnect: 'never' } as const;
+ *     const fleet = await Fleet.start(url, options);
  *     const opened = await fleet.allOpen(30); // opened.times.connect.p99
  *     const sent = await fleet.send({ perSecond: 5000, seconds: 10 }); // open loop; returns after the last replies
- *     const most = await fleet.send({ perSecond: Infinity, seconds: 5 }); // each sends its next when its last is answered
+ *     // Each sends its next message when its last is answered:
+ *     const most = await fleet.send({ perSecond: Infinity, seconds: 5 });
  *     void fleet.send({ perSecond: 1000, seconds: Infinity }); // goes on
  *     const drained = await fleet.allClosed(30); // drained.totals.closesByCode, .counters.byes, .closeSpanMs
  *     await fleet.drop(); // cuts every connection
  *     await fleet.stop();
  *
- * `send` may be given `senders`: so many of the clients send, the others stay silent. `fleet.pids` are its processes. A server with
- * another protocol is spoken to by a {@link Dialect}: `{ dialect: new URL('my-dialect.ts', import.meta.url).href }`.
+ * `send` may be given `senders`: so many of the clients send, the others stay silent. `fleet.pids` are its processes. A
+ * server with another protocol is spoken to by a {@link Dialect}: `{ dialect: new URL('my-dialect.ts',
+ * import.meta.url).href }`.
  */
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -95,7 +98,7 @@ const POLL_MS = 100;
 /** Processes that collect garbage often would measure their own pauses. */
 const EXEC_ARGV = [...process.execArgv, '--max-semi-space-size=64'];
 
-/** Clients in processes of their own. */
+/** Clients in processes of their own, not threads: each process has its own limit on open files. */
 export class Fleet {
   readonly plan: Plan;
   readonly #workers: readonly ChildProcess[];

@@ -7,7 +7,9 @@ import { UsageError } from './usage-error.ts';
 const OTHER_DESCRIPTORS = 64;
 /** Sockets that one process carries well at usual rates. */
 const SOCKETS_A_PROCESS = 5000;
-/** Share of the ephemeral ports that is planned with: others use some, and closed connections keep theirs for a minute. */
+/**
+ * Share of the ephemeral ports that is planned with: others use some, and closed connections keep theirs for a minute.
+ */
 const USABLE_PORTS = 0.8;
 
 /** What the system allows. */
@@ -31,8 +33,8 @@ export function readLimits(): SystemLimits {
 }
 
 /**
- * How many processes hold the clients: half of the cores, the service needs the other half; fewer for few sockets, more if
- * the descriptors of one process don't suffice.
+ * How many processes hold the clients: half of the cores, the service needs the other half; fewer for few sockets, more
+ * if the descriptors of one process don't suffice.
  * @param asked what `--processes` says, if it says something
  * @throws {UsageError} if the descriptors don't suffice
  */
@@ -64,8 +66,8 @@ export interface SourcePlan {
 }
 
 /**
- * Which addresses clients connect from: the system's choice as long as its ports suffice, several of 127.0.0.0/8 beyond that if
- * the service is there.
+ * Which addresses clients connect from: the system's choice as long as its ports suffice, several of 127.0.0.0/8 beyond
+ * that if the service is there.
  * @param asked what `--source-addresses` says: a number of loopback addresses, addresses, or nothing
  * @throws {UsageError} if ports don't suffice, or loopback addresses are asked for and the service is elsewhere
  */

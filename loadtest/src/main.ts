@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /**
- * Runs the load test: the only place that reads the command line, hooks signals and exits. Exit statuses are in options.ts.
+ * Runs the load test: the only place that reads the command line, hooks signals and exits. Exit statuses are in
+ * options.ts.
  */
 import { writeFileSync } from 'node:fs';
 import { onInterrupt } from '../../lib/interrupt.ts';

@@ -20,7 +20,9 @@ export interface Ended {
 /** What came of a run, before the verdict. Plain data; times are milliseconds unless a name says otherwise. */
 export type Outcome = ReturnType<typeof collect>;
 
-/** Loop delays from which latencies are the load test's own in part: the 99th percentile, and the worst. Milliseconds. */
+/**
+ * Loop delays from which latencies are the load test's own in part: the 99th percentile, and the worst. Milliseconds.
+ */
 const OVERLOAD_P99_MS = 10;
 const OVERLOAD_MAX_MS = 200;
 /** Share of the seconds that may be busy ones. */
@@ -76,7 +78,10 @@ function collect({ plan, timeline, totals, metrics, startedAt, seconds, interrup
       /** Replies a second, over the whole run. */
       perSecond: seconds === 0 ? 0 : counters.replied / seconds,
     },
-    /** `reply`: from when a message was due; `connect`: from when a connection was due; `away`: from a loss to the next connection. */
+    /**
+     * `reply`: from when a message was due; `connect`: from when a connection was due; `away`: from a loss to the next
+     * connection.
+     */
     latency: { reply, connect, away },
     errors: {
       total: counters.errors,

@@ -47,8 +47,8 @@ export interface Plan {
   /** Connections whose replies take longer are given up; `Infinity` gives none up, and waits 10 s at the end. */
   readonly replyTimeoutMs: number;
   /**
-   * Sessions go on over reconnects, and counts are checked over them. `false` where another instance may answer whose sessions are in
-   * its own memory: then counts are checked within a connection.
+   * Sessions go on over reconnects, and counts are checked over them. `false` where another instance may answer whose
+   * sessions are in its own memory: then counts are checked within a connection.
    */
   readonly countsKept: boolean;
   /** Report each lost connection. */

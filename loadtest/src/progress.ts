@@ -13,7 +13,10 @@ export interface ProgressStream {
 /** Seconds between two lines where there is no terminal. */
 const PLAIN_INTERVAL = 5;
 
-/** Shows how a run goes: one line that is written anew each second in a terminal, plain lines every few seconds elsewhere. */
+/**
+ * Shows how a run goes: one line that is written anew each second in a terminal, plain lines every few seconds
+ * elsewhere.
+ */
 export class Progress implements RunObserver {
   readonly #stream: ProgressStream;
   readonly #sockets: number;

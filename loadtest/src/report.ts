@@ -5,7 +5,10 @@ import { time, whole } from './summary.ts';
 import type { Quantiles } from './quantiles.ts';
 import { rangeText } from './verdict.ts';
 
-/** The report: one HTML page with plots and verdict, which loads nothing from anywhere; its Content-Security-Policy forbids it to. */
+/**
+ * The report: one HTML page with plots and verdict, which loads nothing from anywhere; its Content-Security-Policy
+ * forbids it to.
+ */
 export function renderReport(result: Result): string {
   const title = `Load test ${result.settings['scenario'] ?? ''} of ${result.settings['host'] ?? ''}`;
   return htmlPage({

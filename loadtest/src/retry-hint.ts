@@ -1,7 +1,10 @@
 /** Longest wait that a server's hint is followed for, in milliseconds: a typing error must not end a run. */
 const LONGEST_MS = 3_600_000;
 
-/** The `retry_after_ms` of a JSON object such as a bye or the body of a refusal; `undefined` if it has none that is a number. */
+/**
+ * The `retry_after_ms` of a JSON object such as a bye or the body of a refusal; `undefined` if it has none that is a
+ * number.
+ */
 export function hintOfJson(value: unknown): number | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   return sane((value as { retry_after_ms?: unknown }).retry_after_ms);
@@ -14,8 +17,8 @@ export function hintOfCloseReason(reason: string): number | undefined {
 }
 
 /**
- * What a Retry-After header asks for (RFC 9110, section 10.2.3: seconds or a date), in milliseconds, and up to a second more at random:
- * whole seconds alone would bring all clients back at once.
+ * What a Retry-After header asks for (RFC 9110, section 10.2.3: seconds or a date), in milliseconds, and up to a second
+ * more at random: whole seconds alone would bring all clients back at once.
  */
 export function hintOfHeader(value: string | undefined, now = Date.now(), random = Math.random()): number | undefined {
   if (value === undefined) return undefined;

@@ -1,7 +1,10 @@
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 
-/** A TCP connection that can be read a few bytes a second, so that what its peer sends fills the buffers on the way. */
+/**
+ * A TCP connection that can be read a few bytes a second, so that what its peer sends fills the buffers on the way. `ws`
+ * can pause one, but then reads 64 KiB at once.
+ */
 export class SlowSocket extends Duplex {
   readonly #socket: Socket;
   readonly #bytesPerSecond: number;

@@ -3,7 +3,10 @@ const NO_PORT: readonly string[] = ['EADDRNOTAVAIL', 'EADDRINUSE'];
 /** Loopback addresses in use at most: 250 times the ports of one. */
 const MOST = 250;
 
-/** Addresses that clients connect from: each gives as many connections to one port of a service as the system has ephemeral ports. */
+/**
+ * Addresses that clients connect from: each gives as many connections to one port of a service as the system has
+ * ephemeral ports.
+ */
 export class SourceAddresses {
   readonly #addresses: (string | undefined)[];
   readonly #mayGrow: boolean;
@@ -24,7 +27,8 @@ export class SourceAddresses {
 
   /**
    * Looks at a failed connection.
-   * @returns whether it was for want of ports and there is another address now, so that trying again at once makes sense
+   * @returns whether it was for want of ports and there is another address now, so that trying again at once makes
+   * sense
    */
   grew(failure: string): boolean {
     if (!NO_PORT.includes(failure) || !this.#mayGrow || this.#addresses.length >= MOST) return false;

@@ -76,7 +76,9 @@ export interface TallyNews {
   readonly violations: readonly Violation[];
   readonly breaks: readonly Break[];
   readonly times: Readonly<Record<TimeName, readonly number[]>>;
-  /** When the first and the last connection of all was closed, in milliseconds since the start; `undefined` if none was. */
+  /**
+   * When the first and the last connection of all was closed, in milliseconds since the start; `undefined` if none was.
+   */
   readonly closesAt: readonly [number, number] | undefined;
 }
 

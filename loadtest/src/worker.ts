@@ -1,4 +1,7 @@
-/** A process with a part of the clients. Started by {@link Fleet}, which it takes orders from over IPC; ends when that goes away. */
+/**
+ * A process with a part of the clients. Started by {@link Fleet}, which it takes orders from over IPC; ends when that
+ * goes away.
+ */
 import { monitorEventLoopDelay, performance, type Histogram } from 'node:perf_hooks';
 import { Clients } from './clients.ts';
 import type { Dialect } from './dialect.ts';

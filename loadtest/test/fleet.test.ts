@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
+import { WebSocketServer } from 'ws';
 import { ServiceProcess } from '../../testkit/process.ts';
 import { Fleet, type FleetOptions, type FleetReport } from '../src/fleet.ts';
 
@@ -122,6 +125,37 @@ describe('a fleet', { concurrency: 4 }, () => {
     const { totals } = await fleet.allClosed(5);
     assert.deepEqual(totals.closesByCode, { 1006: 10 });
     assert.equal(await countedBy(service), totals.counters.sent);
+    await fleet.stop();
+  });
+
+  it('speaks to a server of another protocol by a dialect', async (t) => {
+    const received: string[] = [];
+    const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+    t.after(() => {
+      server.close();
+    });
+    server.on('connection', (socket) => {
+      socket.on('message', (data: Buffer) => {
+        const text = data.toString();
+        received.push(text);
+        if (text === 'hello') socket.send('welcome\nstill?');
+        if (text.startsWith('m ')) socket.send(text.replace('m', 'c'));
+      });
+    });
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const dialect = new URL('support/numbered-dialect.ts', import.meta.url).href;
+    const fleet = await Fleet.start(`ws://127.0.0.1:${port}/other/`, { clients: 2, sendsPerSecond: 0, dialect });
+    t.after(() => fleet.end());
+    await fleet.allOpen(10);
+    const { totals, violations } = await fleet.send({ perSecond: 20, seconds: 0.5 });
+    assert.deepEqual(violations, []);
+    assert.deepEqual([totals.counters.sent, totals.counters.replied], [10, 10]);
+    assert.equal(received.filter((text) => text === 'here').length, 2);
+    assert.deepEqual(
+      received.filter((text) => text.startsWith('m ')).toSorted(),
+      [1, 2, 3, 4, 5].flatMap((n) => [`m ${n}`, `m ${n}`]),
+    );
     await fleet.stop();
   });
 });

@@ -9,8 +9,8 @@ function quantile(values: readonly number[], share: number): number {
 }
 
 /**
- * @param lateMs by how much the load test's own event loop was late, which it reports: on a machine that is busy with other
- *   work no client can measure better than that
+ * @param lateMs by how much the load test's own event loop was late, which it reports: on a machine that is busy with
+ * other work no client can measure better than that
  */
 function assertNear(measured: number | null, known: number, lateMs: number, what: string): void {
   const tolerance = Math.max(2, known * 0.02) + lateMs;
