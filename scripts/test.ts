@@ -33,7 +33,8 @@ const FILES_AT_ONCE = 4;
 const MEASURING = /loadtest\/test\/(latency|scale|service)\.test\.ts$/;
 
 /** Test files that take longest begin first, so that none of them is left to run alone at the end. */
-const LONG = /(model|loki-outages|loki-faults|console|live|promtool|cluster|local|planted-bugs|lifecycle)\.test\.ts$/;
+const LONG =
+  /(disruptions|model|loki-outages|loki-faults|console|live|promtool|cluster|local|planted-bugs|lifecycle)\.test\.ts$/;
 
 /** Checks that run beside the tests, one after the other, since each of them keeps a core busy. */
 const CHECKS: readonly (readonly [name: string, command: string])[] = [
