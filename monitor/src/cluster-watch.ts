@@ -5,7 +5,7 @@ import type { Settings } from './command-line.ts';
 import { every } from './every.ts';
 import { KubeApi } from './kube-api.ts';
 import type { LogReader } from './log-reader.ts';
-import { addActivities, addGauges, snapshotOf, type Gauges, type Step } from './metrics.ts';
+import { addActivities, addGauges, snapshotOf, type Step } from './metrics.ts';
 import { API_SERVER, PodWatch, type PodContext } from './pod-watch.ts';
 import { CannotWatchError, type Report } from './report.ts';
 
@@ -27,7 +27,6 @@ export class ClusterWatch {
   readonly #pods = new Map<string, PodWatch>();
   #watchFailure: Error | undefined;
   #listed = false;
-  #total: Gauges | undefined;
 
   /** @throws {CannotWatchError} if the kubeconfig does not say what to watch */
   constructor(settings: Settings, report: Report, log: LogReader) {
@@ -118,8 +117,7 @@ export class ClusterWatch {
     const gauges = addGauges(steps.map((step) => step.gauges));
     const activity = activities.length === 0 ? undefined : addActivities(activities, seconds);
     this.#report.addTotals(activity);
-    this.#report.snapshot('total', { ...snapshotOf({ gauges, previous: this.#total, activity }), pods: pods.length });
-    this.#total = gauges;
+    this.#report.snapshot('total', { ...snapshotOf({ gauges, activity }), pods: pods.length });
   }
 }
 

@@ -125,7 +125,7 @@ export const EVENT_TYPES = {
   log: 'A WARN line, with `--warn`: `source`, `line`.',
   repeated: 'More of a problem that was printed several times already: `count` of them since.',
   snapshot:
-    'Metrics, at the start, at each interval and at the end, with the change since the last: `source` is `service`, a pod, or `total`. Times are in milliseconds, memory in bytes; `null` is not known, as rates are in the first.',
+    'Metrics, at the start, at each interval and at the end: `source` is `service`, a pod, or `total`. Memory is in bytes; `null` is not known, as rates are in the first.',
   summary:
     'The last line: `status`, `exit_status`, `problems` with how often each was seen, `gaps` in what was watched, totals.',
 } as const satisfies Record<MonitorEvent['type'], string>;

@@ -33,7 +33,7 @@ export class MetricsWatch {
       counts: growth(before.counters, scrape.counters),
     };
     if (activity !== undefined) this.#judge(activity);
-    return { gauges: scrape.gauges, previous: last?.gauges, activity, restarted };
+    return { gauges: scrape.gauges, activity, restarted };
   }
 
   #judge({ counts }: Activity): void {

@@ -19,11 +19,10 @@ export const COUNTERS = {
   dropped: 'websocket_log_lines_dropped_total',
 } as const;
 
-/** Counters that are read by one label: the errors, and the histogram of the handling time. */
-export const LABELED_COUNTERS = {
-  type: 'websocket_errors_total',
-  le: 'websocket_message_duration_seconds_bucket',
-} as const;
+/** Errors, by their label `type`. */
+export const ERRORS = 'websocket_errors_total';
+
+const ERROR_KEY = 'type ';
 
 /** What a process is doing. */
 export type ServiceState = 'ready' | 'not ready' | 'draining' | 'unknown';
@@ -40,7 +39,7 @@ export interface Gauges {
 
 /**
  * How much counters grew between two scrapes, in all pods, or over the whole watch: by the keys of {@link COUNTERS}, and by
- * `type internal`, `le 0.001` for those of {@link LABELED_COUNTERS}.
+ * `type internal` for an error.
  */
 export interface Activity {
   readonly seconds: number;
@@ -68,13 +67,10 @@ export interface Counts {
   readonly messagesPerSecond: number;
   /** By type; types that had none are left out. */
   readonly errorsPerSecond: Readonly<Record<string, number>>;
-  readonly handlingP99Ms: number | null;
 }
 
 /** Metrics as they are shown: the gauges, and the change since the last snapshot. `null` is not known. */
 export interface Snapshot extends Nullable<Counts>, Nullable<Omit<Gauges, 'state' | 'drainSeconds'>> {
-  readonly connectionsChange: number | null;
-  readonly memoryChangeBytes: number | null;
   readonly state: ServiceState;
   readonly drainSeconds: number;
   /** Of a pod alone. */
@@ -88,7 +84,6 @@ type Nullable<T> = { readonly [Key in keyof T]: Exclude<T[Key], undefined> | nul
 /** What one scrape adds to those before it. */
 export interface Step {
   readonly gauges: Gauges;
-  readonly previous: Gauges | undefined;
   readonly activity: Activity | undefined;
   /** The process is another than at the last scrape. */
   readonly restarted: boolean;
@@ -123,14 +118,12 @@ export function addGauges(all: readonly Gauges[]): Gauges {
 export const UNKNOWN: Gauges = addGauges([]);
 
 /** Puts together what is shown. */
-export function snapshotOf({ gauges, previous, activity }: Omit<Step, 'restarted'>): Snapshot {
+export function snapshotOf({ gauges, activity }: Omit<Step, 'restarted'>): Snapshot {
   const { connections, connectionsLimit, memoryBytes, state, drainSeconds } = gauges;
   return {
     connections: connections ?? null,
-    connectionsChange: difference(previous?.connections, connections),
     connectionsLimit: connectionsLimit ?? null,
     memoryBytes: memoryBytes ?? null,
-    memoryChangeBytes: difference(previous?.memoryBytes, memoryBytes),
     state,
     drainSeconds,
     ...(activity === undefined ? NO_COUNTS : countsOf(activity)),
@@ -144,7 +137,6 @@ const NO_COUNTS = {
   messages: null,
   messagesPerSecond: null,
   errorsPerSecond: null,
-  handlingP99Ms: null,
 } as const;
 
 /** An activity as it is shown. */
@@ -157,31 +149,13 @@ export function countsOf({ seconds, counts }: Activity): Counts {
     messages: counts.get('messages') ?? 0,
     messagesPerSecond: (counts.get('messages') ?? 0) / seconds,
     errorsPerSecond: Object.fromEntries(errors.map(([type, count]) => [type, count / seconds])),
-    handlingP99Ms: quantileMs(byLabel(counts, 'le'), 0.99),
   };
 }
 
 /** Errors by type; types that had none are left out. */
 export function errorsOf(counts: Activity['counts']): Record<string, number> {
-  return Object.fromEntries([...byLabel(counts, 'type')].filter(([, count]) => count > 0));
-}
-
-/**
- * Quantile of a histogram, interpolated as Prometheus' `histogram_quantile` does: beyond the highest bound it is that bound.
- * @param cumulative counts by upper bound in seconds, as Prometheus writes it
- * @returns milliseconds; `null` if nothing was observed
- */
-export function quantileMs(cumulative: ReadonlyMap<string, number>, quantile: number): number | null {
-  const buckets = [...cumulative]
-    .map(([bound, count]) => ({ bound: bound === '+Inf' ? Infinity : Number(bound), count }))
-    .sort((a, b) => a.bound - b.bound);
-  const rank = quantile * (buckets.at(-1)?.count ?? 0);
-  const index = buckets.findIndex(({ count }) => count >= rank);
-  const { bound, count } = buckets[index] ?? { bound: 0, count: 0 };
-  if (rank <= 0) return null;
-  const lower = buckets[index - 1] ?? { bound: 0, count: 0 };
-  if (bound === Infinity) return lower.bound * 1000;
-  return (lower.bound + (bound - lower.bound) * ((rank - lower.count) / (count - lower.count))) * 1000;
+  const errors = [...counts].filter(([key, count]) => key.startsWith(ERROR_KEY) && count > 0);
+  return Object.fromEntries(errors.map(([key, count]) => [key.slice(ERROR_KEY.length), count]));
 }
 
 /** The gauges of a scrape. */
@@ -200,21 +174,11 @@ export function gaugesOf(samples: Samples): Gauges {
 export function countersOf(samples: Samples): Map<string, number> {
   const counters = new Map<string, number>();
   for (const [key, name] of Object.entries(COUNTERS)) counters.set(key, sum(samples, name) ?? 0);
-  for (const [label, name] of Object.entries(LABELED_COUNTERS))
-    for (const [value, count] of sumBy(samples, name, label)) counters.set(`${label} ${value}`, count);
+  for (const [type, count] of sumBy(samples, ERRORS, 'type')) counters.set(`${ERROR_KEY}${type}`, count);
   return counters;
 }
 
 /** How much counters grew. One that went down began again from zero. */
 export function growth(before: ReadonlyMap<string, number>, after: ReadonlyMap<string, number>): Map<string, number> {
   return new Map([...after].map(([key, count]) => [key, count - Math.min(before.get(key) ?? 0, count)]));
-}
-
-function byLabel(counts: ReadonlyMap<string, number>, label: string): Map<string, number> {
-  const labeled = [...counts].filter(([key]) => key.startsWith(`${label} `));
-  return new Map(labeled.map(([key, count]) => [key.slice(label.length + 1), count]));
-}
-
-function difference(before: number | undefined, after: number | undefined): number | null {
-  return before === undefined || after === undefined ? null : after - before;
 }

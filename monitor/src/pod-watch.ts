@@ -21,7 +21,7 @@ import { checkHealth, scrape, type GetPath } from './service-http.ts';
 /** Port of the service in a pod that names none `http`. */
 const DEFAULT_PORT = 8080;
 const TIMEOUT_MS = 5000;
-const NO_STEP: Step = { gauges: UNKNOWN, previous: undefined, activity: undefined, restarted: false };
+const NO_STEP: Step = { gauges: UNKNOWN, activity: undefined, restarted: false };
 
 /** What watching a pod needs. */
 export interface PodContext {
@@ -42,6 +42,7 @@ export class PodWatch {
   readonly #metrics: MetricsWatch;
   #pod: V1Pod;
   #draining = false;
+  #isGone = false;
 
   /** @param isOlder the pod is older than the watch: what happened to it before is not reported */
   constructor(context: PodContext, pod: V1Pod, isOlder: boolean) {
@@ -70,6 +71,7 @@ export class PodWatch {
 
   gone(): void {
     const { report } = this.#context;
+    this.#isGone = true;
     report.notice({ kind: 'pod_gone', source: this.name, message: 'gone' });
     report.forget(this.#metricsPart);
     for (const log of this.#logs) log.stop();
@@ -97,8 +99,8 @@ export class PodWatch {
       return step;
     } catch (error) {
       if (error instanceof NoAnswerError) apiServerFailed(error);
-      // That a pod which ends or starts does not answer is part of its health.
-      else if (!isTerminating(this.#pod) && isReady(this.#pod))
+      // That a pod which ends or starts does not answer is part of its health. It may have gone since the request was sent.
+      else if (!this.#isGone && !isTerminating(this.#pod) && isReady(this.#pod))
         report.lost(this.#metricsPart, (error as Error).message);
       return NO_STEP;
     }

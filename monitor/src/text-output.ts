@@ -86,12 +86,11 @@ function snapshotText(snapshot: Snapshot): string {
   if (state === 'unknown') return [...parts, 'no metrics'].join(' · ');
   return [
     ...parts,
-    `${optional(integer, connections)}${change(integer, snapshot.connectionsChange)} of ${optional(integer, connectionsLimit)} connections`,
+    `${optional(integer, connections)} of ${optional(integer, connectionsLimit)} connections`,
     `${rate(snapshot.messagesPerSecond)} messages/s`,
     `${errorsText(snapshot)} errors/s`,
-    `p99 ${optional(milliseconds, snapshot.handlingP99Ms)}`,
     ...(state === 'draining' ? [`draining for ${drainSeconds.toFixed(1)} s`] : health ? [] : [state]),
-    `${optional(mebibytes, snapshot.memoryBytes)} MiB${change(mebibytes, snapshot.memoryChangeBytes)}`,
+    `${optional(mebibytes, snapshot.memoryBytes)} MiB`,
   ].join(' · ');
 }
 
@@ -120,7 +119,6 @@ function totalsText(totals: Totals): string {
     `${integer(totals.messages)} messages (${rate(totals.messagesPerSecond)}/s)`,
     `${integer(totals.opened)} connections opened, ${integer(totals.closed)} closed`,
     errors.length === 0 ? 'no errors' : `errors: ${errors.join(', ')}`,
-    `p99 ${optional(milliseconds, totals.handlingP99Ms)}`,
   ].join(' · ');
 }
 
@@ -153,18 +151,10 @@ function rate(value: number | null): string {
   return value >= 100 ? integer(value) : value.toFixed(value > 0 && value < 0.1 ? 2 : 1);
 }
 
-function milliseconds(value: number): string {
-  return `${value.toFixed(value >= 10 ? 0 : 2)} ms`;
-}
-
 function mebibytes(bytes: number): string {
   return (bytes / 1_048_576).toFixed(1);
 }
 
 function optional(format: (value: number) => string, value: number | null): string {
   return value === null ? '-' : format(value);
-}
-
-function change(format: (value: number) => string, value: number | null): string {
-  return value === null ? '' : ` (${value < 0 ? '-' : '+'}${format(Math.abs(value))})`;
 }

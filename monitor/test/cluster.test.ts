@@ -45,7 +45,7 @@ function errors(monitor: MonitorProcess): string[] {
 
 // Most of each test is waiting for a process.
 describe('the monitor in a cluster', { concurrency: 4 }, () => {
-  test('metrics of all pods are shown each and in sum, with rates and the p99 of all', async (t) => {
+  test('metrics of all pods are shown each and in sum, with rates', async (t) => {
     const kube = await KubeServer.start(t);
     let messages = 0;
     for (const pod of ['one', 'two']) {
@@ -61,7 +61,6 @@ describe('the monitor in a cluster', { concurrency: 4 }, () => {
     assert.equal(total['pods'], 2);
     assert.equal(total['connections'], 6);
     assert.equal(total['connections_limit'], 20_000);
-    assert.ok(Number(total['handling_p99_ms']) > 1 && Number(total['handling_p99_ms']) < 10);
     const run = await monitor.end('SIGINT');
     assert.equal(run.status, 0);
     assert.equal((run.summary?.['totals'] as { messages: number }).messages, 200);
@@ -127,7 +126,9 @@ describe('the monitor in a cluster', { concurrency: 4 }, () => {
     await monitor.waitFor('the pod that came', isNotice('pod_added', 'added: '));
     kube.deletePod('one');
     await monitor.waitFor('the pod that went', isNotice('pod_gone'));
-    assert.equal((await monitor.end('SIGINT')).status, 0);
+    const run = await monitor.end('SIGINT');
+    assert.deepEqual(run.summary?.['missing'], []);
+    assert.equal(run.status, 0);
   });
 
   test('lines of pods that come later are read from their beginning, older ones of older pods are not', async (t) => {

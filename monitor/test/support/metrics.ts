@@ -30,9 +30,6 @@ websocket_errors_total{type="rate_limited"} ${clientErrors}
 websocket_log_lines_dropped_total{destination="stdout",reason="buffer_full"} ${dropped}
 websocket_connections_opened_total ${connections}
 websocket_connections_closed_total{code="1000",initiator="client"} 0
-websocket_message_duration_seconds_bucket{le="0.001"} ${Math.floor(messages * 0.98)}
-websocket_message_duration_seconds_bucket{le="0.01"} ${messages}
-websocket_message_duration_seconds_bucket{le="+Inf"} ${messages}
 process_resident_memory_bytes ${memoryBytes}
 process_start_time_seconds ${startedAt}
 `;
