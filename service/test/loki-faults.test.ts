@@ -24,7 +24,7 @@ const SESSION = '6f1f7a5e-0000-4000-8000-000000000001' as SessionId;
 /** Lines written every 10 ms. */
 const LINES = 5;
 /** Lines on their way to the thread, at most. */
-const MAX_TRANSIT_BYTES = 2 * 1024 * 1024;
+const MAX_TRANSIT_BYTES = 4 * 1024 * 1024;
 
 describe('Lines', { concurrency: 4 }, () => {
   for (const fault of ['hang', 429, 500, 503, 'cut', 'swallow'] as const)

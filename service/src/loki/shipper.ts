@@ -214,8 +214,8 @@ export class LokiShipper extends EventEmitter<ShipperEvents> implements LineDest
 const HAND_OVER_BYTES = 80 * 1024;
 /** Or after this long. */
 const HAND_OVER_MS = 500;
-/** Maximum bytes that a thread that gets little CPU time has not taken yet. */
-const MAX_TRANSIT_BYTES = 2 * 1024 * 1024;
+/** Maximum bytes on their way to a thread that gets little CPU time, as while it loads at full load. */
+const MAX_TRANSIT_BYTES = 4 * 1024 * 1024;
 const RESTART_MS = 1000;
 /** Its queue is outside of the heap, which holds the lines of one push. */
 const WORKER_LIMITS = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8 };
