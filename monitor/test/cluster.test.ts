@@ -122,6 +122,7 @@ describe('the monitor in a cluster', { concurrency: 4 }, () => {
 
   test('pods that come and go are watched', async (t) => {
     const { kube, monitor } = await watchOnePod(t);
+    kube.metrics.set('two', () => metricsText());
     kube.setPod('two');
     await monitor.waitFor('the pod that came', isNotice('pod_added', 'added: '));
     kube.deletePod('one');
