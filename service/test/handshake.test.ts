@@ -158,7 +158,7 @@ describe('A plain request that accepts JSON is answered as the handshake would b
   it('200 where it would be accepted, and opens nothing', async (t) => {
     const running = await startApp(t, { MAX_CONNECTIONS: '1' });
     for (let asked = 0; asked < 3; asked += 1) {
-      const { status, body } = await preflight(running, '/ws/chat/');
+      const { status, body } = await preflight(running, `/ws/chat/?session_id=${UUID(asked)}`);
       assert.deepEqual([status, body], [200, { status: 'ok' }]);
     }
     const metrics = await running.scrape();

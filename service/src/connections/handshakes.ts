@@ -81,18 +81,19 @@ export class Handshakes {
 
   /**
    * The answer that a plain request for the WebSocket path would get as a handshake: web pages can't see the answer of
-   * a real one. It is not counted in metrics, log and limits. The session is opened and released, since only the store
-   * knows whether a resume token is older than the session.
+   * a real one. It is not counted in metrics, log and limits, so it opens no session that a signed resume token does not
+   * name: only the store knows whether a token is older than the session.
    */
   async preflight(request: IncomingMessage): Promise<HandshakeAnswer> {
     const client = this.#identify(request);
     const checked = this.#checks.checkPlain(request, client.address);
-    const rejection = 'reason' in checked ? checked : await this.#tryToOpen(checked);
+    const rejection = 'reason' in checked ? checked : await this.#checkToken(checked);
     if (rejection === undefined) return { status: 101 };
     return { status: REJECTIONS[rejection.reason].status, body: this.#errorBody(rejection, client) };
   }
 
-  async #tryToOpen({ id, options }: SessionRequest): Promise<Rejection | undefined> {
+  async #checkToken({ id, options }: SessionRequest): Promise<Rejection | undefined> {
+    if (options.floor === undefined) return undefined;
     const { store } = this.#context;
     try {
       const opened = await store.open(id, options);
