@@ -1,6 +1,6 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ROOT, TESTBED_SCRIPTS, TOOL_ENV } from '../../scripts/chart/tools.ts';
@@ -8,20 +8,11 @@ import { runWell } from './commands.ts';
 import { until } from './wait.ts';
 import { withPodsTouched } from './watch-cache.ts';
 
-/** What skaffold builds and deploys from: it watches all of them, so a copy is worked on, which a test can edit. */
-const SOURCES = [
-  'skaffold.yaml',
-  'Dockerfile',
-  '.dockerignore',
-  'package.json',
-  'package-lock.json',
-  'tsconfig.json',
-  'tsconfig.build.json',
-  'scripts',
-  'lib',
-  'service',
-  'chart',
-];
+/**
+ * What skaffold builds and deploys from: it watches all of them, so a copy is worked on, which a test can edit. `.dockerignore`
+ * names what the image is built from.
+ */
+const SOURCES = ['skaffold.yaml', 'Dockerfile', '.dockerignore', 'chart', ...buildContext()];
 const REGISTRY = 'localhost:5000';
 /** Longest that a build may take, in seconds: nothing may be cached yet. */
 const BUILD_SECONDS = 240;
@@ -150,4 +141,9 @@ function storageConfig(): string {
 function testbedFolder(): string {
   const script = join(TESTBED_SCRIPTS, 'tools.env');
   return execFileSync('bash', ['-c', '. "$0" && echo "$TESTBED"', script], { encoding: 'utf8' }).trim();
+}
+
+function buildContext(): string[] {
+  const lines = readFileSync(join(ROOT, '.dockerignore'), 'utf8').split('\n');
+  return lines.filter((line) => line.startsWith('!')).map((line) => line.slice(1));
 }
