@@ -76,7 +76,15 @@ async function exchange(socket: WebSocket, text: string): Promise<unknown> {
   return reply;
 }
 
-async function received(socket: WebSocket): Promise<unknown> {
-  const [event] = (await once(socket, 'message')) as [{ data: string }];
-  return JSON.parse(event.data);
+/** The next message that is no heartbeat: the first one may come at any time. */
+function received(socket: WebSocket): Promise<unknown> {
+  return new Promise((resolve) => {
+    const onMessage = ({ data }: { data: unknown }): void => {
+      const message = JSON.parse(String(data)) as object;
+      if ('ts' in message) return;
+      socket.removeEventListener('message', onMessage);
+      resolve(message);
+    };
+    socket.addEventListener('message', onMessage);
+  });
 }
