@@ -46,6 +46,7 @@ describe('Python’s websockets', () => {
     async (t) => {
       const service = await ServiceProcess.start(t, {
         MAX_MESSAGE_BYTES: '1000',
+        HEARTBEAT_INTERVAL_SECONDS: '1',
         // So slow that a client which is slow itself is too fast all the same.
         MESSAGE_RATE: '1',
         MESSAGE_BURST: '20',

@@ -18,7 +18,9 @@ async def received(socket):
 
 async def counted(socket, message):
     await socket.send(message)
-    return (await received(socket))["count"]
+    reply = await received(socket)
+    assert "count" in reply, reply
+    return reply["count"]
 
 
 async def close_code(url, message):
