@@ -39,6 +39,8 @@ describe('A scrape', () => {
       assert.equal(metrics.value(`websocket_errors_total{type="${type}"}`), 0);
     for (const reason of Object.keys(REJECTIONS))
       assert.equal(metrics.value(`websocket_handshakes_rejected_total{reason="${reason}"}`), 0);
+    for (const kind of ['minor', 'incremental', 'major', 'weakcb'])
+      assert.ok(Number.isFinite(metrics.value(`nodejs_gc_duration_seconds_count{kind="${kind}"}`)));
     for (const reason of MESSAGE_REJECTIONS)
       assert.equal(metrics.value(`websocket_messages_rejected_total{reason="${reason}"}`), 0);
     for (const code of CODE_LABELS)

@@ -404,6 +404,10 @@ function registerNodeMetrics(registry: Registry): void {
     'nodejs_active_resources_total',
   ])
     registry.removeSingleMetric(name);
+  // From the start, so that the first collection of a kind is an increase for `rate()`, which a new series is not.
+  const gcDuration = registry.getSingleMetric('nodejs_gc_duration_seconds');
+  if (gcDuration instanceof Histogram)
+    for (const kind of ['minor', 'incremental', 'major', 'weakcb']) gcDuration.zero({ kind });
 }
 
 /** A gauge that reads its value at a scrape. */
