@@ -8,11 +8,10 @@
  */
 import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { run as runTests } from 'node:test';
-import { spec } from 'node:test/reporters';
 import { Option } from 'commander';
 import { program } from '../lib/program.ts';
 import { CACHE, TOOL_ENV } from '../scripts/chart/tools.ts';
+import { runTestFiles } from '../scripts/test-files.ts';
 import { missingPart } from './support/cluster.ts';
 import { describeFigure, FIGURES_FILE, tableOf, type Figure } from './support/figures.ts';
 
@@ -81,25 +80,14 @@ async function runCase(file: string, { caseTimeoutMs }: Suite): Promise<readonly
   const gathered = join(RESULTS, `${caseName(file)}.jsonl`);
   rmSync(gathered, { force: true });
   writeFileSync(gathered, '');
-  const stream = runTests({
-    files: [file],
-    timeout: caseTimeoutMs,
+  const { passed, failed, skipped } = await runTestFiles([file], {
+    atOnce: 1,
+    timeoutMs: caseTimeoutMs,
     env: { ...TOOL_ENV, [FIGURES_FILE]: gathered },
   });
-  stream.on('test:pass', ({ details, skip }) => {
-    if (details.type === 'suite') return;
-    if (skip !== undefined && skip !== false) counts.skipped += 1;
-    else counts.passed += 1;
-  });
-  stream.on('test:fail', ({ details }) => {
-    if (details.type !== 'suite') counts.failed += 1;
-  });
-  const failedBefore = counts.failed;
-  // A hook can fail without a test that does, and a file before it has any.
-  stream.on('test:summary', ({ success }) => {
-    if (!success && counts.failed === failedBefore) counts.failed += 1;
-  });
-  for await (const chunk of stream.compose(spec)) process.stdout.write(chunk);
+  counts.passed += passed;
+  counts.failed += failed;
+  counts.skipped += skipped;
   console.log(`── ${caseName(file)} took ${Math.round((performance.now() - began) / 1000)} s\n`);
   return readFileSync(gathered, 'utf8')
     .split('\n')

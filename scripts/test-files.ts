@@ -2,8 +2,15 @@
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 
-/** Longest a test file may run, in milliseconds: one that hangs is a failure, not a wait. */
-const FILE_TIMEOUT_MS = 300_000;
+/** How test files are run. */
+export interface TestRun {
+  /** Files that run at the same time. */
+  readonly atOnce: number;
+  /** Longest a file may run, in milliseconds: one that hangs is a failure, not a wait. Default: five minutes. */
+  readonly timeoutMs?: number;
+  /** Environment of their processes. Default: that of this one. */
+  readonly env?: NodeJS.ProcessEnv;
+}
 
 export interface Outcome {
   readonly passed: number;
@@ -13,12 +20,15 @@ export interface Outcome {
   readonly seconds: readonly (readonly [file: string, seconds: number])[];
 }
 
-/** Runs each file in a process of its own, `atOnce` at a time, the first ones first. */
-export async function runTestFiles(files: readonly string[], atOnce: number): Promise<Outcome> {
+/** Runs each file in a process of its own, the first ones first. */
+export async function runTestFiles(
+  files: readonly string[],
+  { atOnce, timeoutMs = 300_000, env = process.env }: TestRun,
+): Promise<Outcome> {
   const counts = { passed: 0, failed: 0, skipped: 0 };
   const seconds = new Map<string, number>();
   if (files.length === 0) return { ...counts, seconds: [] };
-  const stream = run({ files: [...files], concurrency: atOnce, timeout: FILE_TIMEOUT_MS });
+  const stream = run({ files: [...files], concurrency: atOnce, timeout: timeoutMs, env });
   stream.on('test:pass', ({ details, skip }) => {
     // Suites are not tests.
     if (details.type === 'suite') return;
@@ -28,10 +38,16 @@ export async function runTestFiles(files: readonly string[], atOnce: number): Pr
   stream.on('test:fail', ({ details }) => {
     if (details.type !== 'suite') counts.failed += 1;
   });
+  // A hook can fail without a test that does, and a file before it has any.
+  let success = true;
+  stream.on('test:summary', (summary) => {
+    success &&= summary.success;
+  });
   stream.on('test:complete', ({ name, nesting, details }) => {
     // A file is reported as a test of its name.
     if (nesting === 0 && files.includes(name)) seconds.set(name, details.duration_ms / 1000);
   });
   for await (const chunk of stream.compose(spec)) process.stdout.write(chunk);
+  if (!success && counts.failed === 0) counts.failed = 1;
   return { ...counts, seconds: [...seconds].sort(([, one], [, other]) => other - one) };
 }

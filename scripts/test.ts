@@ -64,12 +64,12 @@ const files = named.length > 0 ? named : globSync(TESTS).sort((one, other) => ra
 const checks = named.length > 0 ? Promise.resolve() : runChecks();
 const beside = await runTestFiles(
   files.filter((file) => !MEASURING.test(file)),
-  FILES_AT_ONCE,
+  { atOnce: FILES_AT_ONCE },
 );
 await checks;
 const alone = await runTestFiles(
   files.filter((file) => MEASURING.test(file)),
-  1,
+  { atOnce: 1 },
 );
 report(beside, alone);
 process.exit(problems.length === 0 ? 0 : 1);

@@ -1,5 +1,4 @@
-import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { once } from 'node:events';
@@ -14,7 +13,7 @@ import {
   type ReceiverName,
   type Routing,
 } from '../alerts/src/alertmanager.ts';
-import { listeningAddress } from './listening.ts';
+import { startPrometheusProgram } from './prometheus-program.ts';
 import { findTool } from './find-tool.ts';
 
 /** A notification, as a webhook receiver gets it (Alertmanager's webhook payload, version 4). */
@@ -60,22 +59,11 @@ export async function startAlertmanager(t: TestContext): Promise<RunningAlertman
     received[notification.receiver as ReceiverName].put(notification);
   });
   writeConfig(folder, receivers);
-  const child = spawn(
-    alertmanager.path,
-    [
-      `--config.file=${join(folder, 'alertmanager.yml')}`,
-      `--storage.path=${join(folder, 'data')}`,
-      '--web.listen-address=127.0.0.1:0',
-      '--cluster.listen-address=',
-    ],
-    { stdio: ['ignore', 'ignore', 'pipe'] },
-  );
-  t.after(async () => {
-    child.kill('SIGKILL');
-    await once(child, 'close');
-    rmSync(folder, { recursive: true });
-  });
-  const address = await listeningAddress(child);
+  const address = await startPrometheusProgram(t, alertmanager.path, folder, [
+    `--config.file=${join(folder, 'alertmanager.yml')}`,
+    `--storage.path=${join(folder, 'data')}`,
+    '--cluster.listen-address=',
+  ]);
   const post = async (alerts: readonly object[]): Promise<void> => {
     const response = await fetch(`http://${address}/api/v2/alerts`, {
       method: 'POST',

@@ -7,6 +7,7 @@ import { loadConfig } from '../service/src/config/load-config.ts';
 import type { LogLevel } from '../service/src/log/levels.ts';
 import { ServiceLog } from '../service/src/service-log.ts';
 import type { SessionStore } from '../service/src/sessions/session-store.ts';
+import { TEST_OPTIONS } from './environment.ts';
 import { Scrape } from './scrape.ts';
 
 /** A line of the service's log. */
@@ -35,7 +36,7 @@ export async function startApp(
   env: Readonly<Record<string, string>> = {},
   extras: Extras = {},
 ): Promise<RunningApp> {
-  const { config } = loadConfig({ PORT: '0', ADMIN_PORT: '0', HOST: '127.0.0.1', DRAIN_SPREAD_SECONDS: '0', ...env });
+  const { config } = loadConfig({ ...TEST_OPTIONS, DRAIN_SPREAD_SECONDS: '0', ...env });
   const folder = mkdtempSync(join(tmpdir(), 'wmc-test-'));
   const file = join(folder, 'log');
   const log = new ServiceLog(config, openSync(file, 'w'));

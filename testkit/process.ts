@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { TestContext } from 'node:test';
 import type { LogLine } from './app.ts';
-import { BARE_ENVIRONMENT } from './environment.ts';
+import { BARE_ENVIRONMENT, TEST_OPTIONS } from './environment.ts';
 import { Inbox } from './inbox.ts';
 import { Scrape } from './scrape.ts';
 
@@ -23,7 +23,7 @@ export class ServiceProcess {
 
   constructor(env: Readonly<Record<string, string>>, args: readonly string[] = [], main = MAIN) {
     this.child = spawn(process.execPath, [main, ...args], {
-      env: { ...BARE_ENVIRONMENT, NODE_ENV: 'production', PORT: '0', ADMIN_PORT: '0', HOST: '127.0.0.1', ...env },
+      env: { ...BARE_ENVIRONMENT, NODE_ENV: 'production', ...TEST_OPTIONS, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.child.stderr?.on('data', (chunk: Buffer) => (this.stderr += chunk.toString()));

@@ -1,10 +1,8 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { listeningAddress } from '../../../testkit/listening.ts';
+import { startPrometheusProgram } from '../../../testkit/prometheus-program.ts';
 import { findTool } from '../../../testkit/find-tool.ts';
 import type { Cleanup } from '../../../testkit/redis.ts';
 
@@ -45,21 +43,10 @@ export class Prometheus {
     const folder = mkdtempSync(join(tmpdir(), 'prometheus-'));
     writeFileSync(join(folder, 'rules.yaml'), rules);
     writeFileSync(join(folder, 'prometheus.yaml'), configuration(targets));
-    const child = spawn(
-      prometheusTool.path,
-      [
-        `--config.file=${join(folder, 'prometheus.yaml')}`,
-        `--storage.tsdb.path=${join(folder, 'data')}`,
-        '--web.listen-address=127.0.0.1:0',
-      ],
-      { stdio: ['ignore', 'ignore', 'pipe'] },
-    );
-    t.after(async () => {
-      child.kill('SIGKILL');
-      await once(child, 'close');
-      rmSync(folder, { recursive: true });
-    });
-    const address = await listeningAddress(child);
+    const address = await startPrometheusProgram(t, prometheusTool.path, folder, [
+      `--config.file=${join(folder, 'prometheus.yaml')}`,
+      `--storage.tsdb.path=${join(folder, 'data')}`,
+    ]);
     const prometheus = new Prometheus(`http://${address}`);
     await prometheus.until('up == 1', targets.length);
     return prometheus;
