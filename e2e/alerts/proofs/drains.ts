@@ -6,7 +6,7 @@ const drainSlow: Proof = {
   alert: 'WebsocketDrainSlow',
   severity: 'warning',
   fault: 'a pod is deleted whose 10 clients answer the close frame after 8.8 s',
-  says: /^Closing the connections of \S+ of \S+\/drain-slow took (8[89]|9\d)(\.\d+)?% of the time that a drain may take \(threshold 80 %\)/,
+  says: /^Closing the connections of \S+ of \S+\/drain-slow took [89]\d(\.\d+)?% of the time that a drain may take \(threshold 80 %\)/,
   rules: ruleOf('WebsocketDrainSlow', { window: '30s' }),
   config: { drainSpreadSeconds: 0, closeTimeoutSeconds: 9.5, drainTimeoutSeconds: 10 },
   inject: async (bed) => {
