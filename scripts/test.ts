@@ -1,8 +1,10 @@
 /**
- * `npm test`: provides the tools, builds, lints, checks generated files, runs every test that needs no cluster, and closes with
- * the slowest files and a line that counts the tests. `npm test -- service/test/limits.test.ts` runs the named test files alone.
+ * `npm test`: installs the tools, builds, lints, checks generated files, runs every test that needs no cluster, and closes with
+ * the slowest files and a line that counts the tests. `npm test -- service/test/limits.test.ts` runs the named test files alone;
+ * `npm test -- --no-install` installs nothing.
  *
- * What can't be had is skipped, with a line that says how to get it; under CI=true a skip is a failure.
+ * Tools that are built from source take minutes, once a machine: the tests that need none of them run meanwhile. Tests whose
+ * tool can't be installed are skipped, and a block at the start says which and what to do; under CI=true a skip is a failure.
  */
 import { spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
@@ -10,7 +12,17 @@ import { existsSync, globSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { program, USAGE } from '../lib/program.ts';
 import { runTestFiles, type Outcome } from './test-files.ts';
-import { provideTools, toolEnvironment } from './tools.ts';
+import {
+  buildTools,
+  describeMissing,
+  installQuickTools,
+  isInstallable,
+  missingTools,
+  obstacles,
+  TOOL_CACHE,
+  toolEnvironment,
+  type Tool,
+} from './tools.ts';
 
 const CI = process.env['CI'] === 'true';
 const TESTS = [
@@ -32,6 +44,9 @@ const FILES_AT_ONCE = 4;
 /** Tests whose subject is time: nothing else runs beside them. */
 const MEASURING = /loadtest\/test\/(latency|scale|service)\.test\.ts$/;
 
+/** Test files that use tools which are built from source. Under CI=true one that is not listed fails while its tool is built. */
+const WITH_BUILT_TOOLS = /^(alerts|dashboards|chart)\/|\/loki[^/]*\.test\.ts$/;
+
 /** Test files that take longest begin first, so that none of them is left to run alone at the end. */
 const LONG =
   /(disruptions|model|loki-outages|loki-faults|console|live|promtool|cluster|local|planted-bugs|lifecycle)\.test\.ts$/;
@@ -47,9 +62,10 @@ const startedAt = performance.now();
 const problems: string[] = [];
 const command = program('npm test --', 'Runs the checks, and every test that needs no cluster.')
   .argument('[files...]', 'run these test files alone')
+  .option('--no-install', 'install no tools; what needs a missing one is skipped')
   .option('--long', 'with many more random inputs, from a random seed (npm run test:long)', false)
   .parse();
-const { long } = command.opts<{ long: boolean }>();
+const { long, install } = command.opts<{ long: boolean; install: boolean }>();
 const named = command.args;
 const absent = named.find((file) => !existsSync(file));
 if (absent !== undefined) {
@@ -59,19 +75,24 @@ if (absent !== undefined) {
 // Tests and the services that they start load the same modules: compiled once, by the first that needs them.
 process.env['NODE_COMPILE_CACHE'] ??= resolve('.cache', 'compiled');
 if (long) seedAtRandom();
-lookForTools();
+const toBuild = lookForTools();
+process.env['PATH'] = toolEnvironment()['PATH'];
 const files = named.length > 0 ? named : globSync(TESTS).sort((one, other) => rank(one) - rank(other));
 const checks = named.length > 0 ? Promise.resolve() : runChecks();
-const beside = await runTestFiles(
-  files.filter((file) => !MEASURING.test(file)),
-  { atOnce: FILES_AT_ONCE },
-);
+const built = buildTools(toBuild);
+const isMeasuring = (file: string): boolean => MEASURING.test(file);
+const waitsForTools = (file: string): boolean => toBuild.length > 0 && WITH_BUILT_TOOLS.test(file);
+const outcomes = [
+  await runTestFiles(
+    files.filter((file) => !isMeasuring(file) && !waitsForTools(file)),
+    { atOnce: FILES_AT_ONCE },
+  ),
+];
+if (!(await built)) problems.push('a tool could not be built');
+outcomes.push(await runTestFiles(files.filter(waitsForTools), { atOnce: FILES_AT_ONCE }));
 await checks;
-const alone = await runTestFiles(
-  files.filter((file) => MEASURING.test(file)),
-  { atOnce: 1 },
-);
-report(beside, alone);
+outcomes.push(await runTestFiles(files.filter(isMeasuring), { atOnce: 1 }));
+report(outcomes);
 process.exit(problems.length === 0 ? 0 : 1);
 
 /** Random inputs come from TEST_SEED (testkit/seed.ts). */
@@ -80,12 +101,20 @@ function seedAtRandom(): void {
   console.log(`── random inputs from seed ${seed}; to repeat them: TEST_SEED=${seed} npm run test:long`);
 }
 
-function lookForTools(): void {
-  for (const { name, neededFor, howToGet } of provideTools()) {
-    console.log(`SKIPPED: ${neededFor}, since ${name} is missing. To get it: ${howToGet}`);
-    if (CI) problems.push(`${name} is missing`);
-  }
-  process.env['PATH'] = toolEnvironment()['PATH'];
+/** Installs what takes moments, and says what is skipped. @returns the tools to build from source */
+function lookForTools(): readonly Tool[] {
+  const hindered = obstacles();
+  const installable = install ? missingTools().filter((tool) => isInstallable(tool, hindered)) : [];
+  const absent = missingTools().filter((tool) => !installable.includes(tool));
+  if (absent.length > 0) console.log(describeMissing(absent, hindered));
+  if (installable.length > 0)
+    console.log(
+      `── the first run on this machine installs ${installable.map(({ name }) => name).join(', ')}; what is built from source ` +
+        `takes minutes, and stays in ${TOOL_CACHE}`,
+    );
+  installQuickTools(installable);
+  if (CI) for (const { name } of absent) problems.push(`${name} is missing`);
+  return installable.filter(({ built }) => built !== undefined);
 }
 
 function rank(file: string): number {
@@ -114,7 +143,7 @@ function runCheck(command: string): Promise<{ passed: boolean; output: string; s
   });
 }
 
-function report(...outcomes: readonly Outcome[]): void {
+function report(outcomes: readonly Outcome[]): void {
   const total = (count: 'passed' | 'failed' | 'skipped'): number =>
     outcomes.reduce((sum, outcome) => sum + outcome[count], 0);
   if (total('failed') > 0) problems.push(`${total('failed')} tests failed`);

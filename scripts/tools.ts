@@ -1,129 +1,200 @@
 /**
- * The tools that tests need beside Node.js, and how each one is had: looked for first, installed where that is possible (apt
- * as root, pip into .cache/), else named with what to do.
+ * The tools that tests need beside Node.js, and how each one is obtained: apt as root, pip, or built from source by the test bed's
+ * scripts. What is built or installed by pip is kept in a cache outside the clone ($TESTBED).
  */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 
 /** A tool that tests use. */
 export interface Tool {
   readonly name: string;
   /** Tests that do without it are skipped. */
   readonly neededFor: string;
-  /** What a person does where it can't be installed. */
+  /** Debian packages that hold it; none if it is built from source, or by pip. */
+  readonly packages?: readonly string[];
+  /** The program that the test bed's scripts build, if they do. */
+  readonly built?: string;
+  /** What a person types where it can't be installed. */
   readonly howToGet: string;
   /** Path of the program, if it is there. */
   readonly find: () => string | undefined;
-  /** Installs it. Throws if that fails. */
-  readonly install: () => void;
 }
 
-const CACHE = join(import.meta.dirname, '..', '.cache');
-const PYTHON = join(CACHE, 'python', 'bin', 'python');
-/** Where the test cluster's scripts put the programs they build. */
-const TESTBED_BIN = join(
-  process.env['TESTBED'] ??
-    join(process.env['XDG_CACHE_HOME'] ?? join(process.env['HOME'] ?? '/', '.cache'), 'kube-testbed'),
-  'bin',
-);
+/** Why tools can't be installed on this machine; a field is `undefined` where nothing is in the way. */
+export interface Obstacles {
+  readonly apt: string | undefined;
+  readonly go: string | undefined;
+}
+
 const TESTBED_SCRIPTS = join(import.meta.dirname, '..', 'testbed');
+/** Where what is built is kept, as in testbed/tools.env. */
+export const TOOL_CACHE =
+  process.env['TESTBED'] ??
+  join(process.env['XDG_CACHE_HOME'] ?? join(process.env['HOME'] ?? '/', '.cache'), 'kube-testbed');
+const TOOL_BIN = join(TOOL_CACHE, 'bin');
+const PYTHON = join(TOOL_CACHE, 'python', 'bin', 'python');
+const WEBSOCKETS = 'websockets==15.0.1';
+/** Oldest Go that fetches the toolchain which a program asks for. */
+const OLDEST_GO = 21;
+const GET_GO = `version 1.${OLDEST_GO} or later, from https://go.dev/doc/install or the package golang-go of Debian 13`;
+const SUDO = process.getuid?.() === 0 ? '' : 'sudo ';
+/** Time between two lines about a build that goes on, in milliseconds. */
+const STILL_BUILDING_MS = 30_000;
 
 /** Every tool, by the name that tests ask for. */
 export const TOOLS = {
-  chromium: {
-    name: 'chromium',
-    neededFor: 'the console page in a real browser',
-    howToGet: 'apt-get install chromium',
-    find: () => onPath('chromium') ?? onPath('chromium-browser') ?? onPath('google-chrome'),
-    install: () => {
-      apt('chromium');
-    },
-  },
+  chromium: debianTool('chromium', 'the console page in a real browser', ['chromium'], () => {
+    return onPath('chromium') ?? onPath('chromium-browser') ?? onPath('google-chrome');
+  }),
   pythonWebsockets: {
     name: 'python3 with websockets',
     neededFor: 'a client that is not written in JavaScript',
-    howToGet: 'python3 -m venv .cache/python && .cache/python/bin/pip install websockets',
+    howToGet: `python3 -m venv --clear ${join(TOOL_CACHE, 'python')} && ${PYTHON} -m pip install ${WEBSOCKETS}`,
     find: () => (spawnSync(PYTHON, ['-c', 'import websockets']).status === 0 ? PYTHON : undefined),
-    install: installPythonWebsockets,
   },
-  redis: {
-    name: 'redis-server, redis-sentinel',
-    neededFor: 'sessions in a shared store',
-    howToGet: 'apt-get install redis-server redis-sentinel',
-    find: () => onPath('redis-sentinel') && onPath('redis-server'),
-    install: () => {
-      apt('redis-server', 'redis-sentinel');
-    },
-  },
-  promtool: testbedTool('promtool', 'tests of alerts and queries'),
-  amtool: testbedTool('amtool', 'tests of alert routing'),
-  alertmanager: testbedTool('alertmanager', 'alert routing run live'),
-  prometheus: testbedTool('prometheus', 'panels run live'),
-  loki: testbedTool('loki', 'log queries run live'),
-  helm: testbedTool('helm', 'tests of the chart'),
+  redis: debianTool(
+    'redis-server, redis-sentinel',
+    'sessions in a shared store',
+    ['redis-server', 'redis-sentinel'],
+    () => onPath('redis-sentinel') && onPath('redis-server'),
+  ),
+  promtool: builtTool('promtool', 'tests of alerts and queries'),
+  amtool: builtTool('amtool', 'tests of alert routing'),
+  alertmanager: builtTool('alertmanager', 'alert routing run live'),
+  prometheus: builtTool('prometheus', 'panels run live'),
+  loki: builtTool('loki', 'log queries run live'),
+  helm: builtTool('helm', 'tests of the chart'),
 } as const satisfies Record<string, Tool>;
 
 /** Environment in which tests find the tools: the built ones are on PATH. */
 export function toolEnvironment(): NodeJS.ProcessEnv {
-  return { ...process.env, PATH: `${process.env['PATH'] ?? ''}:${TESTBED_BIN}` };
+  return { ...process.env, PATH: `${process.env['PATH'] ?? ''}:${TOOL_BIN}` };
 }
 
-/**
- * Installs what is missing.
- * @returns the tools that are missing all the same
- */
-export function provideTools(): Tool[] {
-  const missing: Tool[] = [];
-  for (const tool of Object.values<Tool>(TOOLS)) {
-    if (tool.find() !== undefined) continue;
-    console.log(`installing ${tool.name}, for ${tool.neededFor} (built from source, some take minutes)`);
-    try {
-      tool.install();
-    } catch (error) {
-      console.error(`could not install ${tool.name}: ${(error as Error).message.split('\n')[0] ?? ''}`);
-    }
-    if (tool.find() === undefined) missing.push(tool);
-  }
-  return missing;
+/** The tools that are not there. */
+export function missingTools(): readonly Tool[] {
+  return Object.values<Tool>(TOOLS).filter((tool) => tool.find() === undefined);
 }
 
-function testbedTool(program: string, neededFor: string): Tool {
-  const built = join(TESTBED_BIN, program);
+/** What is in the way of installing tools here. */
+export function obstacles(): Obstacles {
   return {
-    name: program,
-    neededFor,
-    howToGet: `npm run testbed -- build ${program} (needs Go 1.21 or later)`,
-    find: () => onPath(program) ?? (existsSync(built) ? built : undefined),
-    install: () => {
-      execFileSync(join(TESTBED_SCRIPTS, 'build'), [program], { stdio: ['ignore', 'inherit', 'pipe'], maxBuffer: 1e8 });
-    },
+    apt: onPath('apt-get') === undefined ? 'no apt-get' : process.getuid?.() === 0 ? undefined : 'not root',
+    go: goObstacle(),
   };
 }
 
-function installPythonWebsockets(): void {
-  mkdirSync(CACHE, { recursive: true });
-  if (spawnSync('python3', ['-m', 'venv', join(CACHE, 'python')]).status !== 0) {
-    apt('python3', 'python3-venv');
-    execFileSync('/usr/bin/python3', ['-m', 'venv', '--clear', join(CACHE, 'python')], { stdio: 'pipe' });
+/** Whether `npm test` can install a tool itself. */
+export function isInstallable(tool: Tool, { apt, go }: Obstacles): boolean {
+  if (tool.packages !== undefined) return apt === undefined;
+  if (tool.built !== undefined) return go === undefined;
+  return onPath('python3') !== undefined;
+}
+
+/** One block that says, for each tool that is missing, what is skipped without it and the command that gets it. */
+export function describeMissing(tools: readonly Tool[], { apt, go }: Obstacles): string {
+  const reasons = [apt, go].filter((each) => each !== undefined).join(', ');
+  const rows = tools.map(({ name, neededFor, howToGet }) => `   ${name}, for ${neededFor}:\n      ${howToGet}`);
+  const needsGo = go !== undefined && tools.some(({ built }) => built !== undefined);
+  return [
+    `── SKIPPED: what needs the tools below, which are missing${reasons === '' ? '; npm run setup installs them all' : ` (${reasons})`}`,
+    ...(needsGo ? [`   Go, to build tools from source: ${GET_GO}`] : []),
+    ...rows,
+  ].join('\n');
+}
+
+/**
+ * Installs Debian packages and what pip has: a minute at most. A tool that can't be installed is reported and left out.
+ */
+export function installQuickTools(tools: readonly Tool[]): void {
+  const packages = tools.flatMap((tool) => tool.packages ?? []);
+  if (packages.length > 0) attempt(packages.join(', '), () => apt(packages));
+  if (tools.some((tool) => tool === TOOLS.pythonWebsockets))
+    attempt(TOOLS.pythonWebsockets.name, installPythonWebsockets);
+}
+
+/**
+ * Builds the tools that are built from source, with a line about each as it goes on. They have the lowest priority, so that
+ * tests may run meanwhile.
+ * @returns whether all were built
+ */
+export async function buildTools(tools: readonly Tool[]): Promise<boolean> {
+  const names = tools.flatMap(({ built }) => built ?? []);
+  if (names.length === 0) return true;
+  const child = spawn('nice', ['-n', '19', join(TESTBED_SCRIPTS, 'build'), ...names], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let now = names[0] ?? '';
+  let since = performance.now();
+  const errors: string[] = [];
+  createInterface(child.stdout).on('line', (line) => {
+    now = /^building (\S+)/.exec(line)?.[1] ?? now;
+    since = performance.now();
+    console.log(`── tools: ${line}`);
+  });
+  createInterface(child.stderr).on('line', (line) => errors.push(line));
+  const timer = setInterval(() => {
+    console.log(`── tools: still building ${now}, for ${((performance.now() - since) / 1000).toFixed()} s`);
+  }, STILL_BUILDING_MS);
+  const status = await new Promise<number | null>((resolve) => child.on('close', resolve));
+  clearInterval(timer);
+  if (status !== 0) console.error(`── tools: ${now} could not be built:\n${errors.slice(-10).join('\n')}`);
+  return status === 0;
+}
+
+function debianTool(name: string, neededFor: string, packages: readonly string[], find: Tool['find']): Tool {
+  return { name, neededFor, packages, find, howToGet: `${SUDO}apt-get install -y ${packages.join(' ')}` };
+}
+
+function builtTool(program: string, neededFor: string): Tool {
+  const path = join(TOOL_BIN, program);
+  return {
+    name: program,
+    neededFor,
+    built: program,
+    howToGet: `npm run testbed -- build ${program}`,
+    find: () => onPath(program) ?? (existsSync(path) ? path : undefined),
+  };
+}
+
+function goObstacle(): string | undefined {
+  const { status, stdout } = spawnSync('go', ['env', 'GOVERSION'], {
+    encoding: 'utf8',
+    env: { ...process.env, GOTOOLCHAIN: 'local' },
+  });
+  if (status !== 0) return 'no Go';
+  const [, minor] = /^go1\.(\d+)/.exec(stdout) ?? [];
+  return minor !== undefined && Number(minor) < OLDEST_GO ? `Go ${stdout.trim().slice(2)} is too old` : undefined;
+}
+
+function attempt(what: string, install: () => void): void {
+  try {
+    install();
+  } catch (error) {
+    console.error(`could not install ${what}: ${(error as Error).message.split('\n')[0] ?? ''}`);
   }
-  execFileSync(PYTHON, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', 'websockets==15.0.1'], {
+}
+
+function installPythonWebsockets(): void {
+  const folder = join(TOOL_CACHE, 'python');
+  mkdirSync(TOOL_CACHE, { recursive: true });
+  if (spawnSync('python3', ['-m', 'venv', '--clear', folder]).status !== 0) {
+    apt(['python3', 'python3-venv']);
+    execFileSync('/usr/bin/python3', ['-m', 'venv', '--clear', folder], { stdio: 'pipe' });
+  }
+  execFileSync(PYTHON, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', WEBSOCKETS], {
     stdio: 'pipe',
   });
 }
 
-let aptUpdated = false;
-
-function apt(...packages: string[]): void {
+function apt(packages: readonly string[]): void {
   if (process.getuid?.() !== 0) throw new Error('installing Debian packages takes root');
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  if (!aptUpdated) execFileSync('apt-get', ['update', '-qq'], { stdio: 'pipe', env });
-  aptUpdated = true;
-  execFileSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], {
-    stdio: 'pipe',
-    env,
-    maxBuffer: 1e8,
-  });
+  const options = { stdio: 'pipe', env, maxBuffer: 1e8 } as const;
+  execFileSync('apt-get', ['update', '-qq'], options);
+  execFileSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], options);
 }
 
 function onPath(program: string): string | undefined {

@@ -13,6 +13,7 @@ const PROGRAMS = [
   'e2e/alerts/run.ts',
   'scripts/build.ts',
   'scripts/lint.ts',
+  'scripts/setup.ts',
   'scripts/test.ts',
   'scripts/image-size.ts',
   'scripts/check-chart.ts',
