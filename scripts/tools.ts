@@ -110,7 +110,10 @@ export function describeMissing(tools: readonly Tool[], { apt, go }: Obstacles):
  */
 export function installQuickTools(tools: readonly Tool[]): void {
   const packages = tools.flatMap((tool) => tool.packages ?? []);
-  if (packages.length > 0) attempt(packages.join(', '), () => apt(packages));
+  if (packages.length > 0)
+    attempt(packages.join(', '), () => {
+      apt(packages);
+    });
   if (tools.some((tool) => tool === TOOLS.pythonWebsockets))
     attempt(TOOLS.pythonWebsockets.name, installPythonWebsockets);
 }
