@@ -4,8 +4,8 @@
 FROM node:24-bookworm-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
-# Install scripts are other people's programs; none of the production dependencies needs its own. The one optional
-# dependency, winston-loki's snappy, is machine code, which its JSON mode never loads.
+# Install scripts are other people's programs; none of the production dependencies needs its own. The optional ones are not
+# for the image: winston-loki's snappy is machine code, which its JSON mode never loads; uplot draws the load test's report.
 RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
 
 FROM node:24-bookworm-slim AS build

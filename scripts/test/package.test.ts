@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { promisify } from 'node:util';
+import packageJson from '../../package.json' with { type: 'json' };
+import { startApp } from '../../testkit/app.ts';
+
+const execute = promisify(execFile);
+const ROOT = join(import.meta.dirname, '../..');
+/** What the package is built from: a copy, since `npm test` builds dist/ meanwhile. */
+const SOURCES = [
+  ...['package.json', 'tsconfig.json', 'tsconfig.build.json', 'scripts/build.ts'],
+  ...['lib', 'service', 'client', 'loadtest'],
+];
+
+describe('The package, packed and installed in an empty folder', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'package-'));
+  const installed = join(folder, 'installed');
+
+  before(async () => {
+    const sources = join(folder, 'sources');
+    for (const source of SOURCES) cpSync(join(ROOT, source), join(sources, source), { recursive: true });
+    symlinkSync(join(ROOT, 'node_modules'), join(sources, 'node_modules'));
+    mkdirSync(installed);
+    await execute('npm', ['pack', '--pack-destination', folder], { cwd: sources });
+    const tarball = readdirSync(folder).find((name) => name.endsWith('.tgz')) ?? '';
+    const flags = ['--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts'];
+    await execute('npm', ['install', ...flags, join(folder, tarball)], { cwd: installed });
+  });
+  after(() => {
+    rmSync(folder, { recursive: true });
+  });
+
+  for (const name of Object.keys(packageJson.bin))
+    test(`has the program ${name}, which runs`, async () => {
+      assert.match(await run(name, '--help'), new RegExp('--help'));
+    });
+
+  test('has a load test that writes its report', async (t) => {
+    const { url } = await startApp(t);
+    const report = join(folder, 'report.html');
+    const stdout = await run('websocket-loadtest', '--host', url, '--sockets=2', '--duration=1', '--report', report);
+    assert.match(stdout, /Report written to/);
+    assert.match(readFileSync(report, 'utf8'), /uPlot/);
+  });
+
+  test('has the client', async () => {
+    const script =
+      "import('websocket-message-counter/client').then((client) => console.log(Object.keys(client).join()))";
+    const { stdout } = await execute(process.execPath, ['--eval', script], { cwd: installed });
+    assert.match(stdout, /Client/);
+  });
+
+  async function run(name: string, ...args: string[]): Promise<string> {
+    const program = join(installed, 'node_modules', '.bin', name);
+    return (await execute(process.execPath, [program, ...args], { cwd: installed })).stdout;
+  }
+});
