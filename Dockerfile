@@ -1,14 +1,15 @@
 # Three things come from this file: the image that runs (the last stage, the default), the container that `skaffold dev`
 # syncs sources into (`--target dev`), and the stages they share.
 #   docker build -t websocket-message-counter .
-FROM node:24-bookworm-slim AS dependencies
+# What is JavaScript is the same on every processor: its stages run on the machine's own, whichever the image is for.
+FROM --platform=$BUILDPLATFORM node:24-bookworm-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
 # Install scripts are other people's programs; none of the production dependencies needs its own. The optional ones are not
 # for the image: winston-loki's snappy is machine code, which its JSON mode never loads; uplot draws the load test's report.
 RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
 
-FROM node:24-bookworm-slim AS build
+FROM --platform=$BUILDPLATFORM node:24-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
@@ -26,7 +27,9 @@ RUN find node_modules -type f \( -name '*.d.ts' -o -name '*.d.cts' -o -name '*.d
 
 # TypeScript sources, run as they are by Node.js' type stripping, and run anew when they change. The files in dist/ give it the
 # layout of the image that runs, so that the chart's commands (main, preStop hook, self-test) are the same for both.
-FROM dependencies AS dev
+FROM node:24-bookworm-slim AS dev
+WORKDIR /app
+COPY --from=dependencies /app ./
 RUN mkdir -p /nodejs/bin && ln -s "$(command -v node)" /nodejs/bin/node \
   && mkdir -p dist/service/src \
   && echo "await import('../../../scripts/dev-container.ts');" > dist/service/src/main.js \
