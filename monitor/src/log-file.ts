@@ -66,6 +66,7 @@ export class LogFile {
     if (!(await stat(this.#path)).isFile()) throw new Error('it is not a regular file');
     const handle = await open(this.#path);
     this.#position = this.#late ? 0 : (await handle.stat()).size;
+    this.#late = true;
     return handle;
   }
 
