@@ -114,9 +114,7 @@ export class App {
       consoleEnabled: config.consoleEnabled,
       preflight: (request) => handshakes.preflight(request),
       heartbeatIntervalSeconds: config.heartbeatIntervalSeconds,
-      countRejection: (...rejection) => {
-        handshakes.countRejection(...rejection);
-      },
+      countNotUpgrade: (request) => handshakes.countNotUpgrade(request),
     });
     this.#server = createPublicServer(config, handshakes).on('request', http);
     if (config.adminPort !== undefined) this.#adminServer = createAdminServer(() => this.prestop());

@@ -2,7 +2,7 @@ import type { Server } from 'node:http';
 import type { DropArgument, Socket } from 'node:net';
 import type { Config } from './config/options.ts';
 import type { Handshakes } from './connections/handshakes.ts';
-import { plainAddress } from './http/client-address.ts';
+import { socketAddress } from './http/client-address.ts';
 import { endWithError, isAnswered } from './http/raw-answer.ts';
 import { REJECTIONS, type RejectionReason } from './protocol/protocol.ts';
 import { createServer } from './runtime/node-http.ts';
@@ -27,7 +27,7 @@ export function createPublicServer(config: Config, handshakes: Handshakes): Serv
     handshakes.handle(request, socket, head);
   });
   server.on('drop', (dropped?: DropArgument) => {
-    handshakes.countRejection('capacity', plainAddress(dropped?.remoteAddress));
+    handshakes.countRejection('capacity', socketAddress(dropped?.remoteAddress));
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     rejectUnparsed(error, socket as Socket, handshakes);
@@ -48,7 +48,7 @@ function rejectUnparsed(error: NodeJS.ErrnoException, socket: Socket, handshakes
     return;
   }
   const reason = PARSER_REJECTIONS[error.code ?? ''] ?? 'malformed';
-  handshakes.countRejection(reason, plainAddress(socket.remoteAddress));
+  handshakes.countRejection(reason, socketAddress(socket.remoteAddress));
   endWithError(socket, REJECTIONS[reason].status, {
     error: reason,
     message: reason === 'malformed' ? 'This is not HTTP/1.1 (RFC 9112).' : `Refused: ${REJECTIONS[reason].when}.`,

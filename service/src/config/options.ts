@@ -92,7 +92,13 @@ export const OPTIONS = {
   trustedProxies: list(
     'TRUSTED_PROXIES',
     '',
-    "Proxies whose X-Forwarded-For is trusted for the client's address, comma-separated: addresses, CIDR blocks, `loopback`, `linklocal`, `uniquelocal`. Empty trusts none.",
+    "Proxies whose CLIENT_ADDRESS_HEADER is trusted for the client's address, comma-separated: addresses, CIDR blocks, `loopback`, `linklocal`, `uniquelocal`. Empty trusts none. A request that never became complete (400, 408, 431) is the proxy's all the same.",
+  ),
+  clientAddressHeader: choice(
+    'CLIENT_ADDRESS_HEADER',
+    ['X-Forwarded-For', 'Forwarded'],
+    'X-Forwarded-For',
+    'Header in which TRUSTED_PROXIES name the client. `Forwarded` is that of RFC 7239.',
   ),
   perMessageDeflate: flag(
     'PER_MESSAGE_DEFLATE',
@@ -126,6 +132,13 @@ export const OPTIONS = {
     { min: 0 },
     'handshakes/s',
     'Handshakes a second for one client address, with a burst of twice as many (at least 1); further ones get 429. 0 is no limit.',
+  ),
+  ipv6ClientPrefix: integer(
+    'IPV6_CLIENT_PREFIX',
+    64,
+    { min: 1, max: 128 },
+    'bits',
+    'Leading bits of an IPv6 address that count as one client address for MAX_CONNECTIONS_PER_ADDRESS and HANDSHAKE_RATE_PER_ADDRESS, since a host can take any address of its /64. 128 counts each address by itself.',
   ),
   messageRate: number(
     'MESSAGE_RATE',

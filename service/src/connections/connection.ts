@@ -38,6 +38,8 @@ export interface ConnectionContext {
 export interface Client {
   readonly requestId: RequestId;
   readonly address: string;
+  /** What the limits of an address count: the address, or its IPv6 network. */
+  readonly network: string;
 }
 
 /** One WebSocket of one session: counts and answers its messages. */
@@ -45,6 +47,7 @@ export class Connection implements ShortTextReceiver, SocketOwner {
   readonly session: Session;
   readonly requestId: RequestId;
   readonly address: string;
+  readonly network: string;
   readonly openedAt = performance.now();
   /** When the last message was counted and the tokens of its rate were refilled, on `performance.now`'s clock. */
   lastMessageAt = this.openedAt;
@@ -77,6 +80,7 @@ export class Connection implements ShortTextReceiver, SocketOwner {
     this.session = session;
     this.requestId = client.requestId;
     this.address = client.address;
+    this.network = client.network;
     this.#socket = socket;
     this.#context = context;
     this.#tokens = context.config.messageBurst;

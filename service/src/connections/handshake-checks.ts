@@ -45,9 +45,9 @@ export class HandshakeChecks {
 
   /**
    * Checks a handshake, cheap and specific rules first, and counts it for the rate of its address.
-   * @param address the client's
+   * @param network what the limits of its address count
    */
-  check(request: IncomingMessage, address: string): SessionRequest | Rejection {
+  check(request: IncomingMessage, network: string): SessionRequest | Rejection {
     const { path, query } = splitUrl(request.url ?? '');
     const sessionId = requestedSessionId(query);
     return (
@@ -56,21 +56,21 @@ export class HandshakeChecks {
       checkUpgrade(request) ??
       checkSessionId(sessionId) ??
       this.#checkOrigin(request) ??
-      checkAddress(this.#context.limiter.admit(address)) ??
+      checkAddress(this.#context.limiter.admit(network)) ??
       this.#checkCapacity() ??
       this.#sessionRequest(sessionId ?? undefined, query.get('resume'))
     );
   }
 
   /** Checks a plain request as if it were a handshake. Counts nothing. */
-  checkPlain(request: IncomingMessage, address: string): SessionRequest | Rejection {
+  checkPlain(request: IncomingMessage, network: string): SessionRequest | Rejection {
     const { query } = splitUrl(request.url ?? '');
     const sessionId = requestedSessionId(query);
     return (
       this.#checkAccepting() ??
       checkSessionId(sessionId) ??
       this.#checkOrigin(request) ??
-      checkAddress(this.#context.limiter.check(address)) ??
+      checkAddress(this.#context.limiter.check(network)) ??
       this.#checkCapacity() ??
       this.#sessionRequest(sessionId ?? undefined, query.get('resume'))
     );

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type Server, type ServerOptions } from 'ws';
 import { AddressLimiter } from './address-limiter.ts';
-import { clientAddressOf } from '../http/client-address.ts';
+import { clientAddressOf, networkOf } from '../http/client-address.ts';
 import { endWithError } from '../http/raw-answer.ts';
 import { Connection, type Client, type ConnectionContext } from './connection.ts';
 import { HandshakeChecks, isWebSocketPath, type Rejection, type SessionRequest } from './handshake-checks.ts';
@@ -10,7 +10,7 @@ import type { Connections } from './open-connections.ts';
 import type { Lifecycle } from '../lifecycle/lifecycle.ts';
 import { OwnedSocket } from './owned-socket.ts';
 import { CLOSE_CODES, REJECTIONS, type ErrorBody, type RejectionReason } from '../protocol/protocol.ts';
-import { requestIdOf } from '../protocol/request-id.ts';
+import { requestIdOf, type RequestId } from '../protocol/request-id.ts';
 import {
   StoreFullError,
   StoreUnavailableError,
@@ -52,7 +52,7 @@ export class Handshakes {
       ...context,
       onClosed: (connection) => {
         connections.remove(connection);
-        this.#limiter.closed(connection.address);
+        this.#limiter.closed(connection.network);
       },
     };
     this.#limiter = new AddressLimiter({
@@ -64,7 +64,7 @@ export class Handshakes {
       limiter: this.#limiter,
       connections: () => connections.size + this.#pending,
     });
-    this.#addressOf = clientAddressOf(config.trustedProxies);
+    this.#addressOf = clientAddressOf(config);
     this.#server = this.#createServer();
   }
 
@@ -72,7 +72,7 @@ export class Handshakes {
   handle(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const client = this.#identify(request);
     if (isWebSocketPath(request.url)) this.lastArrivalAt = performance.now();
-    const checked = this.#checks.check(request, client.address);
+    const checked = this.#checks.check(request, client.network);
     if ('reason' in checked) this.#reject(socket, checked, client);
     else this.#openSession({ request, socket, head, client }, checked);
     // Without a listener an error of the socket would end the process. `ws` listens on those that it accepted.
@@ -86,7 +86,7 @@ export class Handshakes {
    */
   async preflight(request: IncomingMessage): Promise<HandshakeAnswer> {
     const client = this.#identify(request);
-    const checked = this.#checks.checkPlain(request, client.address);
+    const checked = this.#checks.checkPlain(request, client.network);
     const rejection = 'reason' in checked ? checked : await this.#checkToken(checked);
     if (rejection === undefined) return { status: 101 };
     return { status: REJECTIONS[rejection.reason].status, body: this.#errorBody(rejection, client) };
@@ -107,7 +107,14 @@ export class Handshakes {
     }
   }
 
-  /** Counts and logs a handshake that the HTTP layer rejected: not an upgrade, malformed, never finished. */
+  /** Counts and logs a plain request for the WebSocket path. @returns its id */
+  countNotUpgrade(request: IncomingMessage): RequestId {
+    const { requestId, address } = this.#identify(request);
+    this.countRejection('not_upgrade', address, requestId);
+    return requestId;
+  }
+
+  /** Counts and logs a handshake that was rejected before it was complete: malformed, never finished. */
   countRejection(reason: RejectionReason, address: string, requestId?: string): void {
     const { metrics, warnings } = this.#context;
     metrics.errors.inc({ type: 'handshake_rejected' });
@@ -121,9 +128,16 @@ export class Handshakes {
     });
   }
 
-  /** The id of a request and the address of its client. */
+  /** The id of a request, and its client. */
   #identify(request: IncomingMessage): Client {
-    return { requestId: requestIdOf(request), address: this.#addressOf(request) };
+    const address = this.#addressOf(request);
+    return { requestId: requestIdOf(request), address, network: this.#networkOf(address) };
+  }
+
+  #networkOf(address: string): string {
+    const { maxConnectionsPerAddress, handshakeRatePerAddress, ipv6ClientPrefix } = this.#context.config;
+    const limited = maxConnectionsPerAddress > 0 || handshakeRatePerAddress > 0;
+    return limited ? networkOf(address, ipv6ClientPrefix) : address;
   }
 
   #createServer(): Server<typeof OwnedSocket> {
@@ -207,7 +221,7 @@ export class Handshakes {
     stream.off('error', ignore);
     const connection = new Connection(socket, stream, session, client, this.#connectionContext);
     connections.add(connection);
-    this.#limiter.opened(client.address);
+    this.#limiter.opened(client.network);
     metrics.connectionsOpened.inc();
     if (resumed) metrics.sessionsResumed.inc();
     else metrics.sessionsCreated.inc();

@@ -1,6 +1,5 @@
 import type { IncomingMessage, RequestListener } from 'node:http';
 import express, { type ErrorRequestHandler, type Request, type RequestHandler, type Response } from 'express';
-import { plainAddress } from './client-address.ts';
 import { consolePage } from './console-page.ts';
 import { retryAfterSeconds } from './raw-answer.ts';
 import type { Lifecycle } from '../lifecycle/lifecycle.ts';
@@ -8,7 +7,7 @@ import type { Logger } from '../log/logger.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { WEBSOCKET_PATH, type ErrorBody, type RejectionReason } from '../protocol/protocol.ts';
 import type { Readiness } from '../lifecycle/readiness.ts';
-import { requestIdOf } from '../protocol/request-id.ts';
+import type { RequestId } from '../protocol/request-id.ts';
 import type { Scrapes } from '../lifecycle/last-scrape.ts';
 
 /** Dependencies of the HTTP routes. */
@@ -22,8 +21,8 @@ export interface HttpContext {
   /** The answer that this request would get as a WebSocket handshake: `Handshakes.preflight`. */
   readonly preflight: (request: IncomingMessage) => Promise<{ readonly status: number; readonly body?: ErrorBody }>;
   readonly heartbeatIntervalSeconds: number;
-  /** Counts a plain request that came where a WebSocket handshake belongs. */
-  readonly countRejection: (reason: RejectionReason, address: string, requestId: string) => void;
+  /** Counts a plain request that came where a WebSocket handshake belongs. @returns its id */
+  readonly countNotUpgrade: (request: IncomingMessage) => RequestId;
 }
 
 /** Body of `/healthz/`: the guide's fields first. */
@@ -114,13 +113,11 @@ async function answerPreflight({ preflight }: HttpContext, request: Request, res
   else response.status(status).json(body);
 }
 
-function answerNotUpgrade({ countRejection }: HttpContext, request: Request, response: Response): void {
-  const requestId = requestIdOf(request);
-  countRejection('not_upgrade', plainAddress(request.socket.remoteAddress), requestId);
+function answerNotUpgrade({ countNotUpgrade }: HttpContext, request: Request, response: Response): void {
   const body: ErrorBody = {
     error: 'not_upgrade' satisfies RejectionReason,
     message: `${WEBSOCKET_PATH} speaks the WebSocket protocol: ask for an upgrade (RFC 6455), for example with npx wscat -c ws://${request.headers.host ?? 'localhost:8080'}${WEBSOCKET_PATH}`,
-    request_id: requestId,
+    request_id: countNotUpgrade(request),
   };
   response.status(426).set({ Upgrade: 'websocket', Connection: 'Upgrade' }).json(body);
 }
