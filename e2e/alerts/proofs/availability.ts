@@ -77,7 +77,7 @@ const rolloutStuck: Proof = {
   besides: ['WebsocketInstanceUnreachable'],
   inject: async ({ release }) => {
     const deployment = `deployment/${release.fullName}`;
-    await release.kubectl('set', 'image', deployment, '*=ghcr.io/x/websocket-message-counter:broken');
+    await release.kubectl('set', 'image', deployment, '*=websocket-message-counter:broken');
     return async () => {
       await release.kubectl('rollout', 'undo', deployment);
     };
