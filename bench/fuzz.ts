@@ -4,7 +4,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { Option } from 'commander';
-import { positiveInteger, program, USAGE } from '../lib/program.ts';
+import { outputFile, positiveInteger, program, USAGE } from '../lib/program.ts';
 import { PARTS, type Part } from './fuzz/parts.ts';
 import { runPart, type PartReport } from './fuzz/run-part.ts';
 
@@ -18,7 +18,7 @@ const command = program(
   .option('--seed <number>', 'repeats a run; by default a random one, which is printed', positiveInteger)
   .addOption(new Option('--part <name>', 'the only part to run').choices(PARTS.map(({ name }) => name)))
   .option('--only <path>', "fast-check's path to one input, as a failure prints it; with --part and --seed")
-  .option('--json <file>', 'also write the report to this file')
+  .option('--json <file>', 'also write the report to this file', outputFile)
   .parse();
 const options = command.opts<{ inputs: number; seed?: number; part?: string; only?: string; json?: string }>();
 if (options.only !== undefined && (options.part === undefined || options.seed === undefined))

@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { InvalidArgumentError, Option } from 'commander';
-import { positiveInteger, program, USAGE } from '../lib/program.ts';
+import { outputFile, positiveInteger, program, USAGE } from '../lib/program.ts';
 import { accepting } from './accepting.ts';
 import { capacity } from './capacity.ts';
 import { drain } from './drain.ts';
@@ -43,8 +43,8 @@ cli
   .option('--quick', 'one round of each, with a tenth of the sockets: for a look, not for a claim', false)
   .option('--reuse', 'take the parts that were measured before, and run those that are missing', false)
   .option('--parts <names>', `the parts to run, of ${OVERVIEW_PARTS.join(',')}`, partNames, OVERVIEW_PARTS)
-  .option('--json <file>', 'file for the figures', OVERVIEW_JSON)
-  .option('--html <file>', 'file for the page', OVERVIEW_PAGE)
+  .option('--json <file>', 'file for the figures', outputFile, OVERVIEW_JSON)
+  .option('--html <file>', 'file for the page', outputFile, OVERVIEW_PAGE)
   .action(runOverview);
 for (const bench of BENCHES)
   cli
@@ -57,7 +57,7 @@ for (const bench of BENCHES)
         .choices(SERVERS)
         .default(SERVERS, 'all'),
     )
-    .option('--json <file>', 'also write the figures to this file')
+    .option('--json <file>', 'also write the figures to this file', outputFile)
     .action((options: BenchOptions & { readonly json?: string }) => run(bench, options));
 cli
   .command('fleet-simulation')
@@ -68,14 +68,14 @@ cli
     'also make a small rollout of real processes, and print it beside the simulation of the same',
     false,
   )
-  .option('--json <file>', 'also write the figures to this file')
+  .option('--json <file>', 'also write the figures to this file', outputFile)
   .action(simulateFleets);
 cli
   .command('loadtest-cost')
   .description('what the load test itself costs for each message and socket, beside other tools')
   .option('--rounds <number>', 'rounds, of which the median counts', positiveInteger, 3)
   .option('--seconds <number>', 'time of each measurement', positiveInteger, 10)
-  .option('--json <file>', 'also write the figures to this file')
+  .option('--json <file>', 'also write the figures to this file', outputFile)
   .action(async ({ json, ...options }: { rounds: number; seconds: number; json?: string }) => {
     report('loadtest-cost', options, await measureLoadtestCost(options), json);
   });

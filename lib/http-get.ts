@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import http from 'node:http';
 import https from 'node:https';
 import { text } from 'node:stream/consumers';
+import { codeOf, isPlainServer, tlsProblem } from './tls-problem.ts';
 import { VERSION } from './version.ts';
 
 /** A whole answer. */
@@ -58,7 +59,9 @@ function credentialsOf({ username, password }: URL): string | undefined {
   return `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
 }
 
-function reasonOf({ code, message }: NodeJS.ErrnoException, { host }: URL): string {
+function reasonOf(error: NodeJS.ErrnoException, { host }: URL): string {
+  const code = codeOf(error);
+  const { message } = error;
   switch (code) {
     case 'ECONNREFUSED':
       return `connection refused at ${host}`;
@@ -68,8 +71,16 @@ function reasonOf({ code, message }: NodeJS.ErrnoException, { host }: URL): stri
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
       return `the name of ${host} can not be resolved`;
-    default:
+    default: {
+      const problem = tlsProblem(code ?? '');
+      if (problem !== undefined) return `${host}: ${problem.what}${remedyOf(code ?? '', problem.ofTrust)}`;
       // Where several addresses were tried, the error holds one for each and has no text of its own.
       return `${host}: ${message === '' ? (code ?? 'no connection') : message}`;
+    }
   }
+}
+
+function remedyOf(code: string, ofTrust: boolean): string {
+  if (isPlainServer(code)) return '; does it want http://?';
+  return ofTrust ? '; NODE_EXTRA_CA_CERTS names a file with the certificate of its authority' : '';
 }

@@ -2,6 +2,7 @@ import type { ClientRequestArgs, IncomingMessage, OutgoingHttpHeaders } from 'no
 import net from 'node:net';
 import tls from 'node:tls';
 import { WebSocket } from 'ws';
+import { codeOf, trustedWith } from '../../lib/tls-problem.ts';
 import { SlowSocket } from './slow-socket.ts';
 
 /** Longest message taken from a server, in bytes: it is no more than a short JSON object. */
@@ -19,6 +20,8 @@ export interface Endpoint {
   readonly host: string;
   /** Refuse certificates that can't be verified. */
   readonly verifyCertificate: boolean;
+  /** Certificates in PEM format, trusted beside those of Node.js. */
+  readonly ca?: string | undefined;
 }
 
 /** How one connection is made. */
@@ -91,7 +94,7 @@ export class Connection {
         this.#connected = true;
       })
       .on('error', (error: NodeJS.ErrnoException) => {
-        this.#failure ??= error.code ?? error.message;
+        this.#failure ??= kindOf(error);
       });
     this.#slow = readsBytesPerSecond === undefined ? undefined : new SlowSocket(this.#tcp, readsBytesPerSecond);
     if (halfHandshake === true) this.#sendHalf(options);
@@ -213,21 +216,32 @@ export const ENDED = 'ended by the server';
 /** Kind of failure where the answer to a handshake is not HTTP. */
 export const NOT_HTTP = 'no HTTP answer';
 
-function kindOf({ code, message }: NodeJS.ErrnoException): string {
-  if (message === 'socket hang up') return ENDED;
-  return code?.startsWith('HPE_') ? NOT_HTTP : (code ?? message);
+function kindOf(error: NodeJS.ErrnoException): string {
+  const code = codeOf(error);
+  if (error.message === 'socket hang up') return ENDED;
+  return code?.startsWith('HPE_') ? NOT_HTTP : (code ?? error.message);
 }
 
-function connect({ secure, address, port, host, verifyCertificate }: Endpoint, localAddress?: string): net.Socket {
+function connect({ secure, address, port, host, verifyCertificate, ca }: Endpoint, localAddress?: string): net.Socket {
   const options = { host: address, port, noDelay: true, ...(localAddress !== undefined && { localAddress }) };
   if (!secure) return net.connect(options);
   const servername = new URL(`http://${host}`).hostname.replace(/^\[|\]$/g, '');
   return tls.connect({
     ...options,
     rejectUnauthorized: verifyCertificate,
+    ...(ca !== undefined && { secureContext: contextOf(ca) }),
     // RFC 6066, section 3: a server name is never an address.
     ...(net.isIP(servername) === 0 && { servername }),
   });
+}
+
+const contexts = new Map<string, tls.SecureContext>();
+
+/** Made once: reading all authorities takes longer than a handshake. */
+function contextOf(ca: string): tls.SecureContext {
+  const context = contexts.get(ca) ?? tls.createSecureContext({ ca: trustedWith(ca) });
+  contexts.set(ca, context);
+  return context;
 }
 
 function parseJson(text: string): unknown {

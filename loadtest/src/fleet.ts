@@ -36,7 +36,10 @@ import { addByKey, zeroCounters, type Break, type TimeName, type Violation } fro
 import { parseTarget } from './target.ts';
 
 /** What a fleet is made of: a part of a {@link Plan}. */
-export type FleetOptions = Partial<Omit<Plan, 'endpoint' | 'path' | 'drops' | 'durationMs'>>;
+export type FleetOptions = Partial<Omit<Plan, 'endpoint' | 'path' | 'drops' | 'durationMs'>> & {
+  /** Certificates in PEM format, trusted beside those of Node.js. */
+  readonly ca?: string;
+};
 
 const DEFAULTS = {
   headers: {},
@@ -138,9 +141,9 @@ export class Fleet {
    * Starts clients of a service.
    * @param url `ws://` or `wss://`, with the service's path if it has none
    */
-  static async start(url: string, options: FleetOptions = {}): Promise<Fleet> {
+  static async start(url: string, { ca, ...options }: FleetOptions = {}): Promise<Fleet> {
     const { secure, hostname, port, host, path } = parseTarget(url);
-    const endpoint = { secure, address: hostname, port, host, verifyCertificate: true };
+    const endpoint = { secure, address: hostname, port, host, verifyCertificate: true, ca };
     const fleet = new Fleet({ ...DEFAULTS, ...options, endpoint, path });
     await fleet.begin();
     return fleet;

@@ -5,6 +5,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { onInterrupt } from '../../lib/interrupt.ts';
+import { redacted, redactedIn } from '../../lib/redaction.ts';
 import { VERSION } from '../../lib/version.ts';
 import { checkAssertion } from './asserts.ts';
 import { WorkerLostError } from './fleet.ts';
@@ -41,24 +42,22 @@ async function main(args: readonly string[]): Promise<ExitStatus> {
     return await runAndReport(settings);
   } catch (error) {
     if (!(error instanceof UsageError) && !(error instanceof WorkerLostError)) throw error;
-    process.stderr.write(`${error.message}\n`);
+    process.stderr.write(`${redacted(error.message)}\n`);
     return error instanceof UsageError ? 2 : 1;
   }
 }
 
 async function runAndReport(settings: Settings): Promise<ExitStatus> {
-  checkWritable(settings.report);
   const progress = new Progress(settings.json ? process.stderr : process.stdout, settings.sockets);
   let result: Result;
   try {
-    result = resultOf(settings, await run(settings, progress, stop.signal));
+    result = redactedIn(resultOf(settings, await run(settings, progress, stop.signal)));
   } finally {
     progress.end();
   }
-  if (settings.report !== undefined) writeFileSync(settings.report, renderReport(result));
   process.stdout.write(settings.json ? `${JSON.stringify(result, null, 2)}\n` : summarize(result));
-  if (settings.report !== undefined && !settings.json) process.stdout.write(`Report written to ${settings.report}\n`);
-  if (!result.verdict.passed) return 1;
+  const written = settings.report === undefined || writeReport(settings.report, result, settings.json);
+  if (!result.verdict.passed || !written) return 1;
   return result.interrupted ? 130 : 0;
 }
 
@@ -75,14 +74,14 @@ function resultOf(settings: Settings, { outcome, timeline }: RunOutcome): Result
   };
 }
 
-/** Finds out before the run, not after it, that the report can't be written. */
-function checkWritable(path: string | undefined): void {
-  if (path === undefined) return;
+/** The result is printed by then: a disk that is full takes no more than the page. @returns whether it is written */
+function writeReport(path: string, result: Result, json: boolean): boolean {
   try {
-    writeFileSync(path, '');
+    writeFileSync(path, renderReport(result));
   } catch (error) {
-    throw new UsageError(
-      `--report ${JSON.stringify(path)} can not be written: ${(error as NodeJS.ErrnoException).code ?? String(error)}.`,
-    );
+    process.stderr.write(`--report ${JSON.stringify(path)} can not be written: ${(error as Error).message}.\n`);
+    return false;
   }
+  if (!json) process.stdout.write(`Report written to ${path}\n`);
+  return true;
 }

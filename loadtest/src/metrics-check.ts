@@ -1,5 +1,6 @@
 import { getText, NoAnswerError } from '../../lib/http-get.ts';
 import { MetricsTextError, parseMetricsText, sum, sumBy, type Samples } from '../../lib/metrics-text.ts';
+import { trustedWith } from '../../lib/tls-problem.ts';
 import { VERSION } from '../../lib/version.ts';
 
 /** Names of the service's metrics that are compared. */
@@ -60,6 +61,8 @@ export class MetricsError extends Error {
 /** How metrics are asked for. */
 export interface ScrapeOptions {
   readonly verifyCertificate: boolean;
+  /** Certificates in PEM format, trusted beside those of Node.js. */
+  readonly ca?: string | undefined;
 }
 
 /** The service's metrics as they were before a run, to compare the change with. */
@@ -166,10 +169,11 @@ export function notCompared(urls: readonly string[], reason: string): MetricsCom
   return { urls, compared: false, reason, differences: 0, rows: [] };
 }
 
-async function scrape(url: string, { verifyCertificate }: ScrapeOptions): Promise<Samples> {
+async function scrape(url: string, { verifyCertificate, ca }: ScrapeOptions): Promise<Samples> {
   try {
     const { status, body } = await getText(new URL(url), SCRAPE_TIMEOUT_MS, {
       rejectUnauthorized: verifyCertificate,
+      ...(ca !== undefined && { ca: trustedWith(ca) }),
       headers: { 'user-agent': `websocket-loadtest/${VERSION}` },
     });
     if (status !== 200) throw new MetricsError(`${url} answered with HTTP ${status}.`);

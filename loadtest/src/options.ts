@@ -1,9 +1,14 @@
+import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { InvalidArgumentError, Option, type Command } from 'commander';
+import { parseHttpUrl } from '../../lib/http-url.ts';
 import { code, markdownTable } from '../../lib/markdown-table.ts';
-import { program } from '../../lib/program.ts';
+import { outputFile, program } from '../../lib/program.ts';
+import { redactedAddress } from '../../lib/redaction.ts';
 import { VERSION } from '../../lib/version.ts';
 import { parseAssertion } from './asserts.ts';
+import { parseHeaderLines } from './header-lines.ts';
 import type { ReconnectPolicy } from './plan.ts';
 import type { Scenario } from './scenario.ts';
 import { SCENARIOS } from './scenarios.ts';
@@ -117,7 +122,17 @@ const FLAGS: readonly Flag[] = [
     fallback: '10',
     unit: 'seconds',
   },
-  { flag: '--header <LINE>', doc: 'Header line of the handshakes, `Name: value`.', parse: headerLine, empty: {} },
+  {
+    flag: '--header <LINE>',
+    doc: 'Header line of the handshakes, `Name: value`; `Host` replaces the one that is there.',
+    parse: each(String),
+    empty: [],
+  },
+  {
+    flag: '--ca <FILE>',
+    doc: 'Certificates in PEM format that are trusted beside those of Node.js, for a `wss://` service of a private authority.',
+    parse: readCertificates,
+  },
   { flag: '--insecure', doc: 'Accept any certificate of a `wss://` service.' },
   {
     flag: '--metrics-url <URL>',
@@ -132,7 +147,11 @@ const FLAGS: readonly Flag[] = [
     parse: each(parseAssertion),
     empty: [],
   },
-  { flag: '--report <FILE>', doc: 'Write a page with plots and the verdict: one HTML file that needs no other.' },
+  {
+    flag: '--report <FILE>',
+    doc: 'Write a page with plots and the verdict: one HTML file that needs no other.',
+    parse: outputFile,
+  },
   { flag: '--json', doc: 'Print the result as one JSON object on stdout; progress goes to stderr.' },
   {
     flag: '--processes <N>',
@@ -150,7 +169,7 @@ const FLAGS: readonly Flag[] = [
 /** Exit statuses, with what each means. */
 export const EXIT_STATUSES = {
   0: 'the run is good: every count right, the metrics agree, all assertions hold',
-  1: 'it is not; the verdict says why',
+  1: 'it is not; the verdict says why. Or the report could not be written, though it could before the run',
   2: 'it could not begin: a wrong flag, or a host that does not answer',
   130: 'Ctrl-C ended it early, and so far it was good; a second Ctrl-C, a second or more later, leaves no report',
 } as const;
@@ -184,7 +203,7 @@ export function parseOptions(args: readonly string[]): Settings {
     const name = option.name();
     command.addOption(option).on(`option:${name}`, (raw?: string) => {
       const before = flag.empty === undefined ? undefined : given.get(name);
-      given.set(name, [before ?? [], raw ?? 'true'].flat().join(' '));
+      given.set(name, [before ?? [], redactedAddress(raw ?? 'true')].flat().join(' '));
     });
   }
   command.parse(args, { from: 'user' });
@@ -198,11 +217,21 @@ export function parseOptions(args: readonly string[]): Settings {
     command.setOptionValue(option.attributeName(), flag.parse?.(value, undefined as never));
     given.set(option.name(), value);
   }
-  const settings = command.opts<Omit<Settings, 'reconnect'> & { reconnect: ReconnectPolicy | false }>();
+  const settings = command.opts<
+    Omit<Settings, 'reconnect' | 'header'> & { reconnect: ReconnectPolicy | false; header: readonly string[] }
+  >();
   const { sockets, duration, rate, reconnect } = settings;
+  let header: Settings['header'] = {};
+  try {
+    header = parseHeaderLines(settings.header);
+  } catch (error) {
+    // Not by commander, which repeats the value: it may be a secret.
+    command.error(`error: option '--header <LINE>' is invalid. It ${(error as RangeError).message}.`);
+  }
   return {
     ...{ json: false, insecure: false, listScenarios: false },
     ...settings,
+    header,
     rate: openOver === undefined || given.has('rate') ? rate : sockets / (openOver * duration),
     reconnect: reconnect === false ? 'never' : reconnect,
     written: writtenOf(given),
@@ -280,18 +309,25 @@ function scenarioNamed(raw: string): Scenario {
   return SCENARIOS.find((scenario) => scenario.name === name) as Scenario;
 }
 
-function headerLine(raw: string, previous: Readonly<Record<string, string[]>>): Record<string, string[]> {
-  // RFC 9110, section 5.5: no line ends in a field.
-  const [, name, value] = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n\0]*)$/.exec(raw) ?? [];
-  if (name === undefined || value === undefined) throw new RangeError('must be a header line, Name: value');
-  return { ...previous, [name]: [...(previous[name] ?? []), value] };
+function metricsUrl(raw: string): string {
+  return parseHttpUrl(raw, 'http://localhost:8080/metrics/').href;
 }
 
-function metricsUrl(raw: string): string {
-  const url = URL.parse(raw);
-  if (url === null || !['http:', 'https:'].includes(url.protocol))
-    throw new RangeError('must be a URL such as http://localhost:8080/metrics/');
-  return url.href;
+function readCertificates(path: string): string {
+  let pem: string;
+  try {
+    pem = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new RangeError(`can not be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`);
+  }
+  try {
+    const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----/g) ?? [];
+    for (const block of blocks) new X509Certificate(block);
+    if (blocks.length > 0) return blocks.join('\n');
+  } catch {
+    // Falls through: one that can't be read is as good as none.
+  }
+  throw new RangeError('must be a file with certificates in PEM format');
 }
 
 function sourceAddresses(raw: string): number | readonly string[] {

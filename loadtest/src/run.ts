@@ -142,7 +142,7 @@ async function readMetrics(settings: Settings): Promise<MetricsCheck | MetricsEr
   const urls = metricsUrls(settings);
   if (urls.length === 0) return undefined;
   try {
-    return await MetricsCheck.before(urls, { verifyCertificate: !settings.insecure });
+    return await MetricsCheck.before(urls, { verifyCertificate: !settings.insecure, ca: settings.ca });
   } catch (error) {
     if (error instanceof MetricsError) return error;
     throw error;

@@ -19,6 +19,8 @@ export interface Settings {
   readonly connectTimeout: number;
   readonly replyTimeout: number;
   readonly header: Readonly<OutgoingHttpHeaders>;
+  /** Certificates in PEM format, trusted beside those of Node.js. */
+  readonly ca?: string;
   readonly insecure: boolean;
   /** Named ones alone: it is an error if they can't be read. */
   readonly metricsUrl: readonly string[];

@@ -67,7 +67,35 @@ describe('the command line', { concurrency: 4 }, () => {
     [
       'a report that can not be written',
       ['--report', '/nowhere/report.html'],
-      /^--report "\/nowhere\/report.html" can not be written: ENOENT\.\n$/,
+      /^option '--report <FILE>' argument '\/nowhere\/report.html' is invalid\. It can not be written \(ENOENT\)\./,
+    ],
+    ['a report that is a folder', ['--report', '/tmp'], /It can not be written \(EISDIR\)\./],
+    ['a file of certificates that is not there', ['--ca', '/nowhere/ca.pem'], /It can not be read \(ENOENT\)\./],
+    ['a file without certificates', ['--ca', 'package.json'], /It must be a file with certificates in PEM format\./],
+    [
+      'a password that is not encoded',
+      ['--metrics-url', 'http://u:p%zz@127.0.0.1/metrics/'],
+      /argument 'http:\/\/\*\*\*@127\.0\.0\.1\/metrics\/' is invalid\. It has a user or password with a % that begins no code/,
+    ],
+    ...[
+      'Connection: close',
+      'upgrade: h2c',
+      'Sec-WebSocket-Key: x',
+      'sec-websocket-protocol: chat',
+      'Content-Length: 5',
+    ].map(
+      (line) =>
+        [
+          `the header ${line}`,
+          ['--header', line],
+          /^option '--header <LINE>' is invalid\. It must not be [\w-]+, which/,
+        ] as const,
+    ),
+    ['a Host that is none', ['--header', 'Host: a b'], /It must have a Host such as chat\.example\.com/],
+    [
+      'a header that can not be sent',
+      ['--header', 'X-Token: \u20ac'],
+      /It must have a value of X-Token that a header may hold/,
     ],
     [
       'a name that can not be resolved',

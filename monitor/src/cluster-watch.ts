@@ -126,6 +126,7 @@ function nameOf({ metadata }: V1Pod): string {
 }
 
 function cannotWatch(error: Error): CannotWatchError {
+  if (error instanceof CannotWatchError) return error;
   if (error instanceof NoAnswerError) return new CannotWatchError(API_SERVER, error.message, error);
   return new CannotWatchError(PODS, `${causeOf(error)}; the permission to get, list and watch pods is needed`, error);
 }

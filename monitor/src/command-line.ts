@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
+import { parseHttpUrl } from '../../lib/http-url.ts';
 import { program } from '../../lib/program.ts';
 
 /** Exit statuses, with what each means. */
@@ -45,8 +46,9 @@ export function commandLine(): Command {
   )
     .argument('[seconds]', 'Time to watch; 0 is until Ctrl-C.', seconds, 60)
     .addOption(
-      new Option('--url <url>', 'Local service to watch: its `/healthz/`, `/readyz/` and `/metrics/`.')
-        .default('http://127.0.0.1:8080')
+      new Option('--url <url>', 'Local service to watch: `/healthz/`, `/readyz/` and `/metrics/` below its path.')
+        .default(new URL('http://127.0.0.1:8080'), 'http://127.0.0.1:8080')
+        .argParser(serviceUrl)
         .conflicts(CLUSTER_FLAGS),
     )
     .addOption(
@@ -77,17 +79,13 @@ export function commandLine(): Command {
       'after',
       ['', 'Environment:', ...lines(ENVIRONMENT), '', 'Exit status:', ...lines(EXIT_STATUSES)].join('\n'),
     )
-    .configureOutput({ writeErr: (text) => process.stderr.write(`monitor: ${withoutCredentials(text)}`) });
+    .configureOutput({ writeErr: (text) => process.stderr.write(`monitor: ${text}`) });
 }
 
 /** Reads the command line. A wrong one ends the process with one sentence and status 2. */
 export function readSettings(args: readonly string[]): Settings {
   const command = commandLine().parse(args, { from: 'user' });
-  const options = command.opts<Omit<Settings, 'seconds' | 'url'> & { url: string }>();
-  const url = URL.parse(options.url);
-  if (url === null || !['http:', 'https:'].includes(url.protocol))
-    command.error(`--url ${options.url} must be a URL such as http://127.0.0.1:8080`);
-  return { ...options, url: url as URL, seconds: command.processedArgs[0] as number };
+  return { ...command.opts<Omit<Settings, 'seconds'>>(), seconds: command.processedArgs[0] as number };
 }
 
 /** Whether one of the cluster's flags is given. */
@@ -95,9 +93,17 @@ export function watchesCluster(settings: Settings): boolean {
   return CLUSTER_FLAGS.some((flag) => flag in settings);
 }
 
-/** The text with `user:password@` in URLs left out. */
-export function withoutCredentials(text: string): string {
-  return text.replaceAll(/\/\/[^\s/"'@]+@/g, '//***@');
+/** An address of the service, with the path that its own paths begin with. */
+function serviceUrl(text: string): URL {
+  try {
+    const url = parseHttpUrl(text, 'http://127.0.0.1:8080');
+    if (url.search !== '' || url.hash !== '') throw new RangeError('must not have a query or a fragment');
+    // People paste the address of one of its pages.
+    url.pathname = url.pathname.replace(/(\/(healthz|readyz|metrics))?\/*$/, '/');
+    return url;
+  } catch (error) {
+    throw new InvalidArgumentError(`It ${(error as Error).message}.`);
+  }
 }
 
 function seconds(text: string): number {

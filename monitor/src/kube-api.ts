@@ -1,6 +1,8 @@
-import { KubeConfig } from '@kubernetes/client-node';
+import type { RequestOptions } from 'node:https';
+import type { Cluster, KubeConfig } from '@kubernetes/client-node';
 import { getText, type Answer } from '../../lib/http-get.ts';
 import type { Settings } from './command-line.ts';
+import { KUBECONFIG, readKubeconfig, serverOf } from './kubeconfig.ts';
 import { CannotWatchError } from './report.ts';
 import { errorText } from './service-http.ts';
 
@@ -9,7 +11,7 @@ export class KubeApi {
   readonly config: KubeConfig;
   /** Namespace of the context. */
   readonly namespace: string;
-  readonly #server: string;
+  readonly #server: URL;
 
   /**
    * Reads the kubeconfig.
@@ -18,36 +20,26 @@ export class KubeApi {
   constructor({ kubeconfig, context }: Pick<Settings, 'kubeconfig' | 'context'>) {
     this.config = readKubeconfig(kubeconfig);
     if (context !== undefined) this.config.setCurrentContext(context);
-    const name = this.config.getCurrentContext();
+    // The library's type says it is always there.
+    const name = this.config.getCurrentContext() as string | undefined;
     const cluster = this.config.getCurrentCluster();
-    if (cluster === null) {
-      const known = this.config.getContexts().map((each) => each.name);
-      throw new CannotWatchError(
-        'kubeconfig',
-        `it has no context ${JSON.stringify(name)} with a cluster; choose one with --context: ${known.join(', ') || 'there is none'}`,
-      );
-    }
-    if (!URL.canParse(cluster.server))
-      throw new CannotWatchError('kubeconfig', `the server ${JSON.stringify(cluster.server)} of "${name}" is no URL`);
-    // Over plain HTTP (kubectl proxy) there is no certificate to skip; the library asks for it all the same.
-    this.config.clusters = this.config.clusters.map((each) =>
-      each.server.startsWith('http:') ? { ...each, skipTLSVerify: true } : each,
-    );
-    this.#server = cluster.server.replace(/\/$/, '');
+    if (name === undefined || cluster === null) throw noCluster(this.config, name);
+    this.#server = serverOf(cluster, this.config.getCurrentUser());
+    this.config.clusters = this.config.clusters.map((each) => (each === cluster ? this.#withServer(each) : each));
     this.namespace = this.config.getContextObject(name)?.namespace ?? 'default';
   }
 
   /** Host and port of the API server. */
   get host(): string {
-    return new URL(this.#server).host;
+    return this.#server.host;
   }
 
-  /** @throws {NoAnswerError} */
+  /**
+   * @throws {NoAnswerError}
+   * @throws {CannotWatchError} if what the kubeconfig says of credentials can't be used
+   */
   async get(path: string, timeoutMs: number): Promise<Answer> {
-    // Certificates, tokens, proxies: as the kubeconfig has them now, since tokens change.
-    const options = {};
-    await this.config.applyToHTTPSOptions(options);
-    return getText(new URL(this.#server + path), timeoutMs, options);
+    return getText(new URL(this.#base + path), timeoutMs, await this.#options());
   }
 
   /**
@@ -59,24 +51,41 @@ export class KubeApi {
     if (status !== 200) throw new Error(`${this.host} answered ${status}: ${errorText(body)}`);
     return JSON.parse(body) as T;
   }
+
+  /** Of a server at a path it is the beginning of every other. */
+  get #base(): string {
+    return this.#server.href.replace(/\/$/, '');
+  }
+
+  /** Certificates, tokens, proxies: as the kubeconfig has them now, since tokens change. */
+  async #options(): Promise<RequestOptions> {
+    const options: RequestOptions = {};
+    try {
+      await this.config.applyToHTTPSOptions(options);
+      return options;
+    } catch (error) {
+      // A text that should be JSON stands in the error, and may be a token.
+      const said = firstLine(error) === '' ? 'the credential plugin failed' : firstLine(error);
+      const reason = error instanceof SyntaxError ? 'what the credential plugin printed is no JSON' : said;
+      throw new CannotWatchError(KUBECONFIG, `its certificates or credentials can not be used: ${reason}`, error);
+    }
+  }
+
+  #withServer(cluster: Cluster): Cluster {
+    // Over plain HTTP (kubectl proxy) there is no certificate to skip; the library asks for it all the same.
+    const skipTLSVerify = cluster.skipTLSVerify || this.#server.protocol === 'http:';
+    return { ...cluster, server: this.#base, skipTLSVerify };
+  }
 }
 
-/** What the library falls back to when it finds nothing: no one means it. */
-const FALLBACK_SERVER = 'http://localhost:8080';
+function noCluster(config: KubeConfig, name: string | undefined): CannotWatchError {
+  const known = config.getContexts().map((each) => each.name);
+  const missing =
+    name === undefined || name === '' ? 'no current context' : `no context ${JSON.stringify(name)} with a cluster`;
+  const advice = known.length === 0 ? 'there is none' : `choose one with --context: ${known.join(', ')}`;
+  return new CannotWatchError(KUBECONFIG, `it has ${missing}; ${advice}`);
+}
 
-function readKubeconfig(path: string | undefined): KubeConfig {
-  const config = new KubeConfig();
-  try {
-    if (path === undefined) config.loadFromDefault();
-    else config.loadFromFile(path);
-  } catch (error) {
-    throw new CannotWatchError(
-      'kubeconfig',
-      `it can not be read: ${(error as Error).message.split('\n', 1)[0] ?? ''}`,
-      error,
-    );
-  }
-  if (path === undefined && config.getCurrentCluster()?.server === FALLBACK_SERVER)
-    throw new CannotWatchError('kubeconfig', 'none is there: set KUBECONFIG, or give --kubeconfig');
-  return config;
+function firstLine(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split('\n', 1)[0] ?? '';
 }

@@ -39,13 +39,13 @@ export class LocalWatch {
    * @param stdin the log, if it is a pipe and no file is given
    */
   async run(signal: AbortSignal, stdin: Readable | undefined): Promise<void> {
-    const { url, interval, logFile } = this.#settings;
+    const { interval, logFile } = this.#settings;
     const log = logFile ?? (stdin === undefined ? 'none (give --log-file or a pipe)' : 'standard input');
-    this.#report.expect(url.origin);
+    this.#report.expect(this.#place);
     this.#report.notice({
       kind: 'watching',
       source: SERVICE,
-      message: `${url.origin} every ${interval} s; log: ${log}`,
+      message: `${this.#place} every ${interval} s; log: ${log}`,
     });
     if (logFile === undefined && stdin !== undefined) this.#followPipe(stdin);
     await Promise.all([
@@ -57,7 +57,13 @@ export class LocalWatch {
     this.#health.finish();
   }
 
-  readonly #get = (path: string): Promise<Answer> => getText(new URL(path, this.#settings.url), TIMEOUT_MS);
+  readonly #get = (path: string): Promise<Answer> => getText(new URL(`.${path}`, this.#settings.url), TIMEOUT_MS);
+
+  /** Address of the service, for people. */
+  get #place(): string {
+    const { origin, pathname } = this.#settings.url;
+    return origin + pathname.replace(/\/$/, '');
+  }
 
   readonly #readLine = (line: string): void => {
     if (line !== '') this.#health.record(this.#log.read(SERVICE, line));
@@ -66,12 +72,11 @@ export class LocalWatch {
   /** @param startMs time for it to answer at all */
   async #checkHealth(startMs = START_MS): Promise<HealthCheck> {
     const check = await checkHealth(this.#get);
-    const { origin } = this.#settings.url;
     this.#health.observe(check);
-    if (check.answered) this.#report.seen(origin);
+    if (check.answered) this.#report.seen(this.#place);
     // A service that was there and went is a problem of the service, not of the watch.
     else if (!this.#health.everReached && Date.now() - this.#startedMs >= startMs)
-      this.#report.lost(origin, `${check.reason}; is the service running there? --url names another place`);
+      this.#report.lost(this.#place, `${check.reason}; is the service running there? --url names another place`);
     return check;
   }
 

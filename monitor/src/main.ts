@@ -1,7 +1,8 @@
 import { fstatSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { onInterrupt } from '../../lib/interrupt.ts';
-import { readSettings, watchesCluster, withoutCredentials, type ExitStatus, type Settings } from './command-line.ts';
+import { redacted, redactedIn } from '../../lib/redaction.ts';
+import { readSettings, watchesCluster, type ExitStatus, type Settings } from './command-line.ts';
 import type { Ending } from './events.ts';
 import { jsonLine } from './json-output.ts';
 import { LocalWatch } from './local-watch.ts';
@@ -15,7 +16,7 @@ const LAST_LOOK_MS = 8000;
 // Whoever read the output is gone (`| head`): there is no one to watch for.
 process.stdout.on('error', () => process.exit(2));
 process.on('uncaughtException', ({ message }) => {
-  process.stderr.write(`monitor: ${withoutCredentials(message)}\n`);
+  process.stderr.write(`monitor: ${redacted(message)}\n`);
   process.exit(2);
 });
 // Streams that are still open (standard input, a log that is followed) must not keep the process.
@@ -26,7 +27,7 @@ async function main(): Promise<ExitStatus> {
   const settings = readSettings(process.argv.slice(2));
   const toText = settings.json ? jsonLine : textLines;
   const report = new Report((event) => {
-    process.stdout.write(`${withoutCredentials(toText(event))}\n`);
+    process.stdout.write(`${toText(redactedIn(event))}\n`);
   });
   const log = new LogReader(report, settings.warn);
   const over = new AbortController();

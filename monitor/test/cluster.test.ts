@@ -243,8 +243,14 @@ describe('the monitor in a cluster', { concurrency: 4 }, () => {
     const cases: readonly (readonly [args: string[], content: string, words: RegExp])[] = [
       [['--context', 'there'], '', /it has no context \\"there\\" with a cluster; choose one with --context: here/],
       [['--kubeconfig', '/no/such/file'], '', /no such file or directory, open '\/no\/such\/file'/],
-      [['--kubeconfig', wrong], '{{{', /kubeconfig.*it can not be read/],
-      [['--kubeconfig', wrong], kubeconfigOf('nonsense'), /the server \\"nonsense\\" of \\"here\\" is no URL/],
+      [['--kubeconfig', wrong], '{{{', /kubeconfig.*\/wrong can not be read/],
+      [['--kubeconfig', wrong], kubeconfigOf('127.0.0.1:1'), /connection refused at 127\.0\.0\.1:1/],
+      [['--kubeconfig', wrong], kubeconfigOf('me:secret@127.0.0.1:1'), /connection refused at 127\.0\.0\.1:1/],
+      [
+        ['--kubeconfig', wrong],
+        kubeconfigOf('http://me:secret@:1'),
+        /the server \\"http:\/\/\*\*\*@:1\\" of the cluster \\"\w+\\" must be a URL such as/,
+      ],
       [['--kubeconfig', wrong], kubeconfigOf('http://me:secret@127.0.0.1:1'), /connection refused at 127\.0\.0\.1:1/],
       [['0.5', '-r', 'demo'], '', /none with .*instance=demo/],
     ];

@@ -16,6 +16,8 @@ import { once } from 'node:events';
 import { isIPv6 } from 'node:net';
 import { parseArgs } from 'node:util';
 import { CounterClient, type ClientEvents } from '../../client/client.js';
+import { parseHttpUrl } from '../../lib/http-url.ts';
+import { redactedAddress } from '../../lib/redaction.ts';
 import { WEBSOCKET_PATH } from './protocol/protocol.ts';
 import type { ReadinessReport } from './lifecycle/readiness.ts';
 
@@ -160,7 +162,9 @@ async function check(what: string, run: () => Promise<string>): Promise<boolean>
 /** `fetch` says only "fetch failed"; its cause says why. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
+  return error.cause instanceof Error && !(error.cause instanceof RangeError)
+    ? `${error.message}: ${error.cause.message}`
+    : error.message;
 }
 
 function print(well: boolean, what: string, detail: string): void {
@@ -182,13 +186,23 @@ function readArguments(): { service: URL; pods: URL; shared: boolean; timeoutSec
     const timeoutSeconds = Number(values.timeout);
     if (!(timeoutSeconds > 0)) throw new Error(`--timeout ${values.timeout} must be a number of seconds`);
     return {
-      service: new URL(values.service),
-      pods: new URL(values.pods ?? values.service),
+      service: addressOf('--service', values.service),
+      pods: addressOf('--pods', values.pods ?? values.service),
       shared: values.shared,
       timeoutSeconds,
     };
   } catch (error) {
     process.stderr.write(`selftest: ${reasonOf(error)}\n`);
     process.exit(2);
+  }
+}
+
+function addressOf(flag: string, raw: string): URL {
+  try {
+    const url = parseHttpUrl(raw, 'http://localhost:8080');
+    if (url.username === '' && url.password === '') return url;
+    throw new RangeError('must not hold a user or password');
+  } catch (error) {
+    throw new Error(`${flag} ${redactedAddress(raw)} ${(error as Error).message}`, { cause: error });
   }
 }
