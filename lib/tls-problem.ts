@@ -55,6 +55,6 @@ export function trustedWith(ca: string): string[] {
 
 /** Code of a system error. Where a write of TLS failed at once, OpenSSL's reason is in the message alone, beside `EPROTO`. */
 export function codeOf({ code, message }: NodeJS.ErrnoException): string | undefined {
-  const [, reason] = (code === 'EPROTO' && /:SSL routines:[^:]*:([^:]+):/.exec(message)) || [];
+  const reason = code === 'EPROTO' ? /:SSL routines:[^:]*:([^:]+):/.exec(message)?.[1] : undefined;
   return reason === undefined ? code : `ERR_SSL_${reason.toUpperCase().replaceAll(' ', '_')}`;
 }

@@ -19,7 +19,7 @@ export function parseHeaderLines(lines: readonly string[]): OutgoingHttpHeaders 
     if (OWN.test(name)) throw new RangeError(`must not be ${name}, which the handshake sets itself`);
     checkValue(name, value);
     const known = Object.keys(headers).find((each) => each.toLowerCase() === name.toLowerCase()) ?? name;
-    headers[known] = known.toLowerCase() === SINGLE ? value : [...(headers[known] ?? []), value];
+    headers[known] = known.toLowerCase() === SINGLE ? value : [headers[known] ?? [], value].flat();
   }
   return headers;
 }

@@ -40,7 +40,7 @@ export function serverOf({ name, server, ...cluster }: Cluster, user: User | nul
   } catch (error) {
     throw new CannotWatchError(
       KUBECONFIG,
-      `the server ${JSON.stringify(redactedAddress(String(server)))} of the cluster ${JSON.stringify(name)} ${(error as Error).message}`,
+      `the server ${JSON.stringify(redactedAddress(server))} of the cluster ${JSON.stringify(name)} ${(error as Error).message}`,
       error,
     );
   }
