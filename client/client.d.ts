@@ -50,6 +50,13 @@ export interface Bye {
   readonly resume?: string;
 }
 
+/** The answer to a message. */
+export interface Answer {
+  readonly count: number;
+  /** What the service's handler answered; nothing where it answers with the count alone. */
+  readonly data?: unknown;
+}
+
 /** The events of a client, with their `detail`. Each change of `state` is an event of that name. */
 export interface ClientEvents {
   /** A connection is being opened, or the endpoint asked why one was refused. */
@@ -64,9 +71,10 @@ export interface ClientEvents {
   readonly stopped: Stopped;
   /**
    * A message was counted. `missed` counts lie between this one and the one known before: messages of this client that were
-   * counted but not answered, or those of others in the same session. Below 0, the server has lost the session's count.
+   * counted but not answered, or those of others in the same session. Below 0, the server has lost the session's count. `data` is
+   * what the service's handler answered, if it did.
    */
-  readonly count: { readonly count: number; readonly missed: number };
+  readonly count: { readonly count: number; readonly missed: number; readonly data?: unknown };
   /** The server's heartbeat. */
   readonly heartbeat: { readonly ts: string };
   /**
@@ -111,6 +119,13 @@ export declare class CounterClient extends EventTarget {
    * @throws {TypeError} if it is not a string: the server closes on binary messages
    */
   send(text: string): Promise<number>;
+
+  /**
+   * Sends a message as `send` does.
+   * @returns its count, and the `data` of the service's handler; rejects as `send` does
+   * @throws {TypeError} if it is not a string
+   */
+  ask(text: string): Promise<Answer>;
 
   /** Closes with 1000 and stops. What was sent is answered until the server closes too. */
   close(): void;

@@ -3,7 +3,7 @@
  * The client of WebSocket Message Counter, for browsers and Node.js: docs/clients.md says what it does, client.d.ts what it
  * offers. It is served, and imported, as it stands here.
  *
- * @import { ClientEvents, ClientOptions, ClientState, CounterClient as Declared, Refusal, Stopped } from './client.d.ts'
+ * @import { Answer, ClientEvents, ClientOptions, ClientState, CounterClient as Declared, Refusal, Stopped } from './client.d.ts'
  */
 
 /** @type {Required<Omit<ClientOptions, 'sessionId' | 'resumeToken'>>} */
@@ -82,8 +82,16 @@ export class CounterClient extends EventTarget {
 
   /** @param {string} text @returns {Promise<number>} */
   send(text) {
+    const counted = this.ask(text).then(({ count }) => count);
+    // A program that takes its counts from events does not look at the promise, and must not end by it.
+    counted.catch(() => undefined);
+    return counted;
+  }
+
+  /** @param {string} text @returns {Promise<Answer>} */
+  ask(text) {
     if (typeof text !== 'string') throw new TypeError(`A message is a string, not ${typeof text}`);
-    /** @type {Promise<number>} */
+    /** @type {Promise<Answer>} */
     const answered = new Promise((resolve, reject) => {
       const message = { text, resolve, reject };
       if (this.state === 'open') this.#transmit(message);
@@ -91,7 +99,6 @@ export class CounterClient extends EventTarget {
         reject(new UnansweredError(false));
       else this.#unsent.push(message);
     });
-    // A program that takes its counts from events does not look at the promise, and must not end by it.
     answered.catch(() => undefined);
     return answered;
   }
@@ -143,7 +150,7 @@ export class CounterClient extends EventTarget {
   #received(message) {
     this.#silentTicks = 0;
     this.#failures = 0;
-    if (message.count !== undefined) this.#counted(message.count);
+    if (message.count !== undefined) this.#counted(message);
     else if (message.ts !== undefined) this.#emit('heartbeat', { ts: message.ts });
     else if (message.bye) {
       this.count = message.total;
@@ -153,14 +160,14 @@ export class CounterClient extends EventTarget {
     }
   }
 
-  /** @param {number} count */
-  #counted(count) {
+  /** @param {Answer} answer */
+  #counted({ count, data }) {
     const missed = this.count === undefined ? 0 : count - this.count - 1;
     this.count = count;
     // Good until now: the session has counted beyond it.
     this.resumeToken = undefined;
-    this.#unanswered.shift()?.resolve(count);
-    this.#emit('count', { count, missed });
+    this.#unanswered.shift()?.resolve({ count, data });
+    this.#emit('count', { count, missed, ...(data !== undefined && { data }) });
   }
 
   /** Nothing comes: the other side may be gone without a word. */
@@ -185,11 +192,11 @@ export class CounterClient extends EventTarget {
     if (this.#closing) this.#stop({ reason: 'closed' });
     else if (FINAL_CODES.includes(code)) this.#stop({ reason: 'close_code', code });
     else if (opened) this.#wait(askedMs);
-    else void this.#ask();
+    else void this.#askWhy();
   }
 
   /** Learns from the endpoint why a handshake was refused, which the WebSocket API hides. */
-  async #ask() {
+  async #askWhy() {
     const answer = await this.#preflight();
     if (this.state === 'stopped') return;
     // Accepted by now, or nobody answers.
@@ -270,7 +277,7 @@ export class CounterClient extends EventTarget {
   }
 }
 
-/** @typedef {{ text: string, resolve: (count: number) => void, reject: (error: UnansweredError) => void }} Message */
+/** @typedef {{ text: string, resolve: (answer: Answer) => void, reject: (error: UnansweredError) => void }} Message */
 
 /** What does not parse says nothing. @param {unknown} text @returns {any} */
 function parse(text) {

@@ -36,6 +36,7 @@ const TESTS = [
   'chart',
   'scripts',
   'bench',
+  'examples',
 ].map((part) => `${part}/**/*.test.ts`);
 
 /** Most test files wait more than they compute: four at a time and the checks keep two cores busy. */

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { App, type Ports } from '../service/src/app.ts';
+import type { Authorize } from '../service/src/connections/authorization.ts';
+import { countOnly, type Handle } from '../service/src/connections/message-handler.ts';
 import { loadConfig } from '../service/src/config/load-config.ts';
 import type { LogLevel } from '../service/src/log/levels.ts';
 import { ServiceLog } from '../service/src/service-log.ts';
@@ -28,7 +30,12 @@ export interface RunningApp extends Ports {
 /** What a test may give an app besides its environment. */
 interface Extras {
   readonly store?: SessionStore;
+  readonly handle?: Handle;
+  readonly authorize?: Authorize;
 }
+
+/** What the tests of the service are about, whatever handler.ts holds. */
+const PLAIN = { handle: countOnly, authorize: () => ({}) };
 
 /** Starts an app, which ends with the test. */
 export async function startApp(
@@ -40,7 +47,7 @@ export async function startApp(
   const folder = mkdtempSync(join(tmpdir(), 'wmc-test-'));
   const file = join(folder, 'log');
   const log = new ServiceLog(config, openSync(file, 'w'));
-  const app = new App({ config, logger: log.logger, stdout: log.stdout, loki: log.loki, ...extras });
+  const app = new App({ config, logger: log.logger, stdout: log.stdout, loki: log.loki, ...PLAIN, ...extras });
   const ports = await app.start();
   const origin = `http://127.0.0.1:${ports.port}`;
   t.after(async () => {

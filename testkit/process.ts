@@ -39,9 +39,12 @@ export class ServiceProcess {
     }));
   }
 
-  /** Starts the service and waits until it is ready. It is killed when the test ends, if it still runs. */
-  static async start(t: TestContext, env: Readonly<Record<string, string>> = {}): Promise<ServiceProcess> {
-    const service = new ServiceProcess(env);
+  /**
+   * Starts the service and waits until it is ready. It is killed when the test ends, if it still runs.
+   * @param main path of another `main.ts`
+   */
+  static async start(t: TestContext, env: Readonly<Record<string, string>> = {}, main = MAIN): Promise<ServiceProcess> {
+    const service = new ServiceProcess(env, [], main);
     t.after(() => service.child.kill('SIGKILL'));
     const ready = await Promise.race([service.event('service_listening'), service.exited]);
     if (!('event' in ready)) throw new Error(`the service did not start: ${service.stderr}`);

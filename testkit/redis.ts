@@ -53,7 +53,11 @@ export class RedisServer {
 
   /** Runs a command by redis-cli, and gives what it prints. */
   cli(...args: string[]): string {
-    return execFileSync('redis-cli', ['-p', String(this.port), ...args], { encoding: 'utf8', timeout: 10_000 }).trim();
+    return execFileSync('redis-cli', ['-p', String(this.port), ...args], {
+      encoding: 'utf8',
+      timeout: 10_000,
+      maxBuffer: 1e8,
+    }).trim();
   }
 
   signal(signal: NodeJS.Signals): void {

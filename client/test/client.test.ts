@@ -98,6 +98,24 @@ describe('The client', () => {
     assert.deepEqual(waits, [4, 8, 16, 25, 25]);
   });
 
+  it('reports the data that a handler of the service answers with', async (t) => {
+    const { url } = await startApp(t, {}, { handle: ({ text }) => (text === 'hello' ? { said: text } : undefined) });
+    const client = new CounterClient(url);
+    t.after(() => {
+      client.close();
+    });
+    const counts: unknown[] = [];
+    client.addEventListener('count', ({ detail }) => counts.push(detail));
+    assert.deepEqual(await client.ask('hello'), { count: 1, data: { said: 'hello' } });
+    assert.deepEqual(await client.ask('nothing'), { count: 2, data: undefined });
+    assert.equal(await client.send('hello'), 3);
+    assert.deepEqual(counts, [
+      { count: 1, missed: 0, data: { said: 'hello' } },
+      { count: 2, missed: 0 },
+      { count: 3, missed: 0, data: { said: 'hello' } },
+    ]);
+  });
+
   it('refuses what is not text, and addresses that are none', async (t) => {
     const { url } = await startApp(t);
     const client = new CounterClient(url);

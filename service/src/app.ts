@@ -1,6 +1,9 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Registry } from 'prom-client';
+import { authorize, handle } from './handler.ts';
+import type { Authorize } from './connections/authorization.ts';
+import { countOnly, MessageHandler, type Handle } from './connections/message-handler.ts';
 import { createAdminServer } from './http/admin-server.ts';
 import { RateLimitedWarnings } from './log/rate-limited-warnings.ts';
 import type { Config } from './config/options.ts';
@@ -32,6 +35,9 @@ export interface AppOptions {
   readonly loki?: LokiShipper | undefined;
   /** By default the one that the configuration asks for. */
   readonly store?: SessionStore;
+  /** By default those of handler.ts. */
+  readonly handle?: Handle;
+  readonly authorize?: Authorize;
 }
 
 /** Ports an app listens on. */
@@ -53,13 +59,14 @@ export class App {
   readonly #config: Config;
   readonly #logger: Logger;
   readonly #store: SessionStore;
+  readonly #handler: MessageHandler | undefined;
   readonly #scrapes = new Scrapes();
   readonly #server: Server;
   readonly #adminServer: Server | undefined;
   #prestop: Promise<PrestopReport> | undefined;
   #drained: Promise<DrainOutcome> | undefined;
 
-  constructor({ config, logger, stdout, loki, store }: AppOptions) {
+  constructor({ config, logger, stdout, loki, store, ...custom }: AppOptions) {
     const { lifecycle } = this;
     this.#config = config;
     this.#logger = logger;
@@ -89,6 +96,7 @@ export class App {
       this.metrics.lokiPushDuration.observe(seconds);
     });
     this.#store = store ?? createStore(config, this.metrics, logger);
+    this.#handler = createHandler(custom.handle ?? handle, config);
     // The guide's name of this logger.
     const connectionLogger = logger.named('chat.consumers');
     const handshakes = new Handshakes({
@@ -100,8 +108,10 @@ export class App {
       resumeTokens: createResumeTokens(config),
       logger: connectionLogger,
       log: new ConnectionLog(connectionLogger, config.logMessageSampling),
-      // The content of messages is logged at DEBUG, and only `ws` unmasks it.
-      fastPath: config.fastPath && !logger.enabled('DEBUG'),
+      handler: this.#handler,
+      authorize: custom.authorize ?? authorize,
+      // A handler and the log at DEBUG get the content of messages, and only `ws` unmasks it.
+      fastPath: config.fastPath && this.#handler === undefined && !logger.enabled('DEBUG'),
       warnings: new RateLimitedWarnings(connectionLogger, config.warnIntervalSeconds),
     });
     this.handshakes = handshakes;
@@ -157,7 +167,14 @@ export class App {
     const { lifecycle, connections } = this;
     const total = connections.size;
     const outcome = await drain(
-      { config: this.#config, lifecycle, connections, store: this.#store, logger: this.#logger },
+      {
+        config: this.#config,
+        lifecycle,
+        connections,
+        store: this.#store,
+        handler: this.#handler,
+        logger: this.#logger,
+      },
       reason,
     );
     if (outcome.clean)
@@ -206,6 +223,10 @@ function createResumeTokens(config: Config): ResumeTokens | undefined {
     previousKey: config.resumeTokenPreviousKey,
     ttlSeconds: config.resumeTokenTtlSeconds,
   });
+}
+
+function createHandler(handle: Handle, { handlerTimeoutSeconds }: Config): MessageHandler | undefined {
+  return handle === countOnly ? undefined : new MessageHandler(handle, handlerTimeoutSeconds);
 }
 
 function listen(server: Server, port: number, host: string, variable: string): Promise<void> {

@@ -26,7 +26,7 @@ export const ERRORS: readonly PanelSpec[] = [
   {
     title: 'Messages Rejected',
     description:
-      'Messages that were not counted, a second, by reason. Good is 0 for store and internal; closing ones arrived after the bye, and good clients send them again.',
+      'Messages that were not answered, a second, by reason. Good is 0 for store, handler and internal; closing ones arrived after the bye, and good clients send them again.',
     unit: 'cps',
     look: { kind: 'graph' },
     queries: [{ query: 'messagesRejected', legend: '{{reason}}' }],

@@ -28,7 +28,7 @@ export const KEY: readonly PanelSpec[] = [
   {
     title: 'Error Rate',
     description:
-      "Errors a second by type, clients' own faults among them. Good is near 0, and 0 for store and internal, which are the service's.",
+      "Errors a second by type, clients' own faults among them. Good is near 0, and 0 for store, handler and internal, which are the service's.",
     unit: 'cps',
     look: { kind: 'graph' },
     queries: [{ query: 'errorRate', legend: '{{type}}' }],

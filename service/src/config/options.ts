@@ -109,7 +109,7 @@ export const OPTIONS = {
   fastPath: flag(
     'FAST_PATH',
     true,
-    'Read short text messages and write their replies past `ws`, for about a quarter less CPU time a message. Off at LOG_LEVEL=DEBUG and on compressed connections in any case.',
+    'Read short text messages and write their replies past `ws`, for about a quarter less CPU time a message. Off at LOG_LEVEL=DEBUG, on compressed connections and with a handler of your own in any case.',
   ),
 
   maxConnections: integer(
@@ -173,6 +173,19 @@ export const OPTIONS = {
     10,
     { min: 0.1 },
     'Time for a client to send its whole handshake; then 408.',
+  ),
+  handlerTimeoutSeconds: seconds(
+    'HANDLER_TIMEOUT_SECONDS',
+    5,
+    { min: 0.01 },
+    'Time for a handler of your own (`handler.ts`) to handle a message; then its connection is closed with 1011.',
+  ),
+  handlerConcurrency: integer(
+    'HANDLER_CONCURRENCY',
+    16,
+    { min: 1 },
+    'messages',
+    'Messages of one connection that wait for the store or a handler of your own; at this number, nothing more is read from the client until one is answered.',
   ),
   idleTimeoutSeconds: seconds(
     'IDLE_TIMEOUT_SECONDS',

@@ -12,6 +12,8 @@ export interface LoggedConnection {
   readonly session: { readonly id: SessionId; readonly count: number };
   /** The client's. */
   readonly address: string;
+  /** Who it is, if `authorize` said so. */
+  readonly user?: string | undefined;
 }
 
 /** Fields of the line of a counted message. */
@@ -120,8 +122,17 @@ export class ConnectionLog {
 }
 
 /** The fields of a connection's lines that never change, as JSON text without braces. */
-export function connectionFields({ requestId, session, address }: LoggedConnection): string {
-  return `"request_id":"${requestId}","session_id":"${session.id}","client_ip":${JSON.stringify(address)}`;
+export function connectionFields({ requestId, session, address, user }: LoggedConnection): string {
+  const fields = `"request_id":"${requestId}","session_id":"${session.id}","client_ip":${JSON.stringify(address)}`;
+  return user === undefined ? fields : `${fields},"user":${asciiJson(user)}`;
+}
+
+/** JSON text of a string, in ASCII alone. */
+function asciiJson(text: string): string {
+  return JSON.stringify(text).replace(
+    /[^ -~]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 const RESUMED = Buffer.from(',"resumed":true');

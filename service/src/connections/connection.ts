@@ -3,7 +3,9 @@ import type { RateLimitedWarnings } from '../log/rate-limited-warnings.ts';
 import type { Config } from '../config/options.ts';
 import { writeReply } from './fast-path/direct-reply.ts';
 import { takeShortTexts, type ShortTextReceiver } from './fast-path/short-text-scanner.ts';
+import { HandlerQueue } from './handler-queue.ts';
 import type { Logger } from '../log/logger.ts';
+import { HandlerError, type MessageHandler } from './message-handler.ts';
 import { connectionFields, type ConnectionLog } from './connection-log.ts';
 import {
   CODE_LABELS,
@@ -12,11 +14,11 @@ import {
   type MessageRejection,
   type Metrics,
 } from '../metrics/metrics.ts';
-import { bye, CLOSE_CODES, countReply, type CloseReason } from '../protocol/protocol.ts';
+import { bye, CLOSE_CODES, countReply, dataReply, type CloseReason } from '../protocol/protocol.ts';
 import type { RequestId } from '../protocol/request-id.ts';
 import type { OwnedSocket, SocketOwner } from './owned-socket.ts';
 import type { ResumeTokens } from '../sessions/resume-token.ts';
-import { StoreUnavailableError, type Session, type SessionStore } from '../sessions/session-store.ts';
+import { StoreUnavailableError, type Session, type SessionId, type SessionStore } from '../sessions/session-store.ts';
 
 /** What all connections have in common. */
 export interface ConnectionContext {
@@ -30,6 +32,8 @@ export interface ConnectionContext {
   readonly warnings: RateLimitedWarnings;
   /** Short messages and their replies bypass `ws`, except on connections with compression. */
   readonly fastPath: boolean;
+  /** Handles counted messages; `undefined` if their counts are the whole answer. */
+  readonly handler: MessageHandler | undefined;
   /** Called once a connection is closed and its session released. */
   readonly onClosed: (connection: Connection) => void;
 }
@@ -40,6 +44,8 @@ export interface Client {
   readonly address: string;
   /** What the limits of an address count: the address, or its IPv6 network. */
   readonly network: string;
+  /** Who it is, if `authorize` says so. */
+  readonly user?: string | undefined;
 }
 
 /** One WebSocket of one session: counts and answers its messages. */
@@ -48,6 +54,8 @@ export class Connection implements ShortTextReceiver, SocketOwner {
   readonly requestId: RequestId;
   readonly address: string;
   readonly network: string;
+  /** Who the client is, if `authorize` said so. */
+  readonly user: string | undefined;
   readonly openedAt = performance.now();
   /** When the last message was counted and the tokens of its rate were refilled, on `performance.now`'s clock. */
   lastMessageAt = this.openedAt;
@@ -61,10 +69,12 @@ export class Connection implements ShortTextReceiver, SocketOwner {
   /** Whether short messages and their replies bypass `ws`. */
   readonly #fastPath: boolean;
   readonly #context: ConnectionContext;
+  /** Messages on their way through the handler, if there is one. */
+  readonly #handlers: HandlerQueue | undefined;
   /** The client sent something since the last ping. */
   #alive = true;
   #tokens: number;
-  /** Messages that wait for the store. */
+  /** Messages that wait for the store or the handler. */
   #unanswered = 0;
   /** The bye that waits until every message is answered and stored. */
   #pendingBye: PendingBye | undefined;
@@ -81,11 +91,14 @@ export class Connection implements ShortTextReceiver, SocketOwner {
     this.requestId = client.requestId;
     this.address = client.address;
     this.network = client.network;
+    this.user = client.user;
     this.#socket = socket;
     this.#context = context;
     this.#tokens = context.config.messageBurst;
     this.#stream = stream;
     socket.owner = this;
+    if (context.handler !== undefined)
+      this.#handlers = new HandlerQueue(context.handler, context.config.handlerConcurrency, socket);
     // A compressed socket of `ws` has a queue of its own, which a direct reply would overtake.
     this.#fastPath = context.fastPath && socket.extensions === '';
     if (this.#fastPath) takeShortTexts(stream, this);
@@ -107,7 +120,8 @@ export class Connection implements ShortTextReceiver, SocketOwner {
   /** Sends a heartbeat and a ping, or cuts the connection if nothing came since the last ones. */
   heartbeat(text: string): void {
     if (!this.open) return;
-    if (!this.#alive) {
+    // A client that nothing is read from can't be heard.
+    if (!this.#alive && !this.#socket.isPaused) {
       this.#terminate('heartbeat_timeout');
       return;
     }
@@ -119,8 +133,8 @@ export class Connection implements ShortTextReceiver, SocketOwner {
 
   /**
    * Sends the bye message and close 1001. Later messages of the client are not counted, so the total in the bye is
-   * final for this connection. With a store that makes replies wait, the bye waits until every message is answered and
-   * stored, or the store failed.
+   * final for this connection. With a store or a handler that makes replies wait, the bye waits until every message is
+   * answered and stored, or the store failed.
    */
   sendBye(reason: CloseReason, retryAfterMs: number): void {
     if (!this.open) return;
@@ -135,7 +149,10 @@ export class Connection implements ShortTextReceiver, SocketOwner {
       if (this.#pendingBye !== undefined && this.#reason === undefined) this.#sendByeNow(this.#pendingBye);
     };
     // A client gets its bye even if the store is away: the bye and its token hold the count that the client knows.
-    void (settled ?? Promise.resolve()).then(send, send);
+    void (settled ?? Promise.resolve())
+      .catch(ignore)
+      .then(() => this.#handlers?.idle())
+      .then(send);
   }
 
   #sendByeNow({ reason, retryAfterMs }: PendingBye): void {
@@ -195,16 +212,27 @@ export class Connection implements ShortTextReceiver, SocketOwner {
       this.#rejectFailed(error);
       return;
     }
-    if (typeof count === 'number') this.#answer(count, length, content, startedAt);
-    else this.#answerLater(count, length, content, startedAt);
+    if (this.#handlers !== undefined && content !== undefined)
+      this.#later(this.#handlers.handle(count, this.#message(content)), (handled) => {
+        this.#answer(handled.count, length, content, startedAt, handled.data);
+      });
+    else if (typeof count === 'number') this.#answer(count, length, content, startedAt);
+    else
+      this.#later(count, (stored) => {
+        this.#answer(stored, length, content, startedAt);
+      });
   }
 
-  #answerLater(counted: Promise<number>, length: number, content: Buffer | undefined, startedAt: number): void {
+  #message(content: Buffer): { sessionId: SessionId; text: string; user: string | undefined } {
+    return { sessionId: this.session.id, text: content.toString(), user: this.user };
+  }
+
+  #later<T>(due: Promise<T>, answer: (value: T) => void): void {
     this.#unanswered += 1;
-    counted.then(
-      (count) => {
+    due.then(
+      (value) => {
         this.#unanswered -= 1;
-        this.#answer(count, length, content, startedAt);
+        answer(value);
       },
       (error: unknown) => {
         this.#unanswered -= 1;
@@ -215,12 +243,13 @@ export class Connection implements ShortTextReceiver, SocketOwner {
     );
   }
 
-  #answer(count: number, length: number, content: Buffer | undefined, startedAt: number): void {
+  /** @param data JSON text from the handler */
+  #answer(count: number, length: number, content: Buffer | undefined, startedAt: number, data?: string): void {
     const { metrics } = this.#context;
     metrics.tally.messages += 1;
     metrics.tally.receivedBytes += length;
     // The client may have left meanwhile: the message is counted all the same.
-    if (this.#connected) this.#reply(count);
+    if (this.#connected) this.#reply(count, data);
     const durationMs = performance.now() - startedAt;
     metrics.messageDuration.observe(durationMs / 1000);
     this.#logMessage(count, length, durationMs);
@@ -274,14 +303,14 @@ export class Connection implements ShortTextReceiver, SocketOwner {
     onClosed(this);
   }
 
-  #reply(count: number): void {
-    if (this.#fastPath) this.#context.metrics.tally.sentBytes += writeReply(this.#stream, count);
+  #reply(count: number, data: string | undefined): void {
+    if (data !== undefined) this.#send(dataReply(count, data));
+    else if (this.#fastPath) this.#context.metrics.tally.sentBytes += writeReply(this.#stream, count);
     else this.#send(countReply(count));
   }
 
   #send(text: string): void {
-    // Heartbeats, byes and replies are ASCII: one byte a character.
-    this.#context.metrics.tally.sentBytes += text.length;
+    this.#context.metrics.tally.sentBytes += Buffer.byteLength(text);
     this.#socket.send(text);
   }
 
@@ -305,6 +334,15 @@ export class Connection implements ShortTextReceiver, SocketOwner {
       this.closeTryAgainLater(Math.round(config.retryAfterMaxSeconds * 1000));
       return;
     }
+    if (error instanceof HandlerError) {
+      logger.error('WebSocket message could not be handled', {
+        event: 'websocket_handler_failed',
+        ...this.#identity(),
+        error,
+      });
+      this.#reject('handler', 'handler', CLOSE_CODES.internalError.code, 'the handler failed');
+      return;
+    }
     logger.error('WebSocket message could not be counted', {
       event: 'websocket_internal_error',
       ...this.#identity(),
@@ -322,6 +360,7 @@ export class Connection implements ShortTextReceiver, SocketOwner {
     this.#reason = reason;
     this.#sentCode = code;
     this.#socket.close(code, text);
+    this.#handlers?.stop();
   }
 
   #terminate(reason: CloseReason & ErrorType): void {
@@ -364,8 +403,8 @@ export class Connection implements ShortTextReceiver, SocketOwner {
       });
   }
 
-  #identity(): { request_id: string; session_id: string; client_ip: string } {
-    return { request_id: this.requestId, session_id: this.session.id, client_ip: this.address };
+  #identity(): { request_id: string; session_id: string; client_ip: string; user: string | undefined } {
+    return { request_id: this.requestId, session_id: this.session.id, client_ip: this.address, user: this.user };
   }
 }
 
@@ -381,8 +420,12 @@ const PROTOCOL_ERROR: [CloseReason & ErrorType, number, MessageRejection?] = [
   CLOSE_CODES.protocolError.code,
 ];
 
-/** A bye that waits for the store. */
+/** A bye that waits for the store or the handler. */
 interface PendingBye {
   readonly reason: CloseReason;
   readonly retryAfterMs: number;
+}
+
+function ignore(): void {
+  // The bye is sent in any case.
 }

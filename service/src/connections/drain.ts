@@ -2,6 +2,7 @@ import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises'
 import type { Config } from '../config/options.ts';
 import type { Connection } from './connection.ts';
 import type { Connections } from './open-connections.ts';
+import type { MessageHandler } from './message-handler.ts';
 import type { Lifecycle } from '../lifecycle/lifecycle.ts';
 import type { Logger } from '../log/logger.ts';
 import type { SessionStore } from '../sessions/session-store.ts';
@@ -12,6 +13,7 @@ export interface DrainContext {
   readonly lifecycle: Lifecycle;
   readonly connections: Connections;
   readonly store: SessionStore;
+  readonly handler: MessageHandler | undefined;
   readonly logger: Logger;
 }
 
@@ -42,9 +44,10 @@ const CUT_MS = 500;
  *  2. each connection gets its bye and 1001, in random order, over DRAIN_SPREAD_SECONDS
  *  3. clients answer the close, or are cut after CLOSE_TIMEOUT_SECONDS
  *  4. counts are flushed to the store
+ *  5. messages of clients that are gone are handled
  */
 export async function drain(context: DrainContext, reason: string): Promise<DrainOutcome> {
-  const { config, lifecycle, connections, logger, store } = context;
+  const { config, lifecycle, connections, logger, store, handler } = context;
   lifecycle.beginClosing(reason);
   connections.stop();
   const deadline = AbortSignal.timeout(config.drainTimeoutSeconds * 1000);
@@ -57,6 +60,8 @@ export async function drain(context: DrainContext, reason: string): Promise<Drai
     await untilEmpty(connections, deadline);
     stage = 'flushing counts';
     await store.flush();
+    stage = 'handling messages';
+    await handler?.idle();
     stage = '';
   };
   await Promise.race([work(), aborted(deadline)]);

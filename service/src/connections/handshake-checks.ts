@@ -13,6 +13,8 @@ export interface Rejection {
   readonly reason: RejectionReason;
   /** What was wrong and what to do, for people. */
   readonly message: string;
+  /** HTTP status, if it is not the one of the reason. */
+  readonly status?: number;
   /** What is wrong with the resume token, if that is the reason. */
   readonly tokenFault?: TokenFault;
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type Server, type ServerOptions } from 'ws';
+import { authorization, isDenied, type Authorization, type Authorize, type Denial } from './authorization.ts';
 import { AddressLimiter } from './address-limiter.ts';
 import { clientAddressOf, networkOf } from '../http/client-address.ts';
 import { endWithError } from '../http/raw-answer.ts';
@@ -22,6 +23,7 @@ import {
 export interface HandshakeContext extends Omit<ConnectionContext, 'onClosed'> {
   readonly lifecycle: Lifecycle;
   readonly connections: Connections;
+  readonly authorize: Authorize;
 }
 
 /** The answer to a handshake. */
@@ -42,7 +44,7 @@ export class Handshakes {
   readonly #checks: HandshakeChecks;
   readonly #server: Server<typeof OwnedSocket>;
   readonly #addressOf: (request: IncomingMessage) => string;
-  /** Handshakes that wait for the store. They count towards MAX_CONNECTIONS, or a burst would exceed it. */
+  /** Handshakes that wait for `authorize` or the store. They count towards MAX_CONNECTIONS, or a burst would exceed it. */
   #pending = 0;
 
   constructor(context: HandshakeContext) {
@@ -74,7 +76,7 @@ export class Handshakes {
     if (isWebSocketPath(request.url)) this.lastArrivalAt = performance.now();
     const checked = this.#checks.check(request, client.network);
     if ('reason' in checked) this.#reject(socket, checked, client);
-    else this.#openSession({ request, socket, head, client }, checked);
+    else this.#authorize({ request, socket, head, client }, checked);
     // Without a listener an error of the socket would end the process. `ws` listens on those that it accepted.
     if (socket.listenerCount('error') === 0) socket.on('error', ignore);
   }
@@ -87,9 +89,15 @@ export class Handshakes {
   async preflight(request: IncomingMessage): Promise<HandshakeAnswer> {
     const client = this.#identify(request);
     const checked = this.#checks.checkPlain(request, client.network);
-    const rejection = 'reason' in checked ? checked : await this.#checkToken(checked);
+    const rejection =
+      'reason' in checked ? checked : ((await this.#checkAuthorization(request)) ?? (await this.#checkToken(checked)));
     if (rejection === undefined) return { status: 101 };
-    return { status: REJECTIONS[rejection.reason].status, body: this.#errorBody(rejection, client) };
+    return { status: statusOf(rejection), body: this.#errorBody(rejection, client) };
+  }
+
+  async #checkAuthorization(request: IncomingMessage): Promise<Rejection | undefined> {
+    const answer = await this.#authorizationOf(request);
+    return isDenied(answer) ? denial(answer) : undefined;
   }
 
   async #checkToken({ id, options }: SessionRequest): Promise<Rejection | undefined> {
@@ -115,14 +123,19 @@ export class Handshakes {
   }
 
   /** Counts and logs a handshake that was rejected before it was complete: malformed, never finished. */
-  countRejection(reason: RejectionReason, address: string, requestId?: string): void {
+  countRejection(
+    reason: RejectionReason,
+    address: string,
+    requestId?: string,
+    status: number = REJECTIONS[reason].status,
+  ): void {
     const { metrics, warnings } = this.#context;
     metrics.errors.inc({ type: 'handshake_rejected' });
     metrics.handshakesRejected.inc({ reason });
     warnings.warn('WebSocket handshake rejected', {
       event: 'websocket_handshake_rejected',
       reason,
-      status: REJECTIONS[reason].status,
+      status,
       request_id: requestId,
       client_ip: address,
     });
@@ -164,6 +177,33 @@ export class Handshakes {
     return server;
   }
 
+  #authorizationOf(request: IncomingMessage): Authorization | Promise<Authorization> {
+    const { authorize, config } = this.#context;
+    return authorization(authorize, request, config.handshakeTimeoutSeconds);
+  }
+
+  #authorize(handshake: Handshake, asked: SessionRequest): void {
+    let answer: Authorization | Promise<Authorization>;
+    try {
+      answer = this.#authorizationOf(handshake.request);
+    } catch (error) {
+      this.#rejectUnopened(error, handshake);
+      return;
+    }
+    if (answer instanceof Promise)
+      this.#later(handshake, answer, (authorized) => {
+        this.#authorized(handshake, asked, authorized);
+      });
+    else this.#authorized(handshake, asked, answer);
+  }
+
+  #authorized(handshake: Handshake, asked: SessionRequest, answer: Authorization): void {
+    const { client, socket } = handshake;
+    if (isDenied(answer)) this.#reject(socket, denial(answer), client);
+    else if (answer.user === undefined) this.#openSession(handshake, asked);
+    else this.#openSession({ ...handshake, client: { ...client, user: answer.user } }, asked);
+  }
+
   #openSession(handshake: Handshake, asked: SessionRequest): void {
     let opened: OpenedSession | Promise<OpenedSession>;
     try {
@@ -173,16 +213,19 @@ export class Handshakes {
       return;
     }
     // The store in memory answers at once, and the handshake ends in this turn of the event loop.
-    if (opened instanceof Promise) this.#acceptLater(handshake, asked, opened);
+    if (opened instanceof Promise)
+      this.#later(handshake, opened, (session) => {
+        this.#accept(handshake, asked, session);
+      });
     else this.#accept(handshake, asked, opened);
   }
 
-  #acceptLater(handshake: Handshake, asked: SessionRequest, opening: Promise<OpenedSession>): void {
+  #later<T>(handshake: Handshake, due: Promise<T>, proceed: (value: T) => void): void {
     this.#pending += 1;
-    opening.then(
-      (opened) => {
+    due.then(
+      (value) => {
         this.#pending -= 1;
-        this.#accept(handshake, asked, opened);
+        proceed(value);
       },
       (error: unknown) => {
         this.#pending -= 1;
@@ -269,14 +312,15 @@ export class Handshakes {
   }
 
   #reject(socket: Duplex, rejection: Rejection, client: Client): void {
-    const { reason, tokenFault } = rejection;
+    const { reason, tokenFault, status } = rejection;
     if (tokenFault !== undefined) this.#context.metrics.resumeTokens.inc({ result: tokenFault });
-    this.countRejection(reason, client.address, client.requestId);
-    endWithError(socket, REJECTIONS[reason].status, this.#errorBody(rejection, client));
+    this.countRejection(reason, client.address, client.requestId, status);
+    endWithError(socket, statusOf(rejection), this.#errorBody(rejection, client));
   }
 
-  #errorBody({ reason, message }: Rejection, { requestId }: Client): ErrorBody {
-    const { status } = REJECTIONS[reason];
+  #errorBody(rejection: Rejection, { requestId }: Client): ErrorBody {
+    const { reason, message } = rejection;
+    const status = statusOf(rejection);
     const canRetry = status === 503 || status === 429;
     return {
       error: reason,
@@ -285,6 +329,14 @@ export class Handshakes {
       ...(canRetry && { retry_after_ms: this.#context.connections.retryAfterMs() }),
     };
   }
+}
+
+function denial({ status, message }: Denial): Rejection {
+  return { reason: 'unauthorized', status, message };
+}
+
+function statusOf({ reason, status }: Rejection): number {
+  return status ?? REJECTIONS[reason].status;
 }
 
 function noMoreSessions({ message }: StoreFullError): Rejection {

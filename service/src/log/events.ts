@@ -19,6 +19,8 @@ export const LOG_EVENTS = {
   websocket_handshake_rejected: 'WARN at a limited rate: a handshake was refused, with its `reason` and status.',
   websocket_client_error:
     'WARN at a limited rate: a client violated the protocol or a limit, and its connection was ended.',
+  websocket_handler_failed:
+    'ERROR: the handler failed for a message, or took too long: the `error`; the connection is closed with 1011.',
   websocket_internal_error: 'ERROR: handling a connection or a message failed in the service.',
 
   store_unavailable:

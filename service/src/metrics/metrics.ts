@@ -18,6 +18,7 @@ export const ERROR_TYPES = {
   slow_reader: 'a client did not read, and its socket was ended at the limit of buffered bytes',
   heartbeat_timeout: 'a client answered no ping, and its socket was ended',
   store: 'the session store failed (1013)',
+  handler: 'the handler of messages failed, or took too long (1011)',
   internal: 'the service itself failed (1011, HTTP 500, or an uncaught error)',
 } as const;
 
@@ -25,7 +26,7 @@ export const ERROR_TYPES = {
 export type ErrorType = keyof typeof ERROR_TYPES;
 
 /** Error types that are the service's fault, not the client's. SLOs count these. */
-export const SERVER_ERROR_TYPES: readonly ErrorType[] = ['store', 'internal'];
+export const SERVER_ERROR_TYPES: readonly ErrorType[] = ['store', 'handler', 'internal'];
 
 /**
  * Values of the `code` label: codes that the service sends and codes that clients commonly send; others are `other`.
@@ -40,7 +41,7 @@ export const CODE_LABELS: readonly string[] = [
 /** The side that began a close: the `initiator` label. */
 export type Initiator = 'client' | 'server';
 
-/** Why a message was not counted: the `reason` label of `websocket_messages_rejected_total`. */
+/** Why a message was not answered: the `reason` label of `websocket_messages_rejected_total`. */
 export const MESSAGE_REJECTIONS = [
   'binary',
   'too_big',
@@ -48,6 +49,7 @@ export const MESSAGE_REJECTIONS = [
   'rate',
   'closing',
   'store',
+  'handler',
   'internal',
 ] as const;
 
@@ -160,7 +162,7 @@ function messageMetrics(registry: Registry): Pick<Metrics, 'errors' | 'messagesR
     messagesRejected: labelled(
       registry,
       'websocket_messages_rejected_total',
-      'Messages received and not counted, by reason; `closing`: they arrived after the bye or close frame was sent.',
+      'Messages received and not answered, by reason; `closing`: they arrived after the bye or close frame was sent; `handler`: counted, and not handled.',
       { reason: MESSAGE_REJECTIONS },
     ),
     messageDuration: new Histogram({

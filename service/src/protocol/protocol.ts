@@ -23,7 +23,7 @@ export const CLOSE_CODES = {
     client: 'slow down, back off, resume',
   },
   messageTooBig: { code: 1009, when: 'a message larger than MAX_MESSAGE_BYTES', client: 'send smaller messages' },
-  internalError: { code: 1011, when: 'an error in the service', client: 'back off, resume' },
+  internalError: { code: 1011, when: 'an error in the service, or its handler failed', client: 'back off, resume' },
   tryAgainLater: {
     code: 1013,
     when: 'the session store is away',
@@ -44,6 +44,7 @@ export type CloseReason =
   | 'slow_reader'
   | 'heartbeat_timeout'
   | 'internal'
+  | 'handler'
   | 'store';
 
 /**
@@ -56,6 +57,7 @@ export const REJECTIONS = {
     status: 403,
     when: 'a `resume` token that is forged, expired, of another session, or older than the known count of the session: connect without it',
   },
+  unauthorized: { status: 401, when: '`authorize` of `handler.ts` denied the client, with this status or another' },
   origin: { status: 403, when: 'an Origin that is not in ALLOWED_ORIGINS' },
   path: { status: 404, when: `an upgrade on another path than ${WEBSOCKET_PATH}` },
   method: { status: 405, when: 'an upgrade with another method than GET' },
@@ -86,6 +88,11 @@ export interface ErrorBody {
 /** The reply to a counted message. A template, since it is on the hot path and a number needs no escaping. */
 export function countReply(count: number): string {
   return `{"count": ${count}}`;
+}
+
+/** The reply to a message that a handler answered. @param data JSON text */
+export function dataReply(count: number, data: string): string {
+  return `{"count": ${count}, "data": ${data}}`;
 }
 
 /** The heartbeat, the same for every client. */
