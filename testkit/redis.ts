@@ -120,16 +120,21 @@ export class LossyProxy {
             upstream.destroy();
           });
       }
-      /** The scripts under way, in order: whether the answer is to be lost. */
-      const scripts: boolean[] = [];
+      /** The scripts under way, in order: what was sent of each, and whether answers were to be lost then. */
+      const scripts: { sent: string; lossy: boolean }[] = [];
       client.on('data', (data: Buffer) => {
-        const [, ...sent] = data.toString('latin1').split(SCRIPT);
-        scripts.push(...sent.map((script) => proxy.lose > 0 && !script.includes(PROBE)));
+        const [rest = '', ...begun] = data.toString('latin1').split(SCRIPT);
+        // One command may come in several pieces, its key in another one than its name.
+        const last = scripts.at(-1);
+        if (last !== undefined) last.sent += rest;
+        scripts.push(...begun.map((sent) => ({ sent, lossy: proxy.lose > 0 })));
         upstream.write(data);
       });
       upstream.on('data', (data: Buffer) => {
         const answers = data.toString('latin1').match(SCRIPT_ANSWERS) ?? [];
-        if (!scripts.splice(0, answers.length).includes(true)) {
+        const answered = scripts.splice(0, answers.length);
+        // A script that is not known counted nothing.
+        if (!answered.some(({ sent, lossy }, at) => lossy && !sent.includes(PROBE) && !answers[at]?.startsWith('-'))) {
           client.write(data);
           return;
         }
