@@ -63,7 +63,7 @@ describe('the self-test that helm test runs', () => {
 
   for (const [args, reason] of [
     [[], /--service is missing/],
-    [['--service', 'nonsense'], /Invalid URL/],
+    [['--service', 'nonsense'], /--service nonsense must be a URL/],
     [['--service', 'http://x', '--timeout', 'soon'], /--timeout soon must be a number of seconds/],
     [['--sevice', 'http://x'], /--sevice/],
   ] as const)
