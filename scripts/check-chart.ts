@@ -1,8 +1,7 @@
 #!/usr/bin/env node
 /**
- * Checks the chart without a cluster: generated files, lint, unit tests, refused values, the environment as the service reads it, best
- * practice (kube-score), the API's
- * schemas (kubeconform), and the configuration of the stack by the programs that read it.
+ * Checks the chart without a cluster: generated files, lint, unit tests, refused values, `null`, the environment as the service reads it,
+ * best practice (kube-score), the API's schemas (kubeconform), and the configuration of the stack by the programs that read it.
  * With `--server` it also has a real API server admit every scenario (dry run), in a namespace that enforces the restricted
  * Pod Security Standard.
  *
@@ -14,8 +13,10 @@ import { generatedFiles } from '../chart/src/generate.ts';
 import { staleFiles } from '../lib/generated-files.ts';
 import { program } from '../lib/program.ts';
 import { checkEnvironment } from './chart/environment.ts';
+import { kubernetesTypes } from './chart/kubernetes-types.ts';
 import { KubeScore } from './chart/kube-score.ts';
 import { customResourceFolders, KUBERNETES_VERSIONS, kubeSchemas, schemaLocation } from './chart/kube-schemas.ts';
+import { expectNullsAreEmpty } from './chart/nulls.ts';
 import { missedRefusals, REFUSAL_COUNT } from './chart/refusals.ts';
 import { objectsIn, render, scenarios } from './chart/scenarios.ts';
 import { checkStackConfig } from './chart/stack-config.ts';
@@ -44,6 +45,9 @@ let failed = 0;
 check('generated files are up to date', () => {
   expectNone(staleFiles(generatedFiles()), 'run npx node chart/src/generate.ts');
 });
+check("the schema's types are those of the API of Kubernetes", () => {
+  expectNone(staleFiles(kubernetesTypes()), 'run npx node scripts/chart/kubernetes-types.ts');
+});
 for (const scenario of scenarios())
   check(
     `helm lint --strict, ${scenario.name}`,
@@ -53,6 +57,7 @@ check('helm-unittest', () => lastLines(runWell('helm-unittest', ['--strict', CHA
 check(`${REFUSAL_COUNT} bad values are refused by name`, () => {
   expectNone(missedRefusals(), '');
 });
+check('null is the same as empty where that is the default', () => expectNullsAreEmpty());
 check('the service reads the environment of every scenario', () => {
   checkEnvironment();
 });

@@ -1,4 +1,5 @@
 import { isMap, isScalar, isSeq, parse, parseDocument, type Pair, type YAMLMap } from 'yaml';
+import { isNullable, withDefinitions } from './definitions.ts';
 import { commentOf, descriptionIn, keyName, ruleTextIn } from './values-comments.ts';
 
 /** As much of JSON Schema as values.yaml needs (json-schema.org, draft 7: what Helm 3 reads). */
@@ -14,7 +15,8 @@ export interface Schema {
 /**
  * Makes the schema of a values file. The rule of a key is its `# @schema {...}` line and, for what that leaves open, the
  * type of its default; its description is the comment that begins with `# --`. Keys that are not there are refused, except
- * under a key whose rule says what it holds.
+ * under a key whose rule says what it holds. `null`, by which Helm takes a default away, is the same as empty where that is the
+ * default or where the API of Kubernetes has the key; elsewhere it is refused as a property that is missing.
  * @throws {Error} listing the keys that have no description, and those whose default does not tell their type and that have no rule
  */
 export function valuesSchema(valuesYaml: string): Schema {
@@ -23,11 +25,11 @@ export function valuesSchema(valuesYaml: string): Schema {
   if (!isMap(document.contents)) throw new Error('values.yaml must be a mapping');
   const schema = mapSchema(document.contents, '', problems);
   if (problems.length > 0) throw new Error(`values.yaml: ${problems.join('; ')}`);
-  return {
+  return withDefinitions({
     $schema: 'http://json-schema.org/draft-07/schema#',
     $comment: 'Generated from values.yaml by chart/src/generate.ts.',
     ...schema,
-  };
+  });
 }
 
 function mapSchema(map: YAMLMap, path: string, problems: string[]): Schema {
@@ -36,7 +38,8 @@ function mapSchema(map: YAMLMap, path: string, problems: string[]): Schema {
     const name = keyName(pair);
     properties[name] = keySchema(pair, commentOf(map, index), path === '' ? name : `${path}.${name}`, problems);
   });
-  return { type: 'object', additionalProperties: false, properties };
+  const required = map.items.filter((pair) => isNeeded(pair, properties[keyName(pair)] ?? {})).map(keyName);
+  return { type: 'object', additionalProperties: false, ...(required.length > 0 && { required }), properties };
 }
 
 function keySchema({ value }: Pair, comment: string, path: string, problems: string[]): Schema {
@@ -49,11 +52,37 @@ function keySchema({ value }: Pair, comment: string, path: string, problems: str
     if (value.items.length === 0) problems.push(`${path} is an empty map and needs an @schema line`);
     return { ...about, ...mapSchema(value, path, problems) };
   }
-  const type = rule?.['enum'] === undefined && rule?.type === undefined ? { type: typeOf(value) } : {};
+  const isTyped = ['enum', 'type', '$ref'].some((keyword) => rule?.[keyword] !== undefined);
+  const type = isTyped ? {} : { type: typeOf(value) };
   if (type.type === 'null') problems.push(`${path} is empty and needs an @schema line with its type`);
   if (type.type === 'array' && rule?.['items'] === undefined)
     problems.push(`${path} is a list and needs an @schema line`);
-  return withWrittenNumbers({ ...about, ...type, ...rule });
+  const schema = withWrittenNumbers({ ...about, ...type, ...rule });
+  return isEmpty(value) ? withNull(schema) : schema;
+}
+
+function isNeeded({ value }: Pair, schema: Schema): boolean {
+  const isReferredScalar = schema.$ref !== undefined && isScalar(value) && !isEmpty(value);
+  return isReferredScalar || !admitsNull(schema);
+}
+
+function admitsNull({ type, enum: choices, $ref }: Schema): boolean {
+  return (
+    [type ?? []].flat().includes('null') ||
+    (choices as unknown[] | undefined)?.includes(null) === true ||
+    isNullable($ref)
+  );
+}
+
+/** Whether a value of a YAML document is empty: an empty map, list or text. */
+export function isEmpty(value: unknown): boolean {
+  return isMap(value) || isSeq(value) ? value.items.length === 0 : isScalar(value) && value.value === '';
+}
+
+function withNull(schema: Schema): Schema {
+  if (admitsNull(schema) || schema.$ref !== undefined) return schema;
+  if (schema.type === undefined) return { ...schema, enum: [...(schema['enum'] as unknown[]), null] };
+  return { ...schema, type: [...[schema.type].flat(), 'null'] };
 }
 
 /** `--set` hands a number with a point over as text (Helm's strvals), so that must be let in where such a number is. */

@@ -22,16 +22,17 @@ app.kubernetes.io/instance: {{ .root.Release.Name }}
 app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 
-{{/* All labels of a resource. Call as above. */}}
+{{/*
+All labels of a resource, each once: those that select win, then the resource's own, then those of all. Call as above, with
+"labels" where the resource has its own.
+*/}}
 {{- define "wmc.labels" -}}
-helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
-{{ include "wmc.selectorLabels" . }}
-app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .root.Release.Service }}
-app.kubernetes.io/part-of: {{ .root.Chart.Name }}
-{{- with .root.Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
+{{- $chart := dict
+  "helm.sh/chart" (printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-")
+  "app.kubernetes.io/version" .root.Chart.AppVersion
+  "app.kubernetes.io/managed-by" .root.Release.Service
+  "app.kubernetes.io/part-of" .root.Chart.Name -}}
+{{- merge (include "wmc.selectorLabels" . | fromYaml) (default dict .labels) (default dict .root.Values.commonLabels) $chart | toYaml -}}
 {{- end -}}
 
 {{/*
@@ -39,11 +40,8 @@ Labels of a pod: none that changes with the chart's version, since another label
 clients a reconnect. Call as above.
 */}}
 {{- define "wmc.podLabels" -}}
-{{ include "wmc.selectorLabels" . }}
-app.kubernetes.io/part-of: {{ .root.Chart.Name }}
-{{- with .root.Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
+{{- $chart := dict "app.kubernetes.io/part-of" .root.Chart.Name -}}
+{{- merge (include "wmc.selectorLabels" . | fromYaml) (default dict .labels) (default dict .root.Values.commonLabels) $chart | toYaml -}}
 {{- end -}}
 
 {{/*
@@ -55,10 +53,7 @@ name: {{ include "wmc.fullname" .root }}{{ with .suffix }}-{{ . }}{{ end }}
 namespace: {{ .root.Release.Namespace }}
 labels:
   {{- include "wmc.labels" . | nindent 2 }}
-  {{- with .labels }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
-{{- with merge (dict) (default (dict) .annotations) .root.Values.commonAnnotations }}
+{{- with merge (dict) (default (dict) .annotations) (default dict .root.Values.commonAnnotations) }}
 annotations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -95,9 +90,9 @@ annotations:
 {{/* Bytes of a quantity such as 512Mi (resource.Quantity in the Kubernetes API). */}}
 {{- define "wmc.bytes" -}}
 {{- $text := toString . -}}
-{{- $number := regexFind "^[0-9.]+(e[+]?[0-9]+)?" $text -}}
+{{- $number := regexFind "^[0-9.]+([eE][+-]?[0-9]+)?" $text -}}
 {{- $unit := trimPrefix $number $text -}}
-{{- $factors := dict "" 1.0 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "Ki" 1024.0 "Mi" 1048576.0 "Gi" 1073741824.0 "Ti" 1099511627776.0 -}}
+{{- $factors := dict "" 1.0 "m" 1e-3 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "P" 1e15 "E" 1e18 "Ki" 1024.0 "Mi" 1048576.0 "Gi" 1073741824.0 "Ti" 1099511627776.0 "Pi" 1125899906842624.0 "Ei" 1152921504606846976.0 -}}
 {{- if or (eq $number "") (not (hasKey $factors $unit)) -}}
 {{- fail (printf "resources.limits.memory %q is not a quantity such as 512Mi or 1Gi" $text) -}}
 {{- end -}}

@@ -12,8 +12,10 @@ priorityClassName: {{ . }}
 imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- with .Values.podSecurityContext }}
 securityContext:
-  {{- toYaml .Values.podSecurityContext | nindent 2 }}
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 containers:
   - {{ include "wmc.container" . | nindent 4 | trim }}
 {{- with .Values.volumes }}
@@ -62,21 +64,27 @@ lifecycle:
       command:
         {{- toYaml .Values.preStopHook.command | nindent 8 }}
 {{- end }}
+{{- with .Values.resources }}
 resources:
-  {{- toYaml .Values.resources | nindent 2 }}
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.securityContext }}
 securityContext:
-  {{- toYaml .Values.securityContext | nindent 2 }}
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- with .Values.volumeMounts }}
 volumeMounts:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}
 
-{{/* The heap's limit is an argument, not NODE_OPTIONS, so that it does not hold for the hook's own process. */}}
+{{/*
+The heap's limit is a share of the limit that the container really has, whoever set it (nodejs.org/api/cli.html). It is an
+argument, not NODE_OPTIONS, so that it does not hold for the hook's own process.
+*/}}
 {{- define "wmc.args" -}}
-{{- $limits := default (dict) .Values.resources.limits -}}
-{{- with $limits.memory }}
-- --max-old-space-size={{ div (mul (include "wmc.bytes" .) (int64 $.Values.nodeHeapPercent)) 104857600 }}
+{{- with .Values.nodeHeapPercent }}
+- --max-old-space-size-percentage={{ . }}
 {{- end }}
 {{- with .Values.nodeArgs }}
 {{ toYaml . }}
@@ -84,8 +92,23 @@ volumeMounts:
 - dist/service/src/main.js
 {{- end -}}
 
-{{/* Kubernetes takes the last of two variables of one name: extraEnv wins. */}}
+{{/* Each variable once: those of secretEnv and extraEnv replace the chart's (requirements.yaml says which may not). */}}
 {{- define "wmc.env" -}}
+{{- $more := list -}}
+{{- range $name, $ref := .Values.secretEnv -}}
+{{- $more = append $more (dict "name" $name "valueFrom" (dict "secretKeyRef" (pick $ref "name" "key"))) -}}
+{{- end -}}
+{{- range .Values.extraEnv }}{{ $more = append $more . }}{{ end -}}
+{{- $names := list -}}
+{{- range $more }}{{ $names = append $names .name }}{{ end -}}
+{{- $kept := list -}}
+{{- range include "wmc.env.own" . | fromYamlArray -}}
+{{- if not (has .name $names) }}{{ $kept = append $kept . }}{{ end -}}
+{{- end -}}
+{{- concat $kept $more | toYaml -}}
+{{- end -}}
+
+{{- define "wmc.env.own" -}}
 {{- $options := .Files.Get "files/options.yaml" | fromYaml -}}
 {{- $config := merge (dict "finalScrapeWaitSeconds" (include "wmc.finalScrapeWaitSeconds" .)) .Values.config -}}
 - name: PORT
@@ -98,16 +121,6 @@ volumeMounts:
 {{- end }}
 {{- include "wmc.env.loki" . }}
 {{- include "wmc.env.store" . }}
-{{- range $name, $ref := .Values.secretEnv }}
-- name: {{ $name }}
-  valueFrom:
-    secretKeyRef:
-      name: {{ $ref.name }}
-      key: {{ $ref.key }}
-{{- end }}
-{{- with .Values.extraEnv }}
-{{ toYaml . }}
-{{- end }}
 {{- end -}}
 
 {{/* A variable from a Secret. Call with (dict "name" "X" "secret" "x" "key" "y"), and "optional" for one that need not be there. */}}

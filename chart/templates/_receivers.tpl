@@ -5,7 +5,7 @@ notification. The texts hold templates of Alertmanager's own, so they are read a
 
 {{/* The keys that alertReceivers has, as YAML under `keys`. */}}
 {{- define "wmc.receiverKeys" -}}
-keys: {{ ternary .Values.alertReceivers.keys list (ne .Values.alertReceivers.secretName "") | toJson }}
+keys: {{ .Values.alertReceivers.secretName | empty | ternary list .Values.alertReceivers.keys | toJson }}
 {{- end -}}
 
 {{/* Sets the waits of a list of routes, by their receivers: a dict with root, routes, and the names of the three fields. */}}

@@ -9,7 +9,7 @@ describe('the schema of a values file', () => {
     );
     assert.deepEqual(properties, {
       count: { description: 'How many. More of it.', type: 'integer' },
-      name: { description: 'X.', type: 'string' },
+      name: { description: 'X.', type: ['string', 'null'] },
       on: { description: 'X.', type: 'boolean' },
     });
   });
@@ -20,6 +20,7 @@ describe('the schema of a values file', () => {
     assert.deepEqual(schema.properties?.['a'], {
       type: 'object',
       additionalProperties: false,
+      required: ['b'],
       properties: { b: { description: 'First.', type: 'integer' } },
     });
   });
@@ -46,6 +47,23 @@ describe('the schema of a values file', () => {
       minimum: 0,
       pattern: '^[0-9]{1,6}(\\.[0-9]+)?$',
     });
+  });
+
+  it('takes null where empty is the default or the rule takes it, and needs every other key', () => {
+    const { required } = valuesSchema(
+      '# -- X.\ncount: 1\n# -- X.\nname: ""\n# @schema {enum: ["", a]}\n# -- X.\nkind: ""\n# @schema {$ref: ResourceRequirements}\n# -- X.\nresources:\n  limits: {}\n# @schema {$ref: Quantity}\n# -- X.\nsize: 1Gi\n',
+    );
+    assert.deepEqual(required, ['count', 'size']);
+  });
+
+  it('brings the definitions that its keys refer to, and those that they refer to', () => {
+    const { properties, definitions } = valuesSchema('# @schema {items: {$ref: Variable}}\n# -- X.\nenv: []\n');
+    assert.deepEqual(properties?.['env']?.['items'], { $ref: '#/definitions/Variable' });
+    assert.ok(['Variable', 'EnvVar', 'SecretKeySelector'].every((name) => name in (definitions as object)));
+  });
+
+  it('refuses a definition that is not there', () => {
+    assert.throws(() => valuesSchema('# @schema {$ref: Labls}\n# -- X.\nlabels: {}\n'), /no definition Labls/);
   });
 
   it('tells every key whose default does not tell its type', () => {

@@ -24,12 +24,18 @@ type Schema = Record<string, unknown>;
  */
 export function kubeSchemas(version: string): string {
   return cached(`kube-schemas-${version}`, (folder) => {
-    const path = join(goModule('k8s.io/kubernetes', `v${version}`), 'api/openapi-spec/swagger.json');
-    const { definitions } = JSON.parse(readFileSync(path, 'utf8')) as { definitions: Record<string, Schema> };
+    const definitions = apiDefinitions(version);
     for (const [name, definition] of Object.entries(definitions))
       for (const kind of kindsOf(definition)) write(folder, kind, withDefinitions(name, definitions));
     for (const custom of CUSTOM_RESOURCES) writeCustom(folder, customFolder(custom));
   });
+}
+
+/** The API of a version of Kubernetes as it describes itself, by the types' names. */
+export function apiDefinitions(version: string): Readonly<Record<string, Schema>> {
+  const path = join(goModule('k8s.io/kubernetes', `v${version}`), 'api/openapi-spec/swagger.json');
+  const { definitions } = JSON.parse(readFileSync(path, 'utf8')) as { definitions: Record<string, Schema> };
+  return definitions;
 }
 
 /** Folders with the definitions of the custom resources, for a cluster. */

@@ -2,14 +2,17 @@
 
 {{/* Begin of a pod's spec. Call with (dict "root" $ "user" 10001). */}}
 {{- define "wmc.stack.podSpec" -}}
-{{- $user := dict "runAsUser" .user "runAsGroup" .user "fsGroup" .user -}}
+{{- $context := dict "runAsUser" .user "runAsGroup" .user "fsGroup" .user -}}
+{{- range $key, $value := .root.Values.stack.podSecurityContext -}}
+{{- if kindIs "invalid" $value }}{{ $_ := unset $context $key }}{{ else }}{{ $_ := set $context $key $value }}{{ end -}}
+{{- end -}}
 enableServiceLinks: false
 {{- with .root.Values.imagePullSecrets }}
 imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 securityContext:
-  {{- merge (dict) .root.Values.stack.podSecurityContext $user | toYaml | nindent 2 }}
+  {{- toYaml $context | nindent 2 }}
 {{- with .root.Values.nodeSelector }}
 nodeSelector:
   {{- toYaml . | nindent 2 }}
