@@ -1,8 +1,12 @@
-/** Checks types, imports, style and format, all of them even if one fails. `npm run lint`; `npm run lint -- --fix` mends what can be mended. */
+/**
+ * Checks types, imports, style, format and workflows, all of them even if one fails. `npm run lint`; `npm run lint -- --fix` mends
+ * what can be mended.
+ */
 import { spawnSync } from 'node:child_process';
 import { program } from '../lib/program.ts';
+import { TOOLS } from './tools.ts';
 
-const { fix } = program('npm run lint --', 'Checks types, imports, style and format.')
+const { fix } = program('npm run lint --', 'Checks types, imports, style, format and workflows.')
   .option('--fix', 'mend what can be mended')
   .parse()
   .opts<{ fix?: true }>();
@@ -14,8 +18,15 @@ const CHECKS: readonly (readonly string[])[] = [
   ['prettier', '.', '--log-level', 'warn', fix ? '--write' : '--check'],
 ];
 
+const actionlint = TOOLS.actionlint.find();
+// Without the checkers of scripts, which not every machine has.
+const workflows = actionlint === undefined ? [] : [[actionlint, '-shellcheck=', '-pyflakes=']];
 let failed = false;
-for (const [command = '', ...args] of CHECKS) {
+if (actionlint === undefined) {
+  failed = process.env['CI'] === 'true';
+  console.error(`lint: the workflows are not checked, actionlint is missing: ${TOOLS.actionlint.howToGet}`);
+}
+for (const [command = '', ...args] of [...CHECKS, ...workflows]) {
   const { status } = spawnSync(command, args, { stdio: 'inherit' });
   if (status !== 0) {
     failed = true;

@@ -21,6 +21,7 @@ import {
   obstacles,
   TOOL_CACHE,
   toolEnvironment,
+  TOOLS,
   type Tool,
 } from './tools.ts';
 
@@ -54,9 +55,9 @@ const LONG =
 
 /** Checks that run beside the tests, one after the other, since each of them keeps a core busy. */
 const CHECKS: readonly (readonly [name: string, command: string])[] = [
-  ['lint', 'npm run --silent lint'],
   ['build', 'npm run --silent build'],
   ['generated files', 'npm run --silent docs -- --check'],
+  ['lint', 'npm run --silent lint'],
 ];
 
 const startedAt = performance.now();
@@ -79,8 +80,8 @@ if (long) seedAtRandom();
 const toBuild = lookForTools();
 process.env['PATH'] = toolEnvironment()['PATH'];
 const files = named.length > 0 ? named : globSync(TESTS).sort((one, other) => rank(one) - rank(other));
-const checks = named.length > 0 ? Promise.resolve() : runChecks();
 const built = buildTools(toBuild);
+const checks = named.length > 0 ? Promise.resolve() : runChecks();
 const isMeasuring = (file: string): boolean => MEASURING.test(file);
 const waitsForTools = (file: string): boolean => toBuild.length > 0 && WITH_BUILT_TOOLS.test(file);
 const outcomes = [
@@ -124,6 +125,7 @@ function rank(file: string): number {
 
 async function runChecks(): Promise<void> {
   for (const [name, command] of CHECKS) {
+    if (name === 'lint' && toBuild.includes(TOOLS.actionlint)) await built;
     const { passed, output, seconds } = await runCheck(command);
     console.log(`── ${name}: ${passed ? 'passed' : 'FAILED'} in ${seconds.toFixed()} s\n${output}`);
     if (!passed) problems.push(`${name} failed`);

@@ -60,6 +60,8 @@ export const TOOLS = {
     ['redis-server', 'redis-sentinel'],
     () => onPath('redis-sentinel') && onPath('redis-server'),
   ),
+  // The first to be built: lint waits for it.
+  actionlint: builtTool('actionlint', 'the check of the workflows for GitHub'),
   promtool: builtTool('promtool', 'tests of alerts and queries'),
   amtool: builtTool('amtool', 'tests of alert routing'),
   alertmanager: builtTool('alertmanager', 'alert routing run live'),
