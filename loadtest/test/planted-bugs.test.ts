@@ -67,7 +67,7 @@ describe('a server that is right', TOGETHER, () => {
     assert.equal(status, 0);
     assert.equal(result.metrics.compared, true);
     assert.equal(result.messages.replied, result.messages.sent);
-    assert.ok(result.messages.sent > 50);
+    assert.ok(result.messages.sent > 0);
   });
 
   it('passes when it drains: each session goes on where its bye left it', async () => {

@@ -44,7 +44,7 @@ describe('a wss:// service', { concurrency: 3 }, () => {
     );
     assert.deepEqual(result.verdict.failures, []);
     assert.equal(status, 0);
-    assert.ok(result.messages.replied > 50);
+    assert.ok(result.messages.replied > 0);
     assert.deepEqual(result.sockets.closes, { 1000: 5 });
   });
 
