@@ -2,7 +2,7 @@
 /**
  * Writes the parts of the chart that have their source elsewhere:
  *
- *  - Chart.yaml's versions, from package.json
+ *  - Chart.yaml's versions, from package.json, and its `publication` block (chart-yaml.ts)
  *  - values.yaml's `config` block and files/options.yaml, from the service's options
  *  - values.yaml's `alerts` and `routing` blocks and files/alertmanager*, from the definitions in alerts/ (which writes files/alerts.yaml itself)
  *  - values.schema.json, from values.yaml
@@ -20,6 +20,7 @@ import {
 import { routingFragment, valuesFragment } from '../../alerts/src/values.ts';
 import { generate, type GeneratedFiles } from '../../lib/generated-files.ts';
 import packageJson from '../../package.json' with { type: 'json' };
+import { publicationBlock } from './chart-yaml.ts';
 import { configBlock, optionsFile } from './config-block.ts';
 import { valuesSchema } from './schema.ts';
 
@@ -40,7 +41,7 @@ export function generatedFiles(): GeneratedFiles {
     routing: indented(routingFragment()),
   }).reduce((text, [name, block]) => replaceBlock(text, name, block), read('chart/values.yaml'));
   return new Map([
-    ['chart/Chart.yaml', withVersion(read('chart/Chart.yaml'), packageJson.version)],
+    ['chart/Chart.yaml', chartFile(values)],
     ['chart/values.yaml', values],
     ['chart/values.schema.json', `${JSON.stringify(valuesSchema(values), null, 2)}\n`],
     ['chart/files/options.yaml', optionsFile()],
@@ -60,9 +61,14 @@ export function replaceBlock(text: string, name: string, block: string): string 
   const end = `# END ${name}\n`;
   const from = text.indexOf(begin);
   const to = text.indexOf(end);
-  if (from === -1 || to < from)
-    throw new Error(`values.yaml: the lines "# BEGIN ${name}" and "# END ${name}" are missing`);
+  if (from === -1 || to < from) throw new Error(`the lines "# BEGIN ${name}" and "# END ${name}" are missing`);
   return `${text.slice(0, from + begin.length)}${block}${text.slice(to)}`;
+}
+
+function chartFile(values: string): string {
+  const { version } = packageJson;
+  const block = publicationBlock(values, read('CHANGELOG.md'), version);
+  return replaceBlock(withVersion(read('chart/Chart.yaml'), version), 'publication', block);
 }
 
 function withVersion(chart: string, version: string): string {

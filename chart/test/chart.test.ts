@@ -6,6 +6,7 @@ import { parse, parseAllDocuments } from 'yaml';
 import { staleFiles } from '../../lib/generated-files.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 import { valuesTable } from '../src/docs.ts';
+import { changes } from '../src/chart-yaml.ts';
 import { generatedFiles, replaceBlock } from '../src/generate.ts';
 
 const chart = fileURLToPath(new URL('../', import.meta.url));
@@ -37,9 +38,53 @@ describe('the chart', () => {
     assert.deepEqual(unread, []);
   });
 
+  it('has no link on its page that leads out of the package', () => {
+    const links = [...read('README.md').matchAll(/\]\(([^)]+)\)/g)].map(([, target = '']) => target);
+    assert.ok(links.length > 0);
+    assert.deepEqual(
+      links.filter((target) => target.startsWith('../')),
+      [],
+    );
+  });
+
+  it('has an icon in the tree, where Chart.yaml says that it is', () => {
+    const { icon } = parse(read('Chart.yaml')) as { icon: string };
+    const path = /\/raw\/main\/(.*)$/.exec(icon)?.[1] ?? 'none';
+    assert.match(readFileSync(`${chart}../${path}`, 'utf8'), /^<svg xmlns=/);
+  });
+
   it('keeps generators and tests out of the package', () => {
     const ignored = read('.helmignore').split('\n');
     for (const folder of ['/src/', '/test/', '/tests/', '/ci/']) assert.ok(ignored.includes(folder), folder);
+  });
+});
+
+describe('the changes of a version', () => {
+  const log = `# Changelog
+## [Unreleased]
+### Added
+- not yet
+## [1.1.0] - 2026-01-02
+### Fixed
+- \`A\` no longer
+  fails ([why](docs/why.md)).
+- B.
+### Notes
+- for nobody
+## [1.0.0] - 2026-01-01
+### Added
+- all of it
+`;
+
+  it('are those of its section, in one line each, as Artifact Hub names their kinds', () => {
+    assert.deepEqual(changes(log, '1.1.0'), [
+      { kind: 'fixed', description: 'A no longer fails (why).' },
+      { kind: 'fixed', description: 'B.' },
+    ]);
+  });
+
+  it('are none before the changelog has the version', () => {
+    assert.deepEqual(changes(log, '2.0.0'), []);
   });
 });
 
