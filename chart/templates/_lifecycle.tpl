@@ -46,3 +46,22 @@ reported itself broken still gets to drain.
 {{- $sum := addf $config.prestopMinSeconds $config.drainTimeoutSeconds .Values.terminationMarginSeconds | ceil | int64 -}}
 {{- min $sum (include "wmc.graceSeconds" . | int64) -}}
 {{- end -}}
+
+{{/*
+Number of pods to write: with an autoscaler the number that is there, so that an upgrade does not change what was scaled, and
+its minimum at the installation; nothing if something else scales.
+*/}}
+{{- define "wmc.replicas" -}}
+{{- if kindIs "invalid" .Values.replicaCount -}}
+{{- else if .Values.autoscaling.enabled -}}
+{{- $live := lookup "apps/v1" "Deployment" .Release.Namespace (include "wmc.fullname" .) -}}
+{{- dig "spec" "replicas" .Values.autoscaling.minReplicas $live | int -}}
+{{- else -}}
+{{- .Values.replicaCount -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Whether there may be more than one pod. */}}
+{{- define "wmc.severalPods" -}}
+{{- if or (kindIs "invalid" .Values.replicaCount) (gt (int (.Values.autoscaling.enabled | ternary .Values.autoscaling.maxReplicas .Values.replicaCount)) 1) }}true{{ end -}}
+{{- end -}}

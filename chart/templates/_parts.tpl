@@ -81,18 +81,42 @@
 {{- default (eq $url.scheme "https" | ternary "443" "80") $written -}}
 {{- end -}}
 
-{{/* Egress to DNS, wherever the cluster has it. */}}
+{{/* Egress to DNS. */}}
 {{- define "wmc.egress.dns" -}}
+{{- $dns := .Values.networkPolicy.egress.dns -}}
 - ports:
-    - {port: 53, protocol: UDP}
-    - {port: 53, protocol: TCP}
+    {{- range $dns.ports }}
+    - {port: {{ . }}, protocol: UDP}
+    - {port: {{ . }}, protocol: TCP}
+    {{- end }}
+  {{- with $dns.to }}
+  to:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
 {{- end -}}
 
-{{/* Egress to a part: its pods if this release has them, else the port of its address. Call with (dict "root" $ "component" "loki" "port" 3100 "url" .Values.loki.url "enabled" "true"). */}}
+{{/* Egress to pods that the chart does not know. Call with (dict "to" <peers> "ports" <numbers>). */}}
+{{- define "wmc.egress.rule" -}}
+- ports:
+    {{- range .ports }}
+    - {port: {{ . }}, protocol: TCP}
+    {{- end }}
+  {{- with .to }}
+  to:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+{{- end -}}
+
+{{/*
+Egress to a part: its pods if this release has them, else what networkPolicy.egress says of its address. Call with
+(dict "root" $ "component" "loki" "port" 3100 "url" .Values.loki.url "enabled" "true").
+*/}}
 {{- define "wmc.egress.part" -}}
 {{- if .url }}
-- ports:
-    - {port: {{ include "wmc.urlPort" .url }}, protocol: TCP}
+{{- $rule := get .root.Values.networkPolicy.egress .component -}}
+{{- $port := include "wmc.urlPort" .url | int -}}
+{{- $translated := dict "80" (list 8080 .port) "443" (list 8443 .port) -}}
+{{- include "wmc.egress.rule" (dict "to" $rule.to "ports" (default (concat (list $port) (default list (get $translated (toString $port)))) $rule.ports)) }}
 {{- else if eq .enabled "true" }}
 - to:
     - podSelector:
@@ -101,6 +125,28 @@
   ports:
     - {port: {{ .port }}, protocol: TCP}
 {{- end }}
+{{- end -}}
+
+{{/* Ports in store.redis.url, as YAML under `ports`: of its nodes, the protocol's own where none is written. */}}
+{{- define "wmc.redis.urlPorts" -}}
+{{- $url := .Values.store.redis.url -}}
+{{- $usual := contains "+sentinel:" $url | ternary 26379 6379 -}}
+{{- $ports := list -}}
+{{- range splitList "," (regexReplaceAll "^[^/]*//([^/]*).*$" $url "${1}") -}}
+{{- $ports = append $ports (regexFind ":[0-9]+$" . | trimPrefix ":" | default $usual | int) -}}
+{{- end -}}
+ports: {{ $ports | uniq | toJson }}
+{{- end -}}
+
+{{/* Egress to a Redis that is not of this release. */}}
+{{- define "wmc.egress.redis" -}}
+{{- $rule := .Values.networkPolicy.egress.redis -}}
+{{- $ports := list 6379 -}}
+{{- with .Values.store.redis.url -}}
+{{- $ports = (include "wmc.redis.urlPorts" $ | fromYaml).ports -}}
+{{- if contains "+sentinel:" . }}{{ $ports = append $ports 6379 | uniq }}{{ end -}}
+{{- end -}}
+{{- include "wmc.egress.rule" (dict "to" $rule.to "ports" (default $ports $rule.ports)) -}}
 {{- end -}}
 
 {{/* A peer that is a component of this release. Call with (dict "root" $ "component" "grafana"). */}}
