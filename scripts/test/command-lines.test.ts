@@ -16,6 +16,8 @@ const PROGRAMS = [
   'scripts/setup.ts',
   'scripts/test.ts',
   'scripts/image-size.ts',
+  'scripts/release/release.ts',
+  'scripts/release/verify.ts',
   'scripts/check-chart.ts',
   'scripts/console-picture.ts',
 ];

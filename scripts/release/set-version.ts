@@ -1,0 +1,11 @@
+/** `npm version` runs this after it has written package.json: the other places get its version, and are part of its commit. */
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ROOT } from '../chart/tools.ts';
+import { versionOf, withVersion } from './version.ts';
+
+const files = withVersion(ROOT, versionOf(ROOT), new Date().toISOString().slice(0, 10));
+for (const [file, text] of files) writeFileSync(join(ROOT, file), text);
+execFileSync('npm', ['run', '--silent', 'docs'], { cwd: ROOT, stdio: 'inherit' });
+execFileSync('git', ['add', '--all'], { cwd: ROOT });
