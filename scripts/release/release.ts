@@ -164,7 +164,7 @@ function writeSboms(
 
 function writeAssets(assets: string, notes: string, names: Readonly<Record<string, string>>): void {
   writeFileSync(join(assets, 'release.json'), `${JSON.stringify(names, undefined, 2)}\n`);
-  const pulls = ['```text', `${names['image'] ?? ''}`, `oci://${names['chart'] ?? ''}`, '```'];
+  const pulls = ['```text', names['image'] ?? '', `oci://${names['chart'] ?? ''}`, '```'];
   writeFileSync(join(assets, 'notes.md'), `${notes}\n\n${pulls.join('\n')}\n`);
   const sums = readdirSync(assets)
     .sort()
