@@ -1,6 +1,7 @@
 import { distance } from 'fastest-levenshtein';
 import proxyAddr from 'proxy-addr';
 import { lokiProblems, lokiWarnings } from './loki-rules.ts';
+import { isOriginRule } from './origin-rule.ts';
 import { OPTIONS, type Config, type Option } from './options.ts';
 
 /** Environment variables as `process.env` gives them. */
@@ -94,12 +95,6 @@ function crossChecks(config: Config): string[] {
       );
   problems.push(...proxyProblems(config.trustedProxies), ...lokiProblems(config));
   return problems;
-}
-
-function isOriginRule(rule: string): boolean {
-  if (rule === '*' || rule === 'self') return true;
-  const url = URL.parse(rule.replace('://*.', '://wildcard.'));
-  return url !== null && url.origin === rule.replace('://*.', '://wildcard.').toLowerCase();
 }
 
 function proxyProblems(proxies: readonly string[]): string[] {

@@ -1,3 +1,5 @@
+import { originOf, WILDCARD } from '../config/origin-rule.ts';
+
 /**
  * Returns a check of a handshake's Origin header (RFC 6454) against ALLOWED_ORIGINS.
  *
@@ -9,18 +11,30 @@ export function originCheck(
   rules: readonly string[],
 ): (origin: string | undefined, host: string | undefined) => boolean {
   if (rules.includes('*')) return () => true;
-  const exact = new Set(rules.map((rule) => rule.toLowerCase()));
-  const wildcards = rules
-    .filter((rule) => rule.includes('://*.'))
-    .map((rule) => rule.toLowerCase().split('*') as [string, string]);
-  return (origin, host) => {
-    if (origin === undefined) return true;
-    const asked = origin.toLowerCase();
-    if (exact.has(asked)) return true;
-    if (exact.has('self') && host !== undefined && URL.parse(asked)?.host === host.toLowerCase()) return true;
-    return wildcards.some(
-      ([scheme, domain]) =>
-        asked.startsWith(scheme) && asked.endsWith(domain) && asked.length > scheme.length + domain.length,
+  const exact = new Set(rules.filter((rule) => !rule.includes('*')).map(originOf));
+  const parents = rules
+    .filter((rule) => rule.includes(WILDCARD))
+    .map((rule) => splitOrigin(originOf(rule.replace(WILDCARD, '://'))));
+  return (header, host) => {
+    if (header === undefined) return true;
+    const origin = originOf(header);
+    if (origin === undefined) return false;
+    if (exact.has(origin)) return true;
+    const [scheme, domain] = splitOrigin(origin);
+    // The scheme says which port a Host without one has.
+    if (rules.includes('self') && host !== undefined && originOf(`${scheme}://${host}`) === origin) return true;
+    return parents.some(
+      ([parentScheme, parent]) =>
+        scheme === parentScheme && domain.endsWith(`.${parent}`) && LABELS.test(domain.slice(0, -parent.length)),
     );
   };
+}
+
+/** Labels of a host name, each with the dot behind it. */
+const LABELS = /^(?:[\w-]+\.)+$/;
+
+/** Scheme, and host with its port. */
+function splitOrigin(origin = ''): [string, string] {
+  const [scheme = '', domain = ''] = origin.split('://');
+  return [scheme, domain];
 }
