@@ -46,7 +46,8 @@
 {{- end -}}
 
 {{- define "wmc.loki.url" -}}
-{{- if .Values.loki.url }}{{ .Values.loki.url }}
+{{- /* As loki-url.ts of the service: Grafana appends the paths of Loki, too. */ -}}
+{{- if .Values.loki.url }}{{ regexReplaceAll "(?:/+loki/api/v1(?:/+[a-z_]+)?|/+api/prom(?:/+[a-z_]+)?)?/*$" .Values.loki.url "" }}
 {{- else if eq (include "wmc.stack.loki.enabled" .) "true" }}http://{{ include "wmc.fullname" . }}-loki:3100{{ end -}}
 {{- end -}}
 

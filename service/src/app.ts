@@ -133,13 +133,13 @@ export class App {
 
   /**
    * Starts to listen, and becomes ready.
-   * @throws {Error} naming the variable, when it can't listen on a port
+   * @throws {Error} naming the variable, when it can't listen on a port or at an address
    */
   async start(): Promise<Ports> {
     const { host, port, adminPort } = this.#config;
     if (this.#adminServer !== undefined && adminPort !== undefined)
       await listen(this.#adminServer, adminPort, '127.0.0.1', 'ADMIN_PORT');
-    await listen(this.#server, port, host, 'PORT');
+    await listen(this.#server, port, host, 'PORT', 'HOST');
     this.connections.start();
     this.lifecycle.markReady();
     return { port: portOf(this.#server), adminPort: this.#adminServer && portOf(this.#adminServer) };
@@ -229,16 +229,27 @@ function createHandler(handle: Handle, { handlerTimeoutSeconds }: Config): Messa
   return handle === countOnly ? undefined : new MessageHandler(handle, handlerTimeoutSeconds);
 }
 
-function listen(server: Server, port: number, host: string, variable: string): Promise<void> {
+/** @param hostVariable the variable that says `host`, if one does */
+function listen(server: Server, port: number, host: string, variable: string, hostVariable = ''): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
-      const hint =
-        error.code === 'EADDRINUSE' ? 'another process has it; set another, or 0 for a free one' : error.message;
-      reject(new Error(`${variable}=${port} can't be listened on${host === '' ? '' : ` at ${host}`}: ${hint}`));
+      const { code = '', message } = error;
+      const at = host === '' ? '' : ` at ${host}`;
+      const sentence =
+        hostVariable !== '' && !PORT_ERRORS.has(code)
+          ? `${hostVariable}=${JSON.stringify(host)} can't be listened on: ${message}; set an address of this machine, or none for all of them`
+          : `${variable}=${port} can't be listened on${at}: ${PORT_ERRORS.get(code) ?? message}`;
+      reject(new Error(sentence));
     });
     server.listen({ port, backlog: BACKLOG, ...(host !== '' && { host }) }, resolve);
   });
 }
+
+/** Errors that another port would mend, and how; others are about the address. */
+const PORT_ERRORS: ReadonlyMap<string, string> = new Map([
+  ['EADDRINUSE', 'another process has it; set another, or 0 for a free one'],
+  ['EACCES', 'this user may not listen on it; set one of at least 1024, or 0 for a free one'],
+]);
 
 function portOf(server: Server): number {
   return (server.address() as AddressInfo).port;

@@ -6,12 +6,12 @@
  * the drain missed its deadline, 128 + the signal's number when a second signal cut the drain short (a second SIGINT
  * within a second of the first is the same key press).
  */
-import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { App } from './app.ts';
 import { parseArguments } from './command-line.ts';
 import { ConfigError, loadConfig } from './config/load-config.ts';
 import type { Config } from './config/options.ts';
+import { readEnvFile, type EnvFile } from './config/env-file.ts';
 import { describeConfig, changedOptions } from './config/help.ts';
 import { descriptorWarning } from './config/open-files-limit.ts';
 import type { Logger } from './log/logger.ts';
@@ -22,6 +22,7 @@ import { VERSION } from '../../lib/version.ts';
 const EXIT = { clean: 0, crash: 1, usage: 2, deadline: 3 } as const;
 /** Maximum wait for the last log lines to reach Loki after a crash or a second signal. Milliseconds. */
 const CRASH_FLUSH_MS = 1000;
+const NO_FILE: EnvFile = { variables: {}, warnings: [] };
 /** Uncaught errors after which the drain itself is aborted. */
 const MAX_UNCAUGHT = 10;
 
@@ -42,12 +43,13 @@ function configure(): { config: Config; warnings: readonly string[] } {
   if (asked.problem !== undefined) return exitWith(EXIT.usage, `${asked.problem}\n`, 'stderr');
   if (asked.help) return exitWith(EXIT.clean, describeConfig(VERSION));
   if (asked.version) return exitWith(EXIT.clean, `${VERSION}\n`);
-  // For development only: in an image the environment comes from the deployment.
-  if (process.env['NODE_ENV'] !== 'production' && existsSync('.env')) process.loadEnvFile('.env');
   try {
-    const loaded = loadConfig(process.env);
-    if (!asked.checkConfig) return loaded;
-    const notes = loaded.warnings.map((warning) => `warning: ${warning}\n`).join('');
+    // For development only: in an image the environment comes from the deployment.
+    const file = process.env['NODE_ENV'] === 'production' ? NO_FILE : readEnvFile('.env');
+    const { config, ...loaded } = loadConfig({ ...file.variables, ...process.env });
+    const warnings = [...file.warnings, ...loaded.warnings];
+    if (!asked.checkConfig) return { config, warnings };
+    const notes = warnings.map((warning) => `warning: ${warning}\n`).join('');
     return exitWith(EXIT.clean, `${notes}The configuration is good.\n`);
   } catch (error) {
     if (error instanceof ConfigError) return exitWith(EXIT.usage, `${error.message}\n`, 'stderr');

@@ -111,9 +111,9 @@ function proxyProblems(proxies: readonly string[]): string[] {
   return problems;
 }
 
-/** Names that start like ours, and that no other known program uses. */
+/** Names that start like ours, and that no other known program uses but X11's session manager. */
 const OUR_PREFIXES =
-  /^(LOKI|REDIS|SESSION|DRAIN|PRESTOP|RESUME_TOKEN|STORE|HEARTBEAT|HANDSHAKE|HANDLER|RETRY_AFTER|FINAL_SCRAPE|MESSAGE|MAX_(CONN|MESS|BUFF|SESS)|LOG_(LEVEL|MESSAGE|BUFFER)|WEBSOCKET|WS)_?[A-Z_]*$/;
+  /^(?!SESSION_MANAGER$)((LOKI|REDIS|SESSION|DRAIN|PRESTOP|RESUME_TOKEN|STORE|HEARTBEAT|HANDSHAKE|HANDLER|RETRY_AFTER|FINAL_SCRAPE|MESSAGE|WEBSOCKET|WS)_|MAX_(CONN|MESS|BUFF|SESS)|LOG_(LEVEL|MESSAGE|BUFFER))[A-Z_]*$/;
 /** Service links, which Kubernetes adds unless they are turned off: `LOKI_PORT_3100_TCP_ADDR`, `REDIS_SERVICE_HOST`. */
 const SERVICE_LINK = /(_SERVICE_(HOST|PORT)|_PORT)(_|$)/;
 

@@ -26,7 +26,6 @@ export function lokiWarnings(config: Config): string[] {
   return ['LOKI_URL is set and LOKI_ENABLED is not true: no line goes to Loki'];
 }
 
-const PUSH_PATH = '/loki/api/v1/push';
 /** Printable ASCII. */
 const HEADER_VALUE = /^[\x20-\x7e]*$/;
 
@@ -38,8 +37,6 @@ function addressProblems(address: string): string[] {
     return ['LOKI_URL must not hold a user or a password, since it is logged: set LOKI_USERNAME and LOKI_PASSWORD'];
   if (url === null || !/^https?:$/.test(url.protocol) || url.search !== '' || url.hash !== '')
     return [`LOKI_URL=${JSON.stringify(address)} must be http(s)://host[:port][/path], for example http://loki:3100`];
-  if (url.pathname.endsWith(PUSH_PATH))
-    return [`LOKI_URL=${JSON.stringify(address)} must end before ${PUSH_PATH}, which is added to it`];
   return [];
 }
 

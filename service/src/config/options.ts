@@ -1,3 +1,4 @@
+import { lokiBaseUrl } from './loki-url.ts';
 import { parseRedisUrl, REDIS_URL_RULE, type RedisTarget } from './redis-url.ts';
 
 /**
@@ -8,7 +9,7 @@ import { parseRedisUrl, REDIS_URL_RULE, type RedisTarget } from './redis-url.ts'
  */
 export const OPTIONS = {
   port: port('PORT', 8080, 'Port of the public listener: WebSocket, health, metrics, console. 0 takes a free one.'),
-  host: text('HOST', '', 'Address to listen on; empty means all, IPv6 and IPv4.'),
+  host: host('HOST', 'Address to listen on; empty means all, IPv6 and IPv4.'),
   adminPort: optionalPort(
     'ADMIN_PORT',
     'Port of the admin listener, on 127.0.0.1 alone, which the preStop hook talks to; empty is no such listener. 0 takes a free one. The image and the chart set it.',
@@ -43,10 +44,9 @@ export const OPTIONS = {
   ),
 
   lokiEnabled: flag('LOKI_ENABLED', false, 'Ship the log to Loki as well, at LOKI_URL.'),
-  lokiUrl: text(
+  lokiUrl: lokiUrl(
     'LOKI_URL',
-    '',
-    'Address of Loki, such as `http://loki:3100`, with its path prefix if it has one; `/loki/api/v1/push` is appended.',
+    'Address of Loki, such as `http://loki:3100`, with its path prefix if it has one; `/loki/api/v1/push` is appended, unless it is there.',
   ),
   lokiBearerToken: secret('LOKI_BEARER_TOKEN', 0, 'Bearer token for Loki, or for the gateway in front of it.'),
   lokiUsername: text('LOKI_USERNAME', '', 'User for basic authentication, with LOKI_PASSWORD.'),
@@ -384,6 +384,15 @@ function secret(name: string, minLength: number, doc: string): Option<string> {
     return raw;
   };
   return { name, fallback: '', unit: 'secret', rule, doc, parse, secret: true };
+}
+
+/** A host name or an address; an IPv6 address may stand in brackets. */
+function host(name: string, doc: string): Option<string> {
+  return { ...text(name, '', doc), parse: (raw) => raw.replace(/^\[(.*)\]$/, '$1') };
+}
+
+function lokiUrl(name: string, doc: string): Option<string> {
+  return { ...text(name, '', doc), parse: lokiBaseUrl };
 }
 
 function redisUrl(name: string, doc: string): Option<RedisTarget | undefined> {

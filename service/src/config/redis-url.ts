@@ -38,6 +38,8 @@ export function parseRedisUrl(raw: string): RedisTarget {
   const master = kind === 'sentinel' ? (path.shift() ?? '') : '';
   const database = path.join('/');
   const nodes = (parts['nodes'] ?? '').split(',').map((node) => parseNode(node, kind));
+  // The rest of a password that holds a slash.
+  if (parts['path']?.includes('@') === true) throw invalidUrl();
   if (kind === 'sentinel' && master === '') throw invalidUrl();
   if (kind === 'standalone' && nodes.length > 1) throw invalidUrl();
   if (!/^\d{0,3}$/.test(database) || (kind === 'cluster' && Number(database) > 0)) throw invalidUrl();
@@ -69,5 +71,7 @@ function decoded(text = ''): string {
 }
 
 function invalidUrl(): RangeError {
-  return new RangeError(`must be ${REDIS_URL_RULE}`);
+  return new RangeError(
+    `must be ${REDIS_URL_RULE}; in its user and password, @ / # % are written %40 %2F %23 %25, or the password is set in REDIS_PASSWORD as it is`,
+  );
 }

@@ -50,7 +50,7 @@ export function createHttpApp(context: HttpContext): RequestListener {
     const report = readiness.report();
     response.status(report.ready ? 200 : 503).json(report);
   });
-  app.get('/metrics/', (_request, response) => answerScrape(context, response));
+  app.get('/metrics/', (request, response) => answerScrape(context, request, response));
   app.get(WEBSOCKET_PATH, async (request, response, next) => {
     if (request.accepts(['html', 'json']) === 'json') await answerPreflight(context, request, response);
     else next();
@@ -90,10 +90,13 @@ function healthReport(broken: string | undefined): HealthReport {
   };
 }
 
-async function answerScrape({ metrics, scrapes }: HttpContext, response: Response): Promise<void> {
+async function answerScrape({ metrics, scrapes }: HttpContext, request: Request, response: Response): Promise<void> {
   const startedAt = performance.now();
   const text = await metrics.registry.metrics();
-  response.on('finish', () => scrapes.emit('finished', startedAt));
+  response.on('finish', () => {
+    // The answer to HEAD carries no metrics: nothing was read.
+    if (request.method === 'GET') scrapes.emit('finished', startedAt);
+  });
   response.set('Content-Type', metrics.registry.contentType).send(text);
 }
 

@@ -81,7 +81,7 @@ export class LokiClient {
 
   async #get(path: string): Promise<{ status: number; body: string }> {
     const { url, headers, timeoutMs } = this.#options;
-    const request = (this.#secure ? requestHttps : requestHttp)(`${url.replace(/\/+$/, '')}/loki/api/v1/${path}`, {
+    const request = (this.#secure ? requestHttps : requestHttp)(`${url}/loki/api/v1/${path}`, {
       agent: this.#agent,
       headers,
       signal: AbortSignal.timeout(Math.min(timeoutMs, QUERY_TIMEOUT_MS)),

@@ -20,7 +20,7 @@ export class BatchTransport extends LokiTransport {
   /** @param agent keeps the connections; destroying it ends a request under way, which the `timeout` of winston-loki may not */
   constructor({ url, headers }: Pick<LokiSenderOptions, 'url' | 'headers'>, agent: Agent) {
     super({
-      host: url.replace(/\/+$/, ''),
+      host: url,
       headers: { ...headers },
       json: true,
       batching: false,

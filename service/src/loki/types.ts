@@ -31,7 +31,7 @@ export const MAX_LINE_BYTES = 256 * 1024;
 
 /** What a sender needs. Plain data: it is copied to a thread. */
 export interface LokiSenderOptions {
-  /** Address, with a path if Loki is behind one; `/loki/api/v1/push` is added. */
+  /** Address, with a path if Loki is behind one and without a slash at its end; `/loki/api/v1/push` is appended. */
   readonly url: string;
   /** Headers that identify the service: Authorization, X-Scope-OrgID. */
   readonly headers: Readonly<Record<string, string>>;

@@ -173,7 +173,12 @@ describe('After the drain', () => {
     service.signal('SIGTERM');
     await client.closed;
     await service.event('drain_finished');
+    // These read no metrics.
+    await fetch(`${service.origin}/metrics/`, { method: 'HEAD' });
+    await fetch(`${service.origin}/metrics`, { method: 'HEAD' });
+    await fetch(`${service.origin}/metrics/`, { method: 'POST' });
     const metrics = await service.scrape();
+    assert.equal(service.log.filter(({ event }) => event === 'final_scrape').length, 0);
     const seconds = metrics.value('websocket_shutdown_time_seconds');
     assert.ok(seconds > 0 && seconds < 5, `the drain took ${seconds} s`);
     assert.equal(metrics.value('websocket_active_connections'), 0);
