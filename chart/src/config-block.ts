@@ -8,7 +8,7 @@ import {
   SET_BY_OTHER_VALUES,
   type OptionKey,
 } from './options.ts';
-import type { Schema } from './schema.ts';
+import type { Schema } from './schema-type.ts';
 
 /** The `config` block of values.yaml: a key for each option of the service, with its doc, rule and default. */
 export function configBlock(): string {

@@ -1,5 +1,5 @@
 import kubernetesTypes from './kubernetes-types.json' with { type: 'json' };
-import type { Schema } from './schema.ts';
+import type { Schema } from './schema-type.ts';
 
 const NAME = '[a-z0-9]([-a-z0-9]*[a-z0-9])?';
 const SUBDOMAIN = `${NAME}(\\.${NAME})*`;

@@ -1,16 +1,7 @@
 import { isMap, isScalar, isSeq, parse, parseDocument, type Pair, type YAMLMap } from 'yaml';
 import { isNullable, withDefinitions } from './definitions.ts';
+import type { Schema } from './schema-type.ts';
 import { commentOf, descriptionIn, keyName, ruleTextIn } from './values-comments.ts';
-
-/** As much of JSON Schema as values.yaml needs (json-schema.org, draft 7: what Helm 3 reads). */
-export interface Schema {
-  readonly type?: string | readonly string[];
-  readonly description?: string;
-  readonly default?: unknown;
-  readonly properties?: Readonly<Record<string, Schema>>;
-  readonly additionalProperties?: boolean | Schema;
-  readonly [keyword: string]: unknown;
-}
 
 /**
  * Makes the schema of a values file. The rule of a key is its `# @schema {...}` line and, for what that leaves open, the
