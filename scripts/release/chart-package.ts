@@ -19,6 +19,8 @@ export function packageChart(folder: string, version: string, image: ImageName):
   cpSync(CHART, copy, { recursive: true });
   const values = join(copy, 'values.yaml');
   writeFileSync(values, withImage(readFileSync(values, 'utf8'), image));
+  const chart = join(copy, 'Chart.yaml');
+  writeFileSync(chart, withListedImage(readFileSync(chart, 'utf8'), image));
   runWell('helm', ['package', copy, '--version', version, '--app-version', version, '--destination', folder]);
   return join(folder, `websocket-message-counter-${version}.tgz`);
 }
@@ -29,6 +31,11 @@ export function withImage(values: string, { repository, digest }: ImageName): st
   document.setIn(['image', 'repository'], repository);
   document.setIn(['image', 'digest'], digest);
   return document.toString({ lineWidth: 0 });
+}
+
+/** Chart.yaml with another image of the service in the list for Artifact Hub. */
+export function withListedImage(chart: string, { repository, digest }: ImageName): string {
+  return chart.replace(/^( +image: )websocket-message-counter:.*$/m, `$1${repository}@${digest}`);
 }
 
 /** The image that a package's defaults have. */

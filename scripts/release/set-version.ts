@@ -7,5 +7,7 @@ import { versionOf, withVersion } from './version.ts';
 
 const files = withVersion(ROOT, versionOf(ROOT), new Date().toISOString().slice(0, 10));
 for (const [file, text] of files) writeFileSync(join(ROOT, file), text);
+// The chart names the version's changes and image for Artifact Hub.
+execFileSync(process.execPath, ['chart/src/generate.ts'], { cwd: ROOT, stdio: 'inherit' });
 execFileSync('npm', ['run', '--silent', 'docs'], { cwd: ROOT, stdio: 'inherit' });
 execFileSync('git', ['add', '--all'], { cwd: ROOT });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { parse } from 'yaml';
 import { ROOT, withFolder } from '../chart/tools.ts';
-import { withImage } from '../release/chart-package.ts';
+import { withImage, withListedImage } from '../release/chart-package.ts';
 import { machineCodeUnder } from '../release/machine-code.ts';
 import { Place, problemOf } from '../release/registry.ts';
 import { releaseNotes, versionOf, versionProblems, withVersion } from '../release/version.ts';
@@ -108,6 +108,18 @@ test('a packaged chart has the image it was published with, and every comment of
   assert.deepEqual(parse(packaged), { image: { ...before, ...image }, ...others });
   const comments = (text: string): readonly string[] => (text.match(/^ *#.*$/gm) ?? []).map((line) => line.trim());
   assert.deepEqual(comments(packaged), comments(values));
+});
+
+test('a packaged chart lists that image for Artifact Hub', () => {
+  const image = { repository: 'ghcr.io/owner/image', digest: `sha256:${'a'.repeat(64)}` };
+  const { annotations } = parse(withListedImage(readFileSync(join(ROOT, 'chart/Chart.yaml'), 'utf8'), image)) as {
+    annotations: Readonly<Record<string, string>>;
+  };
+  const listed = parse(annotations['artifacthub.io/images'] ?? '') as { name: string; image: string }[];
+  assert.deepEqual(listed[0], {
+    name: 'websocket-message-counter',
+    image: `${image.repository}@${image.digest}`,
+  });
 });
 
 function inCopy(use: (root: string) => void): void {
