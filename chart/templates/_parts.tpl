@@ -32,9 +32,69 @@
 {{- end -}}
 
 {{- define "wmc.stack.prometheus.enabled" -}}
+{{- if and .Values.stack.enabled (not .Values.prometheus.url) -}}
 {{- $enabled := toString .Values.stack.prometheus.enabled -}}
-{{- $wanted := or (eq $enabled "true") (and (eq $enabled "auto") (ne (include "wmc.operator" .) "true")) -}}
-{{- if and .Values.stack.enabled $wanted (not .Values.prometheus.url) }}true{{ end -}}
+{{- if eq $enabled "true" }}true{{ else if and (eq $enabled "auto") (not (include "wmc.operator.prometheus" .)) }}true{{ end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Whether a label selector of Kubernetes selects labels; none selects nothing. Call with (dict "selector" x "labels" y). */}}
+{{- define "wmc.selects" -}}
+{{- $labels := .labels -}}
+{{- $missed := kindIs "invalid" .selector -}}
+{{- $selector := default dict .selector -}}
+{{- range $key, $value := $selector.matchLabels -}}
+{{- if ne (toString (get $labels $key)) $value }}{{ $missed = true }}{{ end -}}
+{{- end -}}
+{{- range $selector.matchExpressions -}}
+{{- $has := hasKey $labels .key -}}
+{{- $isListed := and $has (has (get $labels .key) (default list .values)) -}}
+{{- $matches := dict "In" $isListed "NotIn" (not $isListed) "Exists" $has "DoesNotExist" (not $has) -}}
+{{- if not (get $matches .operator) }}{{ $missed = true }}{{ end -}}
+{{- end -}}
+{{- if not $missed }}true{{ end -}}
+{{- end -}}
+
+{{/*
+The Prometheus of the operator that scrapes this release, as YAML: url, alertmanagerUrl, name, namespace. Nothing where there is
+none, where the cluster may not be asked (operator.lookup), and where the chart is rendered without one.
+*/}}
+{{- define "wmc.operator.prometheus" -}}
+{{- if and .Values.operator.lookup (eq (include "wmc.operator" .) "true") (eq (include "wmc.serviceMonitor.enabled" .) "true") -}}
+{{- $found := dict -}}
+{{- range (lookup "monitoring.coreos.com/v1" "Prometheus" "" "").items -}}
+{{- if and (not $found) (include "wmc.operator.selects" (dict "root" $ "object" . "kind" "serviceMonitor" "labels" $.Values.serviceMonitor.labels "component" "metrics")) -}}
+{{- $found = . -}}
+{{- end -}}
+{{- end -}}
+{{- with $found -}}
+{{- $path := default "" .spec.routePrefix | trimSuffix "/" -}}
+name: {{ .metadata.name }}
+namespace: {{ .metadata.namespace }}
+url: http://prometheus-operated.{{ .metadata.namespace }}.svc:9090{{ $path }}
+{{- with dig "alerting" "alertmanagers" list .spec | first }}
+{{- $port := kindIs "string" .port | ternary 9093 (default 9093 .port) | int }}
+alertmanagerUrl: {{ default "http" .scheme }}://{{ .name }}.{{ default $found.metadata.namespace .namespace }}.svc:{{ $port }}{{ default "" .pathPrefix | trimSuffix "/" }}
+{{- end }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/*
+Whether an object of the operator selects one of this release. Call with (dict "root" $ "object" <Prometheus> "kind"
+"serviceMonitor" "labels" <its own labels> "component" "metrics").
+*/}}
+{{- define "wmc.operator.selects" -}}
+{{- $own := .root.Release.Namespace -}}
+{{- $namespaces := index .object.spec (printf "%sNamespaceSelector" .kind) -}}
+{{- $inReach := kindIs "invalid" $namespaces | ternary (eq .object.metadata.namespace $own) true -}}
+{{- if and $inReach $namespaces -}}
+{{- $namespace := lookup "v1" "Namespace" "" $own -}}
+{{- $labels := merge (dict "kubernetes.io/metadata.name" $own) (dig "metadata" "labels" dict $namespace) -}}
+{{- $inReach = eq (include "wmc.selects" (dict "selector" $namespaces "labels" $labels)) "true" -}}
+{{- end -}}
+{{- $labels := include "wmc.labels" (pick . "root" "component" "labels") | fromYaml -}}
+{{- if and $inReach (include "wmc.selects" (dict "selector" (index .object.spec (printf "%sSelector" .kind)) "labels" $labels)) }}true{{ end -}}
 {{- end -}}
 
 {{- define "wmc.stack.alertmanager.enabled" -}}
@@ -53,12 +113,14 @@
 
 {{- define "wmc.prometheus.url" -}}
 {{- if .Values.prometheus.url }}{{ .Values.prometheus.url }}
-{{- else if eq (include "wmc.stack.prometheus.enabled" .) "true" }}http://{{ include "wmc.fullname" . }}-prometheus:9090{{ end -}}
+{{- else if eq (include "wmc.stack.prometheus.enabled" .) "true" }}http://{{ include "wmc.fullname" . }}-prometheus:9090
+{{- else }}{{ default "" (include "wmc.operator.prometheus" . | fromYaml).url }}{{ end -}}
 {{- end -}}
 
 {{- define "wmc.alertmanager.url" -}}
 {{- if .Values.alertmanager.url }}{{ .Values.alertmanager.url }}
-{{- else if eq (include "wmc.stack.alertmanager.enabled" .) "true" }}http://{{ include "wmc.fullname" . }}-alertmanager:9093{{ end -}}
+{{- else if eq (include "wmc.stack.alertmanager.enabled" .) "true" }}http://{{ include "wmc.fullname" . }}-alertmanager:9093
+{{- else if not (or .Values.prometheus.url (include "wmc.stack.prometheus.enabled" .)) }}{{ default "" (include "wmc.operator.prometheus" . | fromYaml).alertmanagerUrl }}{{ end -}}
 {{- end -}}
 
 {{- define "wmc.resumeToken.secretName" -}}
@@ -110,21 +172,21 @@
 
 {{/*
 Egress to a part: its pods if this release has them, else what networkPolicy.egress says of its address. Call with
-(dict "root" $ "component" "loki" "port" 3100 "url" .Values.loki.url "enabled" "true").
+(dict "root" $ "component" "loki" "port" 3100 "url" <its address> "enabled" <"true" if this release has it>).
 */}}
 {{- define "wmc.egress.part" -}}
-{{- if .url }}
-{{- $rule := get .root.Values.networkPolicy.egress .component -}}
-{{- $port := include "wmc.urlPort" .url | int -}}
-{{- $translated := dict "80" (list 8080 .port) "443" (list 8443 .port) -}}
-{{- include "wmc.egress.rule" (dict "to" $rule.to "ports" (default (concat (list $port) (default list (get $translated (toString $port)))) $rule.ports)) }}
-{{- else if eq .enabled "true" }}
+{{- if eq .enabled "true" }}
 - to:
     - podSelector:
         matchLabels:
           {{- include "wmc.selectorLabels" (dict "root" .root "component" .component) | nindent 10 }}
   ports:
     - {port: {{ .port }}, protocol: TCP}
+{{- else if .url }}
+{{- $rule := get .root.Values.networkPolicy.egress .component -}}
+{{- $port := include "wmc.urlPort" .url | int -}}
+{{- $translated := dict "80" (list 8080 .port) "443" (list 8443 .port) -}}
+{{- include "wmc.egress.rule" (dict "to" $rule.to "ports" (default (concat (list $port) (default list (get $translated (toString $port)))) $rule.ports)) }}
 {{- end }}
 {{- end -}}
 
