@@ -3,7 +3,9 @@ import { EventEmitter, once } from 'node:events';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, test } from 'node:test';
 import { startApp, type RunningApp } from '../../testkit/app.ts';
+import { TOOLS } from '../../scripts/tools.ts';
 import { Client } from '../../testkit/client.ts';
+import { RedisServer } from '../../testkit/redis.ts';
 import type { ClientMessage, Handle } from '../src/connections/message-handler.ts';
 
 /** Heartbeats would come between the replies. */
@@ -83,6 +85,38 @@ describe('a handler', () => {
     held.finish('1');
     assert.equal((await client.messages.next((message) => 'count' in message))['count'], 1);
   });
+
+  test(
+    'runs in strict mode once the store has the count, which no other instance gives again',
+    { skip: TOOLS.redis.find() === undefined && 'redis-server is missing' },
+    async (t) => {
+      const redis = await RedisServer.start(t);
+      const env = { ...QUIET, REDIS_URL: redis.url, SESSION_DURABILITY: 'strict', STORE_TIMEOUT_SECONDS: '15' };
+      const drain = { DRAIN_TIMEOUT_SECONDS: '30' };
+      const handle: Handle = ({ sessionId, sequence }) => {
+        const [key = ''] = redis.cli('KEYS', `*${sessionId}`).split('\n');
+        return [sequence, Number(redis.cli('GET', key))];
+      };
+      const instances = [
+        await startApp(t, { ...env, ...drain }, { handle }),
+        await startApp(t, { ...env, ...drain }, { handle }),
+      ];
+      const clients = await Promise.all(instances.map(({ url }) => Client.open(`${url}?session_id=${SESSION}`)));
+      const given: number[] = [];
+      for (let round = 0; round < 3; round += 1)
+        for (const client of clients) {
+          client.socket.send('hello');
+          const { count, data } = await client.messages.next();
+          const [sequence = 0, stored = 0] = data as number[];
+          assert.equal(sequence, count);
+          assert.ok(stored >= sequence, `the store has ${stored}, the handler got ${sequence}`);
+          given.push(sequence);
+        }
+      assert.deepEqual(given, [1, 2, 3, 4, 5, 6]);
+      // While Redis is there: the sessions are written once more.
+      await Promise.all(instances.map(({ app }) => app.drain('test over')));
+    },
+  );
 
   test('has its time in the duration of messages', async (t) => {
     const { url, scrape } = await startApp(t, QUIET, {
