@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import { cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { connect, createServer, type AddressInfo } from 'node:net';
@@ -52,6 +53,8 @@ test(
     await load.answers(ANSWERS);
 
     balancer.pods = [fourth];
+    // Messages are on their way to it: the last ones left a moment ago, and an answer takes a round trip to Redis.
+    load.sendAll();
     third.signal('SIGKILL');
     await load.answers(ANSWERS);
 
@@ -125,6 +128,7 @@ class Load {
   readonly answered: string[] = [];
   readonly unanswered: string[] = [];
   readonly #clients: readonly CounterClient[];
+  readonly #sent: Promise<void>[] = [];
   readonly #sessions: Promise<unknown>;
   readonly #progress = new EventEmitter();
   #stopped = false;
@@ -150,22 +154,32 @@ class Load {
   async stop(): Promise<this> {
     this.#stopped = true;
     await this.#sessions;
+    await Promise.all(this.#sent);
     for (const client of this.#clients) client.close();
     return this;
   }
 
+  /** Each session sends one more message now. */
+  sendAll(): void {
+    this.#sent.push(...this.#clients.map((client) => this.#send(client)));
+  }
+
   async #run(client: CounterClient): Promise<void> {
-    for (let index = 0; !this.#stopped; index += 1) {
-      const text = `${client.sessionId} ${index}`;
-      try {
-        await client.send(text);
-        this.answered.push(text);
-        this.#progress.emit('answer');
-      } catch (error) {
-        assert.ok(error instanceof UnansweredError);
-        this.unanswered.push(text);
-      }
+    while (!this.#stopped) {
+      await this.#send(client);
       await delay(PAUSE_MS);
+    }
+  }
+
+  async #send(client: CounterClient): Promise<void> {
+    const text = randomUUID();
+    try {
+      await client.send(text);
+      this.answered.push(text);
+      this.#progress.emit('answer');
+    } catch (error) {
+      assert.ok(error instanceof UnansweredError);
+      this.unanswered.push(text);
     }
   }
 }
