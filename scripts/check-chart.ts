@@ -20,6 +20,7 @@ import { expectNullsAreEmpty } from './chart/nulls.ts';
 import { missedRefusals, REFUSAL_COUNT } from './chart/refusals.ts';
 import { objectsIn, render, scenarios } from './chart/scenarios.ts';
 import { checkStackConfig } from './chart/stack-config.ts';
+import { expectTwoInOneRelease } from './chart/subchart.ts';
 import { CHART, run, runWell } from './chart/tools.ts';
 
 /** Most characters of a failure that are printed: Helm quotes whole templates. */
@@ -58,6 +59,7 @@ check(`${REFUSAL_COUNT} bad values are refused by name`, () => {
   expectNone(missedRefusals(), '');
 });
 check('null is the same as empty where that is the default', () => expectNullsAreEmpty());
+check('twice in one release, as a subchart', () => expectTwoInOneRelease());
 check('the service reads the environment of every scenario', () => {
   checkEnvironment();
 });

@@ -4,14 +4,27 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 48 | trimSuffix "-" -}}
 {{- end -}}
 
-{{/* Full name of the release's resources; short enough for the longest suffix within the 63 characters of a label. */}}
+{{/*
+Full name of the release's resources; short enough for the longest suffix within the 63 characters of a label. As a subchart it
+always has the chart's name or alias, since there may be several in one release. What would be cut so far that two releases or
+aliases could have one name ends with a hash.
+*/}}
 {{- define "wmc.fullname" -}}
 {{- if .Values.fullnameOverride -}}
-{{- .Values.fullnameOverride | trunc 48 | trimSuffix "-" -}}
-{{- else if contains (include "wmc.name" .) .Release.Name -}}
-{{- .Release.Name | trunc 48 | trimSuffix "-" -}}
+{{- .Values.fullnameOverride -}}
+{{- else if and .Chart.IsRoot (contains (include "wmc.name" .) .Release.Name) -}}
+{{- include "wmc.shortened" (dict "name" .Release.Name "hash" true) -}}
 {{- else -}}
-{{- printf "%s-%s" .Release.Name (include "wmc.name" .) | trunc 48 | trimSuffix "-" -}}
+{{- $hash := or (not .Chart.IsRoot) (gt (len .Release.Name) 40) -}}
+{{- include "wmc.shortened" (dict "name" (printf "%s-%s" .Release.Name (include "wmc.name" .)) "hash" $hash) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "wmc.shortened" -}}
+{{- if and .hash (gt (len .name) 48) -}}
+{{- printf "%s-%s" (trunc 39 .name | trimSuffix "-") (sha256sum .name | trunc 8) -}}
+{{- else -}}
+{{- trunc 48 .name | trimSuffix "-" -}}
 {{- end -}}
 {{- end -}}
 
@@ -67,13 +80,29 @@ annotations:
 {{- end -}}
 {{- end -}}
 
-{{/* Reference of an image: the digest wins over the tag. Call with (dict "image" .Values.image "tag" .Chart.AppVersion). */}}
+{{/*
+Reference of an image: the digest wins over the tag, and global.imageRegistry over the registry. Call with
+(dict "root" $ "image" .Values.image "tag" .Chart.AppVersion).
+*/}}
 {{- define "wmc.image" -}}
-{{- if .image.digest -}}
-{{- printf "%s@%s" .image.repository .image.digest -}}
-{{- else -}}
-{{- printf "%s:%s" .image.repository (default .tag .image.tag) -}}
+{{- $repository := .image.repository -}}
+{{- with (default dict .root.Values.global).imageRegistry -}}
+{{- $repository = printf "%s/%s" (trimSuffix "/" .) (regexReplaceAll "^([^/]*[.:][^/]*|localhost)/" $repository "") -}}
 {{- end -}}
+{{- if .image.digest -}}
+{{- printf "%s@%s" $repository .image.digest -}}
+{{- else -}}
+{{- printf "%s:%s" $repository (default .tag .image.tag) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Secrets to pull images with, the parent chart's too, which are names or have them. */}}
+{{- define "wmc.imagePullSecrets" -}}
+{{- $secrets := list -}}
+{{- range concat (default list (default dict .Values.global).imagePullSecrets) (default list .Values.imagePullSecrets) -}}
+{{- $secrets = append $secrets (kindIs "string" . | ternary (dict "name" .) .) -}}
+{{- end -}}
+{{- with $secrets | uniq }}{{ toYaml . }}{{ end -}}
 {{- end -}}
 
 {{/* A value as an environment variable holds it: Helm reads every number as a float, and would print 1e+06. */}}

@@ -8,9 +8,9 @@ terminationGracePeriodSeconds: {{ include "wmc.graceSeconds" . }}
 {{- with .Values.priorityClassName }}
 priorityClassName: {{ . }}
 {{- end }}
-{{- with .Values.imagePullSecrets }}
+{{- with include "wmc.imagePullSecrets" . }}
 imagePullSecrets:
-  {{- toYaml . | nindent 2 }}
+  {{- . | nindent 2 }}
 {{- end }}
 {{- with .Values.podSecurityContext }}
 securityContext:
@@ -42,7 +42,7 @@ topologySpreadConstraints:
 
 {{- define "wmc.container" -}}
 name: websocket-message-counter
-image: {{ include "wmc.image" (dict "image" .Values.image "tag" .Chart.AppVersion) }}
+image: {{ include "wmc.image" (dict "root" $ "image" .Values.image "tag" .Chart.AppVersion) }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
 args:
   {{- include "wmc.args" . | trim | nindent 2 }}

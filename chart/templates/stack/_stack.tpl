@@ -7,9 +7,9 @@
 {{- if kindIs "invalid" $value }}{{ $_ := unset $context $key }}{{ else }}{{ $_ := set $context $key $value }}{{ end -}}
 {{- end -}}
 enableServiceLinks: false
-{{- with .root.Values.imagePullSecrets }}
+{{- with include "wmc.imagePullSecrets" .root }}
 imagePullSecrets:
-  {{- toYaml . | nindent 2 }}
+  {{- . | nindent 2 }}
 {{- end }}
 securityContext:
   {{- toYaml $context | nindent 2 }}

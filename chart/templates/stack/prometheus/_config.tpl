@@ -21,7 +21,7 @@ scrape_configs:
         namespaces: {own_namespace: true}
         selectors:
           - role: endpointslice
-            label: {{ printf "app.kubernetes.io/instance=%s,app.kubernetes.io/component=metrics" .Release.Name }}
+            label: {{ printf "app.kubernetes.io/name=%s,app.kubernetes.io/instance=%s,app.kubernetes.io/component=metrics" (include "wmc.name" .) .Release.Name }}
     relabel_configs:
       - source_labels: [__meta_kubernetes_namespace]
         target_label: namespace
