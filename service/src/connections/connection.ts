@@ -413,7 +413,7 @@ const PROTOCOL_FAULTS: Readonly<Record<string, [CloseReason & ErrorType, number,
   WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: ['message_too_big', CLOSE_CODES.messageTooBig.code, 'too_big'],
   WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH: ['message_too_big', CLOSE_CODES.messageTooBig.code, 'too_big'],
   WS_ERR_INVALID_UTF8: ['invalid_utf8', CLOSE_CODES.invalidPayload.code, 'invalid_utf8'],
-  WS_ERR_TOO_MANY_BUFFERED_PARTS: ['protocol_error', CLOSE_CODES.policyViolation.code],
+  WS_ERR_TOO_MANY_BUFFERED_PARTS: ['too_many_fragments', CLOSE_CODES.policyViolation.code],
 };
 const PROTOCOL_ERROR: [CloseReason & ErrorType, number, MessageRejection?] = [
   'protocol_error',

@@ -160,6 +160,9 @@ export class Handshakes {
       WebSocket: OwnedSocket,
       clientTracking: false,
       maxPayload: config.maxMessageBytes,
+      // The defaults of `ws`, unless a message of the maximum size may have more at 64 bytes each.
+      maxFragments: Math.max(16_384, Math.floor(config.maxMessageBytes / 64)),
+      maxBufferedChunks: Math.max(262_144, Math.floor(config.maxMessageBytes / 64)),
       perMessageDeflate: config.perMessageDeflate,
       // Messages of `ws` and of the fast path keep their order only if `ws` emits each of its own at once.
       allowSynchronousEvents: true,

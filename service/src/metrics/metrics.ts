@@ -14,6 +14,7 @@ export const ERROR_TYPES = {
   message_too_big: 'a client sent a message over the size limit (1009)',
   invalid_utf8: 'a client sent text that is not UTF-8 (1007)',
   protocol_error: 'a client sent a frame that violates RFC 6455 (1002)',
+  too_many_fragments: 'a client sent a message in too many small fragments (1008)',
   rate_limited: 'a client sent more messages than its rate allows (1008)',
   slow_reader: 'a client did not read, and its socket was ended at the limit of buffered bytes',
   heartbeat_timeout: 'a client answered no ping, and its socket was ended',

@@ -19,8 +19,8 @@ export const CLOSE_CODES = {
   invalidPayload: { code: 1007, when: 'text that is not UTF-8', client: 'send UTF-8' },
   policyViolation: {
     code: 1008,
-    when: 'more messages than MESSAGE_RATE allows',
-    client: 'slow down, back off, resume',
+    when: 'more messages than MESSAGE_RATE allows, or a message in more than 16,384 fragments of less than 64 bytes each',
+    client: 'slow down, back off, resume; send larger fragments',
   },
   messageTooBig: { code: 1009, when: 'a message larger than MAX_MESSAGE_BYTES', client: 'send smaller messages' },
   internalError: { code: 1011, when: 'an error in the service, or its handler failed', client: 'back off, resume' },
@@ -40,6 +40,7 @@ export type CloseReason =
   | 'message_too_big'
   | 'invalid_utf8'
   | 'protocol_error'
+  | 'too_many_fragments'
   | 'rate_limited'
   | 'slow_reader'
   | 'heartbeat_timeout'
