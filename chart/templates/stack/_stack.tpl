@@ -56,7 +56,8 @@ template:
 apiVersion: v1
 kind: PersistentVolumeClaim
 metadata:
-  {{- include "wmc.metadata" (dict "root" .root "component" .component "suffix" .component) | nindent 2 }}
+  {{- /* Kept when the release is uninstalled: an installation of the same name takes it over. */ -}}
+  {{- include "wmc.metadata" (dict "root" .root "component" .component "suffix" .component "annotations" (dict "helm.sh/resource-policy" "keep")) | nindent 2 }}
 spec:
   accessModes: [ReadWriteOnce]
   {{- with .persistence.storageClassName }}
