@@ -197,7 +197,13 @@ export const OPTIONS = {
     'HEARTBEAT_INTERVAL_SECONDS',
     30,
     { min: 0.05 },
-    'Time between two heartbeats to a client, each with a ping; a client that answers nothing between two of them is ended. Keep it below the idle timeout of every proxy on the path (often 60 s).',
+    'Time between two heartbeats to a client, each with a ping; a client from which nothing comes between two of them is ended. Keep it below the idle timeout of every proxy on the path (often 60 s).',
+  ),
+  messageTimeoutSeconds: seconds(
+    'MESSAGE_TIMEOUT_SECONDS',
+    120,
+    { min: 0 },
+    'Time that a client may take to send one message, checked at each heartbeat; then it is closed with 1008. Raise it with MAX_MESSAGE_BYTES for slow links. 0 is no limit.',
   ),
   maxConnectionAgeSeconds: seconds(
     'MAX_CONNECTION_AGE_SECONDS',

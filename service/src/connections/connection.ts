@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { RateLimitedWarnings } from '../log/rate-limited-warnings.ts';
 import type { Config } from '../config/options.ts';
@@ -16,6 +17,7 @@ import {
 } from '../metrics/metrics.ts';
 import { bye, CLOSE_CODES, countReply, dataReply, type CloseReason } from '../protocol/protocol.ts';
 import type { RequestId } from '../protocol/request-id.ts';
+import { Liveness, type ClientState } from './liveness.ts';
 import type { OwnedSocket, SocketOwner } from './owned-socket.ts';
 import type { ResumeTokens } from '../sessions/resume-token.ts';
 import { StoreUnavailableError, type Session, type SessionId, type SessionStore } from '../sessions/session-store.ts';
@@ -71,8 +73,7 @@ export class Connection implements ShortTextReceiver, SocketOwner {
   readonly #context: ConnectionContext;
   /** Messages on their way through the handler, if there is one. */
   readonly #handlers: HandlerQueue | undefined;
-  /** The client sent something since the last ping. */
-  #alive = true;
+  readonly #liveness: Liveness;
   #tokens: number;
   /** Messages that wait for the store or the handler. */
   #unanswered = 0;
@@ -96,6 +97,7 @@ export class Connection implements ShortTextReceiver, SocketOwner {
     this.#context = context;
     this.#tokens = context.config.messageBurst;
     this.#stream = stream;
+    this.#liveness = new Liveness(this.#bytesRead);
     socket.owner = this;
     if (context.handler !== undefined)
       this.#handlers = new HandlerQueue(context.handler, context.config.handlerConcurrency, socket);
@@ -117,15 +119,29 @@ export class Connection implements ShortTextReceiver, SocketOwner {
     return this.#socket.readyState === this.#socket.OPEN;
   }
 
+  /** The stream is the socket of an HTTP server, which is a `net.Socket`. */
+  get #bytesRead(): number {
+    return (this.#stream as Socket).bytesRead;
+  }
+
+  #checkLiveness(): ClientState {
+    const timeoutMs = this.#context.config.messageTimeoutSeconds * 1000;
+    return this.#liveness.check(this.#bytesRead, this.lastMessageAt, timeoutMs, performance.now());
+  }
+
   /** Sends a heartbeat and a ping, or cuts the connection if nothing came since the last ones. */
   heartbeat(text: string): void {
     if (!this.open) return;
     // A client that nothing is read from can't be heard.
-    if (!this.#alive && !this.#socket.isPaused) {
+    const state = this.#socket.isPaused ? 'alive' : this.#checkLiveness();
+    if (state === 'dead') {
       this.#terminate('heartbeat_timeout');
       return;
     }
-    this.#alive = false;
+    if (state === 'late') {
+      this.#fail('message_timeout', CLOSE_CODES.policyViolation.code, 'a message took too long');
+      return;
+    }
     this.#send(text);
     this.#socket.ping();
     this.#endSlowReader();
@@ -185,7 +201,6 @@ export class Connection implements ShortTextReceiver, SocketOwner {
 
   /** A message came through `ws`. */
   received(data: Buffer, isBinary: boolean): void {
-    this.#alive = true;
     if (!this.open) this.#context.metrics.messagesRejected.inc({ reason: 'closing' });
     else if (isBinary) this.#reject('binary', 'binary_message', CLOSE_CODES.unsupportedData.code, 'send text');
     else this.receivedText(data.length, data);
@@ -199,7 +214,6 @@ export class Connection implements ShortTextReceiver, SocketOwner {
   receivedText(length: number, content?: Buffer): void {
     const startedAt = performance.now();
     const { config, store } = this.#context;
-    this.#alive = true;
     if (config.messageRate > 0 && !this.#takeToken(startedAt)) {
       this.#reject('rate', 'rate_limited', CLOSE_CODES.policyViolation.code, 'too many messages a second');
       return;
@@ -262,14 +276,14 @@ export class Connection implements ShortTextReceiver, SocketOwner {
    * the bound on buffered bytes holds for pongs as for replies.
    */
   pinged(data: Buffer): void {
-    this.#alive = true;
+    this.#liveness.control(data.length);
     if (!this.#connected) return;
     this.#socket.pong(data);
     this.#endSlowReader();
   }
 
-  ponged(): void {
-    this.#alive = true;
+  ponged(data: Buffer): void {
+    this.#liveness.control(data.length);
   }
 
   errored(error: Error & { code?: string }): void {

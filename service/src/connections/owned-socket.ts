@@ -7,7 +7,7 @@ export interface SocketOwner {
   /** `ping` */
   pinged(data: Buffer): void;
   /** `pong` */
-  ponged(): void;
+  ponged(data: Buffer): void;
   /** `error`: the client sent what `ws` rejects; `ws` has sent the close code already. */
   errored(error: Error & { code?: string }): void;
   /** `close` */
@@ -34,7 +34,7 @@ export class OwnedSocket extends WebSocket {
         owner.pinged(first as Buffer);
         return true;
       case 'pong':
-        owner.ponged();
+        owner.ponged(first as Buffer);
         return true;
       case 'error':
         owner.errored(first as Error);

@@ -19,7 +19,7 @@ export const CLOSE_CODES = {
   invalidPayload: { code: 1007, when: 'text that is not UTF-8', client: 'send UTF-8' },
   policyViolation: {
     code: 1008,
-    when: 'more messages than MESSAGE_RATE allows, or a message in more than 16,384 fragments of less than 64 bytes each',
+    when: 'more messages than MESSAGE_RATE allows, a message that takes longer than MESSAGE_TIMEOUT_SECONDS, or one in more than 16,384 fragments of less than 64 bytes each',
     client: 'slow down, back off, resume; send larger fragments',
   },
   messageTooBig: { code: 1009, when: 'a message larger than MAX_MESSAGE_BYTES', client: 'send smaller messages' },
@@ -41,6 +41,7 @@ export type CloseReason =
   | 'invalid_utf8'
   | 'protocol_error'
   | 'too_many_fragments'
+  | 'message_timeout'
   | 'rate_limited'
   | 'slow_reader'
   | 'heartbeat_timeout'
