@@ -36,6 +36,7 @@ const TESTS = [
   'dashboards',
   'chart',
   'scripts',
+  'try',
   'bench',
   'examples',
 ].map((part) => `${part}/**/*.test.ts`);

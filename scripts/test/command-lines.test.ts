@@ -12,6 +12,7 @@ const PROGRAMS = [
   'e2e/run.ts',
   'e2e/alerts/run.ts',
   'scripts/build.ts',
+  'try/src/main.ts',
   'scripts/lint.ts',
   'scripts/setup.ts',
   'scripts/test.ts',

@@ -1,0 +1,52 @@
+import type { Machine } from './machine.ts';
+import type { PlatformName } from './platforms.ts';
+import { Problem } from './problem.ts';
+
+/** Where to run, or the context that the user has to be asked about first. */
+export type Choice = { readonly use: PlatformName } | { readonly ask: string };
+
+/** Tools that make a cluster in Docker, the one that is tried first in front. */
+const IN_DOCKER = ['kind', 'k3d', 'minikube'] as const;
+const INSTALL_KIND =
+  'install Docker (https://docs.docker.com/engine/install/) and kind (https://kind.sigs.k8s.io), then npm run try';
+
+/**
+ * Chooses where a trial runs: a cluster of its own by kind, k3d or minikube where Docker answers, else the cluster of the current
+ * context if the user agrees, else the test bed.
+ * @param wanted the user's own choice
+ * @throws {Problem} if there is nothing to run on
+ */
+export function choose(machine: Machine, wanted?: PlatformName): Choice {
+  if (wanted !== undefined) {
+    const obstacle = obstacleTo(wanted, machine);
+    if (obstacle !== undefined) throw new Problem(`--on ${wanted} is not possible: ${obstacle}`);
+    return { use: wanted };
+  }
+  const own = IN_DOCKER.find((name) => obstacleTo(name, machine) === undefined);
+  if (own !== undefined) return { use: own };
+  if (machine.context !== undefined && obstacleTo('context', machine) === undefined) return { ask: machine.context };
+  if (machine.testbed === undefined) return { use: 'testbed' };
+  throw new Problem(`There is no cluster to try it on (${describe(machine)}): ${INSTALL_KIND}`);
+}
+
+/** What keeps a platform from being used, and the next command. */
+function obstacleTo(name: PlatformName, machine: Machine): string | undefined {
+  if (name === 'testbed') return machine.testbed === undefined ? undefined : `${machine.testbed}; ${INSTALL_KIND}`;
+  if (machine.docker === 'absent') return `Docker is not installed; see https://docs.docker.com/engine/install/`;
+  if (machine.docker === 'silent') return 'Docker is installed, but its daemon does not answer; systemctl start docker';
+  if (name === 'context')
+    return machine.context === undefined
+      ? 'the kubeconfig has no current context; kubectl config use-context NAME'
+      : undefined;
+  return machine.tools.has(name) ? undefined : `${name} is not on PATH; ${INSTALL_KIND}`;
+}
+
+function describe({ docker, context, testbed, tools }: Machine): string {
+  const made = IN_DOCKER.filter((name) => tools.has(name));
+  return [
+    docker === 'answers' ? 'Docker answers' : docker === 'silent' ? "Docker's daemon does not answer" : 'no Docker',
+    made.length === 0 ? 'no kind, k3d or minikube' : made.join(', '),
+    context === undefined ? 'no current context' : `the context ${context}`,
+    `no test bed: ${testbed ?? ''}`,
+  ].join('; ');
+}
