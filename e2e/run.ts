@@ -2,7 +2,8 @@
 /**
  * `npm run e2e`: runs the end-to-end suite on the cluster that KUBECONFIG names, case after case, and closes with a table of the
  * figures it measured and a line that counts the tests. `npm run e2e -- rollout prestop` runs the named cases alone.
- * `npm run e2e:sessions` does the same with the cases in `sessions/`, which take long.
+ * `npm run e2e:sessions` does the same with the cases in `sessions/`, which take long, `npm run
+ * e2e:release` with those in `release/`, which need the tools of a release.
  *
  * Exit status: 0 if all tests passed, 1 if one failed, 2 if there is no cluster to run on.
  */
@@ -27,6 +28,7 @@ interface Suite {
 
 const SUITES: Readonly<Record<string, Suite>> = {
   cases: { caseTimeoutMs: 600_000, prometheus: true, results: 'results.json' },
+  release: { caseTimeoutMs: 1_200_000, prometheus: false, results: 'release.json' },
   sessions: { caseTimeoutMs: 1_200_000, prometheus: false, results: 'sessions.json' },
 };
 const RESULTS = join(CACHE, 'e2e');

@@ -7,7 +7,8 @@ import { quantile } from '../support/breaks.ts';
 import { kubectl } from '../support/commands.ts';
 import { figure, progress } from '../support/figures.ts';
 import { Namespace } from '../support/namespace.ts';
-import { hasTestbed, Skaffold, type SkaffoldDev } from '../support/skaffold.ts';
+import { Skaffold, type SkaffoldDev } from '../support/skaffold.ts';
+import { hasTestbed } from '../support/testbed.ts';
 import { secondsSince, until } from '../support/wait.ts';
 
 const SKIP = hasTestbed() ? false : "the test cluster's registry is not there";

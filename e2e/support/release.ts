@@ -33,25 +33,44 @@ const SELECTOR = 'app.kubernetes.io/component=service';
 /** Longest that Helm or a rollout may take, in seconds. */
 const PATIENCE_SECONDS = 240;
 
+/** Where a chart comes from, and what installs it. */
+export interface ChartSource {
+  readonly helm: 'helm' | 'helm4';
+  /** A folder, or `oci://...`. */
+  readonly chart: string;
+  /** More arguments of install and upgrade. */
+  readonly flags: readonly string[];
+}
+
+const TREE: ChartSource = { helm: 'helm', chart: CHART, flags: [] };
+
 /** The chart, installed in a namespace. */
 export class Release {
   readonly namespace: string;
   readonly name: string;
   readonly #values: Values;
+  readonly #source: ChartSource;
 
-  private constructor(namespace: string, name: string, values: Values) {
+  private constructor(namespace: string, name: string, values: Values, source: ChartSource) {
     this.namespace = namespace;
     this.name = name;
     this.#values = values;
+    this.#source = source;
   }
 
   /**
    * Runs `helm install`, and waits until every pod of the service is ready.
    * @param values beside the chart's defaults; a NodePort is always asked for
+   * @param source the chart in the tree, by Helm 3, if none is named
    */
-  static async install(namespace: Namespace, name: string, values: Values = {}): Promise<Release> {
-    const release = new Release(namespace.name, name, { service: { type: 'NodePort' }, ...values });
-    await release.#helm('install', release.#values);
+  static async install(
+    namespace: Namespace,
+    name: string,
+    values: Values = {},
+    source: ChartSource = TREE,
+  ): Promise<Release> {
+    const release = new Release(namespace.name, name, { service: { type: 'NodePort' }, ...values }, source);
+    await release.#helm('install', release.#values, source.flags);
     await release.ready();
     return release;
   }
@@ -61,9 +80,9 @@ export class Release {
     return `${this.name}-${CONTAINER}`;
   }
 
-  /** Runs `helm upgrade` with other values, and waits until the rollout is done. */
-  async upgrade(values: Values): Promise<void> {
-    await this.#helm('upgrade', { ...this.#values, ...values });
+  /** Runs `helm upgrade` with other values, or other flags of its source, and waits until the rollout is done. */
+  async upgrade(values: Values, flags: readonly string[] = this.#source.flags): Promise<void> {
+    await this.#helm('upgrade', { ...this.#values, ...values }, flags);
     await this.ready();
   }
 
@@ -80,16 +99,20 @@ export class Release {
 
   /** Runs `helm test`. @returns its report and the log of the test's pod, which Helm writes to standard error */
   async test(): Promise<string> {
-    const { status, stdout, stderr } = await run('helm', ['test', this.name, '--namespace', this.namespace], {
-      timeoutSeconds: PATIENCE_SECONDS,
-    });
+    const { status, stdout, stderr } = await run(
+      this.#source.helm,
+      ['test', this.name, '--namespace', this.namespace],
+      {
+        timeoutSeconds: PATIENCE_SECONDS,
+      },
+    );
     if (status !== 0) throw new Error(`helm test ended with ${status}\n${stderr}${stdout}`);
     return `${stdout}${stderr}`;
   }
 
   /** Runs a command of Helm on this release. @returns its output */
   helm(command: string, ...args: string[]): Promise<string> {
-    return runWell('helm', [command, this.name, ...args, '--namespace', this.namespace], {
+    return runWell(this.#source.helm, [command, this.name, ...args, '--namespace', this.namespace], {
       timeoutSeconds: PATIENCE_SECONDS,
     });
   }
@@ -189,10 +212,20 @@ export class Release {
     return `ws://${SETTINGS.node}:${service.spec.ports[0]?.nodePort ?? 0}/ws/chat/`;
   }
 
-  async #helm(command: 'install' | 'upgrade', values: Values): Promise<void> {
+  async #helm(command: 'install' | 'upgrade', values: Values, flags: readonly string[]): Promise<void> {
     const extra = SETTINGS.valuesFile === undefined ? [] : ['--values', SETTINGS.valuesFile];
-    const args = [command, this.name, CHART, '--namespace', this.namespace, ...extra, '--values', '-'];
-    await runWell('helm', args, {
+    const args = [
+      command,
+      this.name,
+      this.#source.chart,
+      ...flags,
+      '--namespace',
+      this.namespace,
+      ...extra,
+      '--values',
+      '-',
+    ];
+    await runWell(this.#source.helm, args, {
       // Helm reads YAML 1.1, in which a plain `yes` is a boolean.
       input: stringify(values, { version: '1.1' }),
     });

@@ -2,7 +2,7 @@ import { afterEach, after, before } from 'node:test';
 import assert from 'node:assert/strict';
 import { progress } from './figures.ts';
 import { Namespace } from './namespace.ts';
-import { Release, type Values } from './release.ts';
+import { Release, type ChartSource, type Values } from './release.ts';
 import { SessionLoad, type LoadShape } from './session-load.ts';
 
 /** Three pods of the service under the load test: what a proof about sessions is played on. */
@@ -10,6 +10,7 @@ export class SessionStage {
   readonly #name: string;
   readonly #values: Values;
   readonly #shape: LoadShape;
+  readonly #source: (() => ChartSource) | undefined;
   #namespace: Namespace | undefined;
   #release: Release | undefined;
   #load: SessionLoad | undefined;
@@ -17,11 +18,13 @@ export class SessionStage {
   /**
    * To be made in a suite: it is built before the first test, and torn down after the last.
    * @param name of its namespace
+   * @param source of the chart: the tree, if none is named
    */
-  constructor(name: string, values: Values, shape: LoadShape) {
+  constructor(name: string, values: Values, shape: LoadShape, source?: () => ChartSource) {
     this.#name = name;
     this.#values = values;
     this.#shape = shape;
+    this.#source = source;
     before(() => this.#build());
     afterEach(async (context) => {
       if ('passed' in context && !context.passed) await this.#namespace?.describe();
@@ -51,11 +54,8 @@ export class SessionStage {
 
   async #build(): Promise<void> {
     this.#namespace = await Namespace.create(this.#name);
-    this.#release = await Release.install(this.#namespace, 'demo', {
-      replicaCount: 3,
-      minReadySeconds: 2,
-      ...this.#values,
-    });
+    const values = { replicaCount: 3, minReadySeconds: 2, ...this.#values };
+    this.#release = await Release.install(this.#namespace, 'demo', values, this.#source?.());
     const store = this.#values['store'] as { readonly type?: string } | undefined;
     // Without it every client is sent away, which says less than the state of its pod does.
     if (store?.type === 'redis') await this.#release.ready(`${this.#release.fullName}-redis`);

@@ -1,10 +1,11 @@
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ROOT, TESTBED_SCRIPTS, TOOL_ENV } from '../../scripts/chart/tools.ts';
+import { ROOT, TOOL_ENV } from '../../scripts/chart/tools.ts';
 import { runWell } from './commands.ts';
+import { buildahEnvironment } from './testbed.ts';
 import { until } from './wait.ts';
 import { withPodsTouched } from './watch-cache.ts';
 
@@ -17,11 +18,6 @@ const REGISTRY = 'localhost:5000';
 /** Longest that a build may take, in seconds: nothing may be cached yet. */
 const BUILD_SECONDS = 240;
 
-/** Whether the test bed is up, whose registry and image store the profile `buildah` is tried with. */
-export function hasTestbed(): boolean {
-  return existsSync(join(testbedFolder(), 'state', 'containerd.sock'));
-}
-
 /** Skaffold with the profile `buildah`, on a copy of the project. */
 export class Skaffold {
   /** Folder of the copy. */
@@ -33,16 +29,8 @@ export class Skaffold {
     this.#namespace = namespace;
     this.folder = mkdtempSync(join(tmpdir(), 'skaffold-'));
     for (const source of SOURCES) cpSync(join(ROOT, source), join(this.folder, source), { recursive: true });
-    const storage = join(this.folder, 'storage.conf');
-    writeFileSync(storage, storageConfig());
     writeFileSync(this.#config, 'global:\n  collect-metrics: false\n');
-    this.#env = {
-      ...TOOL_ENV,
-      CONTAINERS_STORAGE_CONF: storage,
-      BUILDAH_ISOLATION: 'chroot',
-      BUILDAH_FLAGS: '--network host --pull=never',
-      SKAFFOLD_UPDATE_CHECK: 'false',
-    };
+    this.#env = { ...TOOL_ENV, ...buildahEnvironment(this.folder), SKAFFOLD_UPDATE_CHECK: 'false' };
   }
 
   /** Runs `skaffold run`. @returns its output */
@@ -130,17 +118,6 @@ export class SkaffoldDev {
     await once(this.#child, 'exit');
     clearTimeout(timer);
   }
-}
-
-/** Where the test bed keeps images (containers-storage.conf(5)): the base images are there. */
-function storageConfig(): string {
-  const testbed = testbedFolder();
-  return `[storage]\ndriver = "overlay"\ngraphroot = "${testbed}/images"\nrunroot = "${testbed}/state/buildah-run"\n`;
-}
-
-function testbedFolder(): string {
-  const script = join(TESTBED_SCRIPTS, 'tools.env');
-  return execFileSync('bash', ['-c', '. "$0" && echo "$TESTBED"', script], { encoding: 'utf8' }).trim();
 }
 
 function buildContext(): string[] {
