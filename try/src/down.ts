@@ -9,7 +9,9 @@ export async function takeDown(record: TrialRecord): Promise<void> {
   const place = platform(record.on, { ...record, kubeconfig: KUBECONFIG, testbed: TOOL_CACHE });
   const runner = new Runner(place, record.namespace, LOG);
   const again = 'mend that, then npm run try -- --down';
-  if (record.started) await runner.step(`delete ${place.label}`, place.stop, again);
+  const isGone = place.probe !== undefined && !(await runner.has(place.probe));
+  if (isGone) console.log(`── ${place.label} is gone already`);
+  else if (record.started) await runner.step(`delete ${place.label}`, place.stop, again);
   else
     await runner.step(
       `remove the release from ${place.label}`,
