@@ -3,6 +3,7 @@ import type { DropArgument, Socket } from 'node:net';
 import type { Config } from './config/options.ts';
 import type { Handshakes } from './connections/handshakes.ts';
 import { socketAddress } from './http/client-address.ts';
+import { normaliseRequest } from './http/normal-request.ts';
 import { endWithError, isAnswered } from './http/raw-answer.ts';
 import { REJECTIONS, type RejectionReason } from './protocol/protocol.ts';
 import { createServer } from './runtime/node-http.ts';
@@ -20,7 +21,10 @@ export function createPublicServer(config: Config, handshakes: Handshakes): Serv
     keepAliveTimeout: 5000,
     // A server may ignore other upgrades (HTTP/2 over cleartext), and answer the request itself (RFC 9110, section
     // 7.8).
-    shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === 'websocket',
+    shouldUpgradeCallback: (request) => {
+      normaliseRequest(request);
+      return request.headers.upgrade === 'websocket';
+    },
   });
   server.maxConnections = config.maxConnections + SPARE_SOCKETS;
   server.on('upgrade', (request, socket, head) => {

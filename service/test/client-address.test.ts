@@ -173,7 +173,7 @@ describe('Every refusal names the client of the trusted proxy', () => {
     await send({ path: '/x' });
     await send({ method: 'POST', headers: { 'Content-Length': '0' } });
     await send({ headers: { 'Sec-WebSocket-Key': 'x' } });
-    await send({ headers: { 'Sec-WebSocket-Protocol': 'a,,b' } });
+    await send({ headers: { 'Sec-WebSocket-Protocol': 'a b' } });
     await send({ headers: { Origin: 'https://evil.example' } });
     await send({ path: '/ws/chat/?resume=x' });
     await Client.open(running.url, { headers: { 'X-Forwarded-For': '203.0.113.7:6666' } });

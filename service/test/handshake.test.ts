@@ -18,7 +18,7 @@ describe('A handshake is refused with a status and a body that says why', () => 
     ['without a key', { headers: { 'Sec-WebSocket-Key': undefined } }, 'malformed'],
     ['with a key that is too short', { headers: { 'Sec-WebSocket-Key': 'c2hvcnQ=' } }, 'malformed'],
     ['of another version', { headers: { 'Sec-WebSocket-Version': '12' } }, 'malformed'],
-    ['with a malformed subprotocol', { headers: { 'Sec-WebSocket-Protocol': 'a,,b' } }, 'malformed'],
+    ['with a malformed subprotocol', { headers: { 'Sec-WebSocket-Protocol': 'a b' } }, 'malformed'],
     ['by POST', { method: 'POST', headers: { 'Content-Length': '0' } }, 'method'],
     ['from a foreign origin', { headers: { Origin: 'https://evil.example' } }, 'origin'],
     [

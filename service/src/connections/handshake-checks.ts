@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Config } from '../config/options.ts';
+import { hasValidTarget } from '../http/normal-request.ts';
 import type { Lifecycle } from '../lifecycle/lifecycle.ts';
 import { requestedSessionId, WEBSOCKET_PATH, type RejectionReason } from '../protocol/protocol.ts';
 import { randomUuid } from '../runtime/random-uuid.ts';
@@ -53,6 +54,7 @@ export class HandshakeChecks {
     const { path, query } = splitUrl(request.url ?? '');
     const sessionId = requestedSessionId(query);
     return (
+      checkTarget(request) ??
       this.#checkPath(path) ??
       this.#checkAccepting() ??
       checkUpgrade(request) ??
@@ -123,8 +125,16 @@ export function isWebSocketPath(url = ''): boolean {
 /** RFC 6455, section 4.1: 16 bytes in base64. */
 const KEY = /^[+/0-9A-Za-z]{22}==$/;
 
-function checkUpgrade({ method, headers }: IncomingMessage): Rejection | undefined {
+function checkTarget(request: IncomingMessage): Rejection | undefined {
+  return hasValidTarget(request) ? undefined : malformed('The request target is not a path or a URL.');
+}
+
+/** RFC 6455, section 4.2.1. */
+function checkUpgrade({ method, headers, headersDistinct, httpVersion }: IncomingMessage): Rejection | undefined {
   if (method !== 'GET') return { reason: 'method', message: 'A WebSocket handshake is a GET (RFC 6455, section 4.1).' };
+  if (httpVersion !== '1.1') return malformed('A WebSocket handshake is HTTP/1.1 (RFC 6455, section 4.1).');
+  if (headersDistinct.host?.length !== 1 || headers.host === '')
+    return malformed('A WebSocket handshake has one Host header (RFC 9112, section 3.2).');
   if (!KEY.test(headers['sec-websocket-key'] ?? ''))
     return malformed('Sec-WebSocket-Key must be 16 bytes in base64 (RFC 6455, section 4.1).');
   if (headers['sec-websocket-version'] !== '13')

@@ -18,7 +18,7 @@ const POLICY =
 
 /** Serves the console page at `/`. Its files are read once. */
 export function consolePage(heartbeatIntervalSeconds: number): Router {
-  const router = Router();
+  const router = Router({ caseSensitive: true });
   for (const [address, file, type] of FILES) {
     const content = readFileSync(new URL(`../../../${file}`, import.meta.url), 'utf8').replace(
       HEARTBEAT,

@@ -1,6 +1,7 @@
 import type { IncomingMessage, RequestListener } from 'node:http';
 import express, { type ErrorRequestHandler, type Request, type RequestHandler, type Response } from 'express';
 import { consolePage } from './console-page.ts';
+import { hasValidTarget, normaliseRequest } from './normal-request.ts';
 import { retryAfterSeconds } from './raw-answer.ts';
 import type { Lifecycle } from '../lifecycle/lifecycle.ts';
 import type { Logger } from '../log/logger.ts';
@@ -36,13 +37,16 @@ interface HealthReport {
 }
 
 /**
- * Creates the HTTP routes: health, readiness, metrics, the console page, and JSON errors. The slash at the end of a
- * path is optional.
+ * Creates the HTTP routes: health, readiness, metrics, the console page, and JSON errors. Paths are
+ * case-sensitive, and the slash at their end is optional.
  */
 export function createHttpApp(context: HttpContext): RequestListener {
   const { lifecycle, readiness, consoleEnabled } = context;
   const app = express();
-  app.disable('x-powered-by').disable('etag');
+  app.disable('x-powered-by').disable('etag').enable('case sensitive routing');
+  app.use((request, _response, next) => {
+    next(hasValidTarget(request) ? undefined : 'router');
+  });
   app.get('/healthz/', (_request, response) => {
     response.status(lifecycle.broken === undefined ? 200 : 503).json(healthReport(lifecycle.broken));
   });
@@ -65,16 +69,14 @@ export function createHttpApp(context: HttpContext): RequestListener {
   app.use(answerFailure(context));
   const routes: RequestHandler = app;
   return (request, response) => {
+    normaliseRequest(request);
     routes(request as Request, response as Response, () => {
       answerUnparsable(response as Response);
     });
   };
 }
 
-/**
- * Express passes on a target that it can't parse, such as `http://[`, without asking any route, and would answer in
- * HTML.
- */
+/** Express passes on a target that it can't parse without asking any route, and would answer in HTML. */
 function answerUnparsable(response: Response): void {
   const body: ErrorBody = { error: 'malformed', message: 'The request target is not a path or a URL.' };
   response.status(400).json(body);
