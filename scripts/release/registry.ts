@@ -1,3 +1,4 @@
+import { redactedAddress } from '../../lib/redaction.ts';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, openSync, readFileSync } from 'node:fs';
@@ -14,7 +15,7 @@ export class Place {
   constructor(registry: string, version: string) {
     if (!/^[\w.-]+(:\d+)?(\/[a-z0-9]+([._-]+[a-z0-9]+)*)+$/.test(registry))
       throw new ReleaseProblem(
-        `"${registry}" is no HOST/PATH of a registry; it looks like ghcr.io/some-owner, without oci:// and in lower case`,
+        `"${redactedAddress(registry)}" is no HOST/PATH of a registry; it looks like ghcr.io/some-owner, without oci:// and in lower case`,
       );
     this.registry = registry;
     this.version = version;

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { redactedAddress } from '../../../lib/redaction.ts';
 import type { Config } from './options.ts';
 
 /** Options about Loki that contradict each other or can't be used, a sentence each. The sentences hold no secret. */
@@ -36,13 +37,17 @@ function addressProblems(address: string): string[] {
   if (url !== null && (url.username !== '' || url.password !== ''))
     return ['LOKI_URL must not hold a user or a password, since it is logged: set LOKI_USERNAME and LOKI_PASSWORD'];
   if (url === null || !/^https?:$/.test(url.protocol) || url.search !== '' || url.hash !== '')
-    return [`LOKI_URL=${JSON.stringify(address)} must be http(s)://host[:port][/path], for example http://loki:3100`];
+    return [
+      `LOKI_URL=${JSON.stringify(redactedAddress(address))} must be http(s)://host[:port][/path], for example http://loki:3100`,
+    ];
   return [];
 }
 
 function caProblems(file: string, address: string): string[] {
   if (!address.startsWith('https:'))
-    return [`LOKI_CA_FILE=${JSON.stringify(file)} is for https, and LOKI_URL=${JSON.stringify(address)} is not`];
+    return [
+      `LOKI_CA_FILE=${JSON.stringify(file)} is for https, and LOKI_URL=${JSON.stringify(redactedAddress(address))} is not`,
+    ];
   try {
     const holdsCertificate = readFileSync(file, 'utf8').includes('-----BEGIN CERTIFICATE-----');
     return holdsCertificate ? [] : [`LOKI_CA_FILE=${JSON.stringify(file)} holds no certificate in PEM format`];
