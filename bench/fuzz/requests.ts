@@ -42,7 +42,7 @@ export const goodHandshakes: fc.Arbitrary<Request> = fc.record({
   headers: fc.tuple(
     fc.constant<Header>(['Host', 'localhost:8080']),
     header('Connection', fc.constantFrom('Upgrade', 'upgrade', 'keep-alive, Upgrade')),
-    header('Upgrade', fc.constantFrom('websocket', 'WebSocket')),
+    header('Upgrade', fc.constantFrom('websocket', 'WebSocket', 'websocket, h2c', 'h2c,WebSocket')),
     fc.constant<Header>(['Sec-WebSocket-Version', '13']),
     header('Sec-WebSocket-Key', key),
   ),
@@ -145,7 +145,9 @@ function twists({ origins, deflate }: HandshakeLimits): fc.Arbitrary<Twist> {
         uuids.map((id) => `?session_id=${id.replaceAll('-', '')}`),
       ),
     ),
+    paths('good', fc.constantFrom('http://localhost/ws/chat/', 'WS://user@[::1]:8080/ws/chat')),
     paths(404, fc.constantFrom('/', '/ws', '/ws/chat/x', '//ws/chat/', '/WS/CHAT/', '/ws/chat//', '/ws/%63hat/')),
+    setting('Host', 400, fc.constant(undefined)),
     setting(
       'Sec-WebSocket-Key',
       400,
@@ -176,13 +178,14 @@ function twists({ origins, deflate }: HandshakeLimits): fc.Arbitrary<Twist> {
       'good',
       fc.oneof(uuids, fc.constantFrom('', 'x'.repeat(65), '"},{"level":"CRITICAL"'), letters(VALUE_LETTERS, 90)),
     ),
-    adding('Sec-WebSocket-Protocol', 'good', fc.constantFrom('chat', 'chat, superchat,v1.x')),
-    adding('Sec-WebSocket-Protocol', 400, fc.constantFrom('chat, chat', 'chat,,x', ',', 'a b', '\u00e9')),
+    adding('Sec-WebSocket-Protocol', 'good', fc.constantFrom('', ',', 'chat', 'chat,,x', 'chat, superchat,v1.x')),
+    adding('Sec-WebSocket-Protocol', 400, fc.constantFrom('chat, chat', 'a b', '\u00e9')),
     adding(
       'Sec-WebSocket-Extensions',
       'good',
       fc.constantFrom(
-        'permessage-deflate',
+        '',
+        ', permessage-deflate',
         'permessage-deflate; client_max_window_bits; server_no_context_takeover',
         'x-unknown; a=b, permessage-deflate; client_max_window_bits=10',
       ),
@@ -197,6 +200,11 @@ function twists({ origins, deflate }: HandshakeLimits): fc.Arbitrary<Twist> {
         'permessage-deflate; a="unclosed',
       ),
     ),
+    fc.constant<Twist>({
+      of: 'version',
+      outcome: 400,
+      change: (request) => ({ ...request, version: 'HTTP/1.0' }),
+    }),
     fc
       .constantFrom('POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH')
       .map((method): Twist => ({ of: 'method', outcome: 405, change: (request) => ({ ...request, method }) })),
@@ -213,7 +221,6 @@ function twists({ origins, deflate }: HandshakeLimits): fc.Arbitrary<Twist> {
 const unusual: fc.Arbitrary<Twist> = fc
   .oneof(
     fc.constantFrom<Partial<Request>>(
-      { version: 'HTTP/1.0' },
       { version: 'HTTP/2.0' },
       { version: '' },
       { eol: '\n' },
@@ -222,7 +229,6 @@ const unusual: fc.Arbitrary<Twist> = fc
       { method: 'CONNECT' },
       { method: 'PRI' },
       { path: '*' },
-      { path: 'http://localhost/ws/chat/' },
       { path: `/${'a'.repeat(20_000)}` },
       { path: '' },
       { body: 'body' },

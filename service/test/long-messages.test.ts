@@ -32,4 +32,20 @@ for (const FAST_PATH of ['true', 'false'])
       client.socket.destroy();
       assert.equal((await scrape()).value('websocket_errors_total{type="message_timeout"}'), 1);
     });
+
+    it('is closed with 1008 when it is one frame of which a byte comes at each heartbeat, and no pong', async (t) => {
+      const env = { FAST_PATH, HEARTBEAT_INTERVAL_SECONDS: '0.2', MESSAGE_TIMEOUT_SECONDS: '0.6' };
+      const { port, scrape } = await startApp(t, env);
+      const client = await RawClient.open(port);
+      const bytes = frame(OPCODE.text, 'x'.repeat(1000));
+      let at = 0;
+      const drip = (): void => {
+        client.socket.write(bytes.subarray(at, (at += 1)));
+      };
+      drip();
+      client.socket.on('data', drip);
+      await client.until((text) => text.includes('\x03\xf0a message took too long'));
+      client.socket.destroy();
+      assert.equal((await scrape()).value('websocket_errors_total{type="message_timeout"}'), 1);
+    });
   });

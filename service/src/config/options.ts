@@ -103,7 +103,7 @@ export const OPTIONS = {
   perMessageDeflate: flag(
     'PER_MESSAGE_DEFLATE',
     false,
-    'Offer permessage-deflate (RFC 7692). Costs much memory for each connection, and with ws 8.23 a client that sends an invalid frame behind a compressed message can crash the process: leave it off for clients you do not trust.',
+    'Offer permessage-deflate (RFC 7692). Costs much memory for each connection.',
   ),
 
   fastPath: flag(

@@ -9,6 +9,7 @@ import { Connection, type Client, type ConnectionContext } from './connection.ts
 import { HandshakeChecks, isWebSocketPath, type Rejection, type SessionRequest } from './handshake-checks.ts';
 import type { Connections } from './open-connections.ts';
 import type { Lifecycle } from '../lifecycle/lifecycle.ts';
+import { oneChunkAtATime } from './one-chunk-at-a-time.ts';
 import { OwnedSocket } from './owned-socket.ts';
 import { CLOSE_CODES, REJECTIONS, type ErrorBody, type RejectionReason } from '../protocol/protocol.ts';
 import { requestIdOf, type RequestId } from '../protocol/request-id.ts';
@@ -249,16 +250,25 @@ export class Handshakes {
     this.#upgrade(handshake, opened);
   }
 
-  #upgrade({ request, socket, head, client }: Handshake, { session, resumed }: OpenedSession): void {
-    const { connections, store } = this.#context;
-    request.session = session.id;
+  #upgrade(handshake: Handshake, opened: OpenedSession): void {
+    const { request, socket, client } = handshake;
+    request.session = opened.session.id;
     request.requestId = client.requestId;
-    const before = connections.size;
-    this.#server.handleUpgrade(request, socket, head, (webSocket) => {
-      this.#open(webSocket, socket, { session, resumed }, client);
-    });
-    // Without a new connection, `ws` rejected the handshake, or the client is gone.
-    if (connections.size === before) store.release(session);
+    const webSocket = this.#handleUpgrade(handshake);
+    if (webSocket === undefined) this.#context.store.release(opened.session);
+    else this.#open(webSocket, socket, opened, client);
+  }
+
+  /** @returns `undefined` if `ws` rejects the handshake, or the client is gone */
+  #handleUpgrade({ request, socket, head }: Handshake): OwnedSocket | undefined {
+    const accepted: OwnedSocket[] = [];
+    const upgrade = (): void => {
+      this.#server.handleUpgrade(request, socket, head, (webSocket) => accepted.push(webSocket));
+    };
+    // Without compression `ws` finishes each chunk at once.
+    if (this.#context.config.perMessageDeflate) oneChunkAtATime(upgrade);
+    else upgrade();
+    return accepted[0];
   }
 
   #open(socket: OwnedSocket, stream: Duplex, { session, resumed }: OpenedSession, client: Client): void {
@@ -295,22 +305,22 @@ export class Handshakes {
    * Accepts, and closes with 1013 at once: a web page can't see why a handshake was rejected, but it sees a close code
    * and the delay in its reason.
    */
-  #acceptToClose({ request, socket, head, client }: Handshake, retryAfterMs: number): void {
+  #acceptToClose(handshake: Handshake, retryAfterMs: number): void {
     const { metrics, warnings } = this.#context;
     const { code } = CLOSE_CODES.tryAgainLater;
-    this.#server.handleUpgrade(request, socket, head, (webSocket) => {
-      metrics.connectionsOpened.inc();
-      metrics.errors.inc({ type: 'store' });
-      webSocket.on('error', ignore).on('close', () => {
-        metrics.connectionsClosed.inc({ code: String(code), initiator: 'server' });
-      });
-      webSocket.close(code, `retry_after_ms=${retryAfterMs}`);
-      warnings.warn('WebSocket session could not be read from its store', {
-        event: 'websocket_client_error',
-        reason: 'store',
-        request_id: client.requestId,
-        client_ip: client.address,
-      });
+    const webSocket = this.#handleUpgrade(handshake);
+    if (webSocket === undefined) return;
+    metrics.connectionsOpened.inc();
+    metrics.errors.inc({ type: 'store' });
+    webSocket.on('error', ignore).on('close', () => {
+      metrics.connectionsClosed.inc({ code: String(code), initiator: 'server' });
+    });
+    webSocket.close(code, `retry_after_ms=${retryAfterMs}`);
+    warnings.warn('WebSocket session could not be read from its store', {
+      event: 'websocket_client_error',
+      reason: 'store',
+      request_id: handshake.client.requestId,
+      client_ip: handshake.client.address,
     });
   }
 
