@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -22,6 +22,7 @@ describe('two versions, published to a registry', () => {
 
   before(async () => {
     publisher = await Publisher.create();
+    for (const [name, version] of await publisher.toolVersions()) figure(name, version);
   });
   after(() => {
     publisher.remove();
@@ -67,8 +68,24 @@ describe('two versions, published to a registry', () => {
     }).listen(0, '127.0.0.1');
     await once(registry, 'listening');
     const { port } = registry.address() as AddressInfo;
-    await refused(publisher, /crane auth login localhost:\d+ /, { registry: `localhost:${port}/x` });
-    registry.close();
+    try {
+      await refused(publisher, /crane auth login localhost:\d+ /, { registry: `localhost:${port}/x` });
+    } finally {
+      registry.close();
+      registry.closeAllConnections();
+    }
+  });
+
+  test('a file that was changed is not taken for one of the release', async () => {
+    const files = publisher.files(versions[0]!);
+    appendFileSync(join(files, 'notes.md'), 'More.\n');
+    const changed = await publisher.verify(versions[0]!, '--files', files);
+    assert.equal(changed.status, 1);
+    assert.match(changed.stderr, /^release:verify: notes\.md has another SHA-256 in .*: do not use them\n$/);
+    appendFileSync(join(files, 'SHA256SUMS'), `${'0'.repeat(64)}  more\n`);
+    const resigned = await publisher.verify(versions[0]!, '--files', files);
+    assert.equal(resigned.status, 1);
+    assert.match(resigned.stderr, /SHA256SUMS is not signed by whom you trust: do not use it/);
   });
 
   test('what somebody else signed, or nobody, is not taken for a release', async () => {
@@ -126,7 +143,7 @@ async function publishAndVerify(publisher: Publisher): Promise<string> {
   const version = (await publisher.run('node', '--print', "require('./package.json').version")).trim();
   figure(`npm run release, ${version}`, `${secondsSince(began)} s`);
   const verified = performance.now();
-  const outcome = await publisher.verify(version);
+  const outcome = await publisher.verify(version, '--files', publisher.files(version));
   assert.equal(outcome.status, 0, `${outcome.stderr}${outcome.stdout}`);
   console.log(outcome.stdout);
   assert.match(outcome.stdout, /^OK: /m);

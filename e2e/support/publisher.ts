@@ -65,6 +65,28 @@ export class Publisher {
     return this.#npm('release:verify', this.registry, version, ...flags);
   }
 
+  /** What this is tried with, for the table. */
+  async toolVersions(): Promise<readonly (readonly [name: string, version: string])[]> {
+    const server = JSON.parse(await this.run('kubectl', 'version', '--output=json')) as {
+      serverVersion: { gitVersion: string };
+    };
+    const cosign = JSON.parse(await this.run('cosign', 'version', '--json')) as { gitVersion: string };
+    const syft = JSON.parse(await this.run('syft', 'version', '--output=json')) as { version: string };
+    const helm = (tool: string): Promise<string> => this.run(tool, 'version', '--template={{.Version}}');
+    return [
+      ['Kubernetes', server.serverVersion.gitVersion],
+      ['Helm 3', await helm('helm')],
+      ['Helm 4', await helm('helm4')],
+      ['cosign', cosign.gitVersion],
+      ['syft', `v${syft.version}`],
+    ];
+  }
+
+  /** Folder with the files of a release. */
+  files(version: string): string {
+    return join(this.clone, '.cache/release', version);
+  }
+
   /** The published chart. */
   source(helm: ChartSource['helm'], version: string): ChartSource {
     const chart = `oci://${this.registry}/charts/websocket-message-counter`;

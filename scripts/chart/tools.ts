@@ -20,12 +20,24 @@ export interface Outcome {
   readonly stderr: string;
 }
 
+/** A tool that can't be run, or failed. The message has all that it printed. */
+export class ToolFailure extends Error {
+  override readonly name = 'ToolFailure';
+  /** The same in one line: the tool, its command, and the last line that it printed. */
+  readonly summary: string;
+
+  constructor(message: string, summary: string, options?: ErrorOptions) {
+    super(message, options);
+    this.summary = summary;
+  }
+}
+
 /** Environment in which the tools of the test cluster are found, its kubeconfig set. Tools on PATH are enough without it. */
 export const TOOL_ENV: NodeJS.ProcessEnv = toolEnvironment();
 
 /**
  * Runs a tool to its end.
- * @throws {Error} if it can't be started, naming it
+ * @throws {ToolFailure} if it can't be started
  */
 export function run(tool: string, args: readonly string[], input?: string): Outcome {
   const { status, stdout, stderr, error } = spawnSync(tool, args, {
@@ -35,22 +47,34 @@ export function run(tool: string, args: readonly string[], input?: string): Outc
     maxBuffer: 256 * 1024 * 1024,
     ...(input !== undefined && { input }),
   });
-  if (error !== undefined)
-    throw new Error(`${tool} can't be run: ${error.message}; npm run testbed -- build ${tool} builds it`, {
-      cause: error,
-    });
+  if (error !== undefined) {
+    const summary = `${tool} can't be run: ${error.message}; npm run testbed -- build ${tool} builds it`;
+    throw new ToolFailure(summary, summary, { cause: error });
+  }
   return { status: status ?? 1, stdout, stderr };
 }
 
 /**
  * Runs a tool that must succeed.
  * @returns its standard output
- * @throws {Error} with its output if it fails
+ * @throws {ToolFailure} if it fails
  */
 export function runWell(tool: string, args: readonly string[], input?: string): string {
   const { status, stdout, stderr } = run(tool, args, input);
-  if (status !== 0) throw new Error(`${tool} ${args.join(' ')}\n${stderr}${stdout}`);
+  if (status !== 0)
+    throw new ToolFailure(
+      `${tool} ${args.join(' ')}\n${stderr}${stdout}`,
+      `${tool} ${args[0] ?? ''} failed: ${lastLine(stderr) ?? lastLine(stdout) ?? `status ${status}`}`,
+    );
   return stdout;
+}
+
+/** The last line of a text that is not empty; undefined if there is none. */
+export function lastLine(text: string): string | undefined {
+  return text
+    .split('\n')
+    .map((line) => line.trim())
+    .findLast((line) => line !== '');
 }
 
 /** Calls with a folder that is gone afterwards. */

@@ -1,7 +1,6 @@
-import { execFileSync } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readdirSync, readSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readdirSync, readSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { TOOL_ENV, withFolder } from '../chart/tools.ts';
+import { runWell, withFolder } from '../chart/tools.ts';
 
 /** How files with machine code begin: ELF, Mach-O of both byte orders and of several processors, PE. */
 const BEGINNINGS = ['7f454c46', 'feedface', 'feedfacf', 'cefaedfe', 'cffaedfe', 'cafebabe', '4d5a'];
@@ -16,15 +15,11 @@ const NAMES = /\.(node|so|dylib|dll|exe)$/;
 export function machineCodeIn(layer: string): readonly string[] {
   return withFolder((folder) => {
     const archive = join(folder, 'layer.tar.gz');
-    const blob = execFileSync('crane', ['blob', layer], {
-      env: TOOL_ENV,
-      maxBuffer: 1e9,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    writeFileSync(archive, blob);
+    // Not by standard output, which is read as text.
+    runWell('bash', ['-c', 'crane blob "$0" >"$1"', layer, archive]);
     const files = join(folder, 'files');
     mkdirSync(files);
-    execFileSync('tar', ['-xzf', archive, '-C', files, '--no-same-owner']);
+    runWell('tar', ['-xzf', archive, '-C', files, '--no-same-owner']);
     return machineCodeUnder(files);
   });
 }

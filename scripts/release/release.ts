@@ -6,7 +6,6 @@
  *
  * Exit status: 0 if it is published, 1 if not, with the reason, 2 after a wrong argument.
  */
-import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -18,6 +17,7 @@ import { ReleaseProblem, withProblems } from './problem.ts';
 import { crane, digestOf, Place, Staging } from './registry.ts';
 import { chartSbom, imageSbom } from './sbom.ts';
 import { checkKey, Signer } from './signing.ts';
+import { RELEASE_FILE, SUMS, SUMS_SIGNATURE, writeSums } from './sums.ts';
 import { releaseNotes, versionOf, versionProblems } from './version.ts';
 
 const command = program('npm run release --', 'Publishes the image and the chart of the version in package.json.')
@@ -125,7 +125,7 @@ async function publish(
     for (const [platform, digest] of Object.entries(index.platforms))
       signer.attest(`${image}@${digest}`, sboms[platform]!);
     signer.attest(`${chart}@${chartDigest}`, sboms['chart']!);
-    signer.signFile(join(assets, 'SHA256SUMS'), join(assets, 'SHA256SUMS.sigstore.json'));
+    signer.signFile(join(assets, SUMS), join(assets, SUMS_SIGNATURE));
   }
   const kept = keep(assets, version);
   crane(image, 'tag', `${image}@${index.digest}`, version);
@@ -138,7 +138,7 @@ async function publish(
       signer === undefined
         ? 'NOT SIGNED: there is no --sign-key, and this is no GitHub workflow with id-token: write; release:verify will refuse it'
         : `signed ${options.signKey === undefined ? 'as this workflow' : 'with the key of cosign.pub'}`,
-      `npm run release:verify -- ${place.registry} ${version}`,
+      `npm run release:verify -- ${place.registry} ${version} --files ${kept}`,
       `helm install demo oci://${chart} --version ${version} ${place.helmFlags.join(' ')}`.trimEnd(),
     ].join('\n'),
   );
@@ -163,13 +163,10 @@ function writeSboms(
 }
 
 function writeAssets(assets: string, notes: string, names: Readonly<Record<string, string>>): void {
-  writeFileSync(join(assets, 'release.json'), `${JSON.stringify(names, undefined, 2)}\n`);
+  writeFileSync(join(assets, RELEASE_FILE), `${JSON.stringify(names, undefined, 2)}\n`);
   const pulls = ['```text', names['image'] ?? '', `oci://${names['chart'] ?? ''}`, '```'];
   writeFileSync(join(assets, 'notes.md'), `${notes}\n\n${pulls.join('\n')}\n`);
-  const sums = readdirSync(assets)
-    .sort()
-    .map((name) => `${sha256(join(assets, name))}  ${name}`);
-  writeFileSync(join(assets, 'SHA256SUMS'), `${sums.join('\n')}\n`);
+  writeSums(assets);
 }
 
 /** Where the files of the release stay: what a release on GitHub has beside its notes. */
@@ -179,10 +176,6 @@ function keep(assets: string, version: string): string {
   mkdirSync(kept, { recursive: true });
   for (const name of readdirSync(assets)) writeFileSync(join(kept, name), readFileSync(join(assets, name)));
   return kept;
-}
-
-function sha256(path: string): string {
-  return createHash('sha256').update(readFileSync(path)).digest('hex');
 }
 
 function say(what: string): void {

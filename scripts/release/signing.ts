@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ROOT, run, runWell } from '../chart/tools.ts';
+import { lastLine, ROOT, run, runWell } from '../chart/tools.ts';
 import { ReleaseProblem } from './problem.ts';
 
 /** The public key of whoever releases, kept in the tree: it is never taken from the registry that it is to vouch for. */
@@ -56,9 +56,7 @@ export function checkKey(key: string): void {
     throw new ReleaseProblem(`COSIGN_PASSWORD is not set: the password of ${key}, empty if it has none`);
   const { status, stdout, stderr } = run('cosign', ['public-key', '--key', key]);
   if (status !== 0)
-    throw new ReleaseProblem(
-      `${key} can't be used (${stderr.trim().split('\n').at(-1) ?? ''}); is COSIGN_PASSWORD right?`,
-    );
+    throw new ReleaseProblem(`${key} can't be used (${lastLine(stderr) ?? ''}); is COSIGN_PASSWORD right?`);
   if (!existsSync(PUBLIC_KEY) || readFileSync(PUBLIC_KEY, 'utf8').trim() !== stdout.trim())
     throw new ReleaseProblem(
       `cosign.pub in the tree is not the public key of ${key}: cosign public-key --key ${key} > cosign.pub, and commit it`,
@@ -85,6 +83,11 @@ export class Verifier {
     this.#run(reference, ['verify', ...this.#flags, reference], 'is not signed by whom you trust');
   }
 
+  /** The same for a file. @param bundle path of its signature */
+  verifyFile(file: string, bundle: string): void {
+    this.#run(file, ['verify-blob', ...this.#flags, '--bundle', bundle, file], 'is not signed by whom you trust');
+  }
+
   /** @returns the SBOM that was attested. @throws {ReleaseProblem} if there is none by somebody that counts */
   sbomOf(reference: string): Sbom {
     const args = ['verify-attestation', '--type', SBOM_TYPE, ...this.#flags, reference];
@@ -95,8 +98,7 @@ export class Verifier {
 
   #run(reference: string, args: readonly string[], otherwise: string): string {
     const { status, stdout, stderr } = run('cosign', args);
-    if (status !== 0)
-      throw new ReleaseProblem(`${reference} ${otherwise}: do not use it (${stderr.trim().split('\n').at(-1) ?? ''})`);
+    if (status !== 0) throw new ReleaseProblem(`${reference} ${otherwise}: do not use it (${lastLine(stderr) ?? ''})`);
     return stdout;
   }
 }

@@ -6,7 +6,7 @@
  *
  * Exit status: 0 if all of it is right, 1 if not, with the reason, 2 after a wrong argument.
  */
-import { existsSync, globSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { program } from '../../lib/program.ts';
 import { runWell, withFolder } from '../chart/tools.ts';
@@ -15,21 +15,26 @@ import { PLATFORMS, readIndex } from './image.ts';
 import { ReleaseProblem, withProblems } from './problem.ts';
 import { crane, digestOf, Place } from './registry.ts';
 import { PUBLIC_KEY, Verifier, type Trust } from './signing.ts';
+import { RELEASE_FILE, SUMS, SUMS_SIGNATURE, sumProblems } from './sums.ts';
 
 const command = program('npm run release:verify --', 'Checks a published version: signatures, SBOMs, digests.')
   .argument('<registry>', 'HOST/PATH that it was published to')
   .argument('<version>', 'for example 0.1.0')
   .option('--key <file>', 'public key of who released it; by default cosign.pub in the tree')
   .option('--identity <pattern>', 'URL of the GitHub workflow that released it, a regular expression')
+  .option('--files <folder>', 'the files of the release, of which SHA256SUMS is checked too')
   .parse();
 const [registry = '', version = ''] = command.args;
-const { key, identity } = command.opts<{ key?: string; identity?: string }>();
+const { key, identity, files } = command.opts<{ key?: string; identity?: string; files?: string }>();
 
 await withProblems('release:verify', () => {
   const place = new Place(registry, version);
   const verifier = new Verifier(trust());
   const image = checkImage(place, verifier);
-  checkChart(place, verifier, image);
+  const chart = checkChart(place, verifier, image);
+  if (files === undefined)
+    console.log('--  the files of the release were not checked: --files FOLDER says where they are');
+  else checkFiles(files, verifier, { image, chart });
   console.log(`OK: ${version} in ${registry} is what ${identity ?? 'the owner of the key'} released`);
 });
 
@@ -68,7 +73,8 @@ function checkImage({ image }: Place, verifier: Verifier): string {
   return `${image}@${digest}`;
 }
 
-function checkChart({ chart, helmFlags }: Place, verifier: Verifier, image: string): void {
+/** @returns the chart by its digest */
+function checkChart({ chart, helmFlags }: Place, verifier: Verifier, image: string): string {
   const digest = digestOf(`${chart}:${version}`);
   if (digest === undefined) throw new ReleaseProblem(`there is no ${chart}:${version}`);
   verifier.verify(`${chart}@${digest}`);
@@ -84,6 +90,25 @@ function checkChart({ chart, helmFlags }: Place, verifier: Verifier, image: stri
     if (runs !== image) throw new ReleaseProblem(`the chart runs ${runs}, and ${image} was published`);
     ok(`it runs that image, by its digest`);
   });
+  return `${chart}@${digest}`;
+}
+
+function checkFiles(
+  folder: string,
+  verifier: Verifier,
+  names: { readonly image: string; readonly chart: string },
+): void {
+  const sums = join(folder, SUMS);
+  if (!existsSync(sums))
+    throw new ReleaseProblem(`there is no ${sums}; --files is the folder with the release's files`);
+  verifier.verifyFile(sums, join(folder, SUMS_SIGNATURE));
+  const problems = sumProblems(folder);
+  if (problems.length > 0) throw new ReleaseProblem(`${problems.join(', ')} in ${folder}: do not use them`);
+  const released = JSON.parse(readFileSync(join(folder, RELEASE_FILE), 'utf8')) as typeof names;
+  for (const what of ['image', 'chart'] as const)
+    if (released[what] !== names[what])
+      throw new ReleaseProblem(`${join(folder, RELEASE_FILE)} is about ${released[what]}, not about ${names[what]}`);
+  ok(`${SUMS} is signed, and so is every file in ${folder}`);
 }
 
 function ok(what: string): void {

@@ -1,5 +1,15 @@
 import assert from 'node:assert/strict';
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync, type SpawnSyncReturns } from 'node:child_process';
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { parse } from 'yaml';
@@ -7,6 +17,7 @@ import { ROOT, withFolder } from '../chart/tools.ts';
 import { withImage, withListedImage } from '../release/chart-package.ts';
 import { machineCodeUnder } from '../release/machine-code.ts';
 import { Place, problemOf } from '../release/registry.ts';
+import { RELEASE_FILE, SUMS, SUMS_SIGNATURE, sumProblems, writeSums } from '../release/sums.ts';
 import { releaseNotes, versionOf, versionProblems, withVersion } from '../release/version.ts';
 
 const FILES = ['package.json', 'package-lock.json', 'chart/Chart.yaml', 'Dockerfile', 'CHANGELOG.md'];
@@ -131,4 +142,114 @@ function inCopy(use: (root: string) => void): void {
 
 function edit(root: string, file: string, change: (text: string) => string): void {
   writeFileSync(join(root, file), change(readFileSync(join(root, file), 'utf8')));
+}
+
+describe('the files of a release', () => {
+  for (const [what, change, problem] of [
+    [
+      'changed',
+      (folder: string) => {
+        writeFileSync(join(folder, 'notes.md'), 'Other.');
+      },
+      'notes.md has another SHA-256',
+    ],
+    [
+      'missing',
+      (folder: string) => {
+        rmSync(join(folder, 'notes.md'));
+      },
+      'notes.md is missing',
+    ],
+    [
+      'added',
+      (folder: string) => {
+        writeFileSync(join(folder, 'more'), '');
+      },
+      'more is not in SHA256SUMS',
+    ],
+    [
+      'not listed at all',
+      (folder: string) => {
+        writeFileSync(join(folder, SUMS), '');
+      },
+      'release.json is not in SHA256SUMS',
+    ],
+  ] as const)
+    test(`are what SHA256SUMS lists, and one that is ${what} is found`, () => {
+      withFolder((folder) => {
+        writeFileSync(join(folder, 'notes.md'), 'Notes.');
+        writeFileSync(join(folder, RELEASE_FILE), '{}');
+        writeSums(folder);
+        writeFileSync(join(folder, SUMS_SIGNATURE), '{}');
+        assert.deepEqual(sumProblems(folder), []);
+        change(folder);
+        assert.equal(sumProblems(folder)[0], problem);
+      });
+    });
+
+  test('are summed as sha256sum reads it', () => {
+    withFolder((folder) => {
+      writeFileSync(join(folder, 'notes.md'), 'Notes.');
+      writeSums(folder);
+      execFileSync('sha256sum', ['--check', '--strict', SUMS], { cwd: folder, stdio: 'pipe' });
+    });
+  });
+});
+
+test('a tool that fails is one line of a release', () => {
+  const failing =
+    "import { runWell } from './scripts/chart/tools.ts'; import { withProblems } from './scripts/release/problem.ts';";
+  const script = `${failing} await withProblems('release', () => { runWell('bash', ['-c', 'echo first >&2; echo it is full >&2; exit 3']); });`;
+  const { status, stderr } = spawnSync(process.execPath, ['--input-type=module-typescript', '--eval', script], {
+    cwd: ROOT,
+    encoding: 'utf8',
+  });
+  assert.equal(status, 1);
+  assert.equal(stderr, 'release: bash -c failed: it is full\n');
+});
+
+describe('npm version', () => {
+  test('changes every place that names the version, in one commit', () => {
+    inClone((clone, npm) => {
+      const { status, stderr } = npm('version', '9.8.7');
+      assert.equal(status, 0, stderr);
+      assert.deepEqual(versionProblems(clone), []);
+      assert.equal(git(clone, 'status', '--porcelain'), '');
+      assert.equal(git(clone, 'tag', '--points-at', 'HEAD').trim(), 'v9.8.7');
+    });
+  });
+
+  test('changes nothing if the pages would not pass their check', () => {
+    inClone((clone, npm) => {
+      edit(clone, 'CHANGELOG.md', (text) => `${text}\n${'word '.repeat(30)}\n`);
+      git(clone, 'commit', '--quiet', '--all', '--message', 'A long line');
+      const { status, stderr } = npm('version', '9.8.7');
+      assert.equal(status, 1);
+      assert.match(stderr, /^CHANGELOG\.md:\d+: a line of prose has over 120 characters$/m);
+      assert.equal(git(clone, 'status', '--porcelain'), '');
+    });
+  });
+});
+
+/** Calls with a repository of the files in the tree, and npm to run in it. */
+function inClone(use: (clone: string, npm: (...args: string[]) => SpawnSyncReturns<string>) => void): void {
+  withFolder((clone) => {
+    for (const file of git(ROOT, 'ls-files', '-z', '--cached', '--others', '--exclude-standard')
+      .split('\0')
+      .filter((name) => existsSync(join(ROOT, name)))) {
+      if (file !== '') cpSync(join(ROOT, file), join(clone, file));
+    }
+    symlinkSync(join(ROOT, 'node_modules'), join(clone, 'node_modules'));
+    git(clone, 'init', '--quiet');
+    appendFileSync(join(clone, '.git/info/exclude'), 'node_modules\n');
+    git(clone, 'config', 'user.name', 'publisher');
+    git(clone, 'config', 'user.email', 'publisher@example.com');
+    git(clone, 'add', '--all');
+    git(clone, 'commit', '--quiet', '--message', 'The tree');
+    use(clone, (...args) => spawnSync('npm', args, { cwd: clone, encoding: 'utf8' }));
+  });
+}
+
+function git(cwd: string, ...args: readonly string[]): string {
+  return execFileSync('git', args, { cwd, encoding: 'utf8' });
 }
