@@ -2,6 +2,7 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { InvalidArgumentError } from 'commander';
 import { FULL_NAME } from './names.ts';
 import { Problem } from './problem.ts';
 import type { Runner } from './runner.ts';
@@ -29,6 +30,17 @@ export const PARTS: readonly Part[] = [
   { title: 'Alertmanager', service: `${FULL_NAME}-alertmanager`, port: 9093, path: '/#/alerts' },
 ];
 
+/** Highest offset with which each port is one. */
+const MAX_OFFSET = 65_535 - Math.max(...PARTS.map(({ port }) => port));
+
+/** Parses the value of an option: what is added to each port. For commander's `option()`. */
+export function portOffset(text: string): number {
+  const offset = Number(text);
+  if (!/^\d+$/.test(text) || offset > MAX_OFFSET)
+    throw new InvalidArgumentError(`It must be a whole number from 0 to ${MAX_OFFSET}.`);
+  return offset;
+}
+
 /** Address of a part at this end. */
 export function addressOf({ port, path }: Part, offset: number): string {
   return `http://localhost:${port + offset}${path}`;
@@ -39,7 +51,7 @@ export async function checkPorts(parts: readonly Part[], offset: number): Promis
   for (const { title, port } of parts)
     if (!(await isFree(port + offset)))
       throw new Problem(
-        `Port ${port + offset}, for ${title}, is in use by another program: end that, or choose others by npm run try -- --port-offset ${offset + 10_000}`,
+        `Port ${port + offset}, for ${title}, is in use by another program: end that, or choose others by npm run try -- --port-offset ${(offset + 10_000) % MAX_OFFSET}`,
       );
 }
 

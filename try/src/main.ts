@@ -4,13 +4,14 @@
  *
  * Exit status: 0, or 1 with a sentence that says what was found and what to do, 2 for a wrong argument.
  */
+import { once } from 'node:events';
 import { createInterface } from 'node:readline/promises';
 import { Option } from 'commander';
 import { onInterrupt } from '../../lib/interrupt.ts';
 import { program } from '../../lib/program.ts';
 import { choose } from './choice.ts';
 import { takeDown } from './down.ts';
-import { checkPorts, addressOf, Forwards, GRAFANA, openPage, PARTS, SERVICE } from './forward.ts';
+import { checkPorts, addressOf, Forwards, GRAFANA, openPage, PARTS, portOffset, SERVICE } from './forward.ts';
 import { guide, partsOn } from './guide.ts';
 import { lookAround, type Machine } from './machine.ts';
 import { FULL_NAME } from './names.ts';
@@ -36,7 +37,7 @@ const options = program(
   .addOption(new Option('--on <place>', 'where to run; by default the first that is there').choices(PLATFORM_NAMES))
   .option('--namespace <name>', 'namespace of the release', 'websocket-try')
   .option('--registry <host/path>', 'registry that the cluster of --on context pulls images from')
-  .option('--port-offset <n>', `added to the local ports ${PARTS.map(({ port }) => port).join(', ')}`, Number, 0)
+  .option('--port-offset <n>', `added to the local ports ${PARTS.map(({ port }) => port).join(', ')}`, portOffset, 0)
   .option('--no-open', 'open no browser')
   .parse()
   .opts<Options>();
@@ -64,8 +65,13 @@ async function up(): Promise<void> {
   await checkPorts(PARTS, options.portOffset);
   const machine = lookAround();
   const on = (options.on === undefined ? readRecord()?.on : undefined) ?? (await chosen(machine));
-  const trial = await bringUp({ ...options, on, context: machine.context ?? '' });
-  await watch(trial);
+  const interruption = new AbortController();
+  onInterrupt(() => {
+    interruption.abort();
+  });
+  const { signal } = interruption;
+  const trial = await bringUp({ ...options, on, context: machine.context ?? '', signal });
+  await watch(trial, signal);
 }
 
 /** The place to run, after a question where it is the user's own cluster. */
@@ -93,23 +99,28 @@ async function agrees(context: string): Promise<boolean> {
 }
 
 /** Forwards ports until it is interrupted. */
-async function watch({ place, runner }: Trial): Promise<void> {
-  const parts = partsOn(place);
+async function watch(trial: Trial, signal: AbortSignal): Promise<void> {
   const forwards = new Forwards();
-  const interrupted = new Promise<void>((resolve) => {
-    onInterrupt(() => {
-      resolve();
-    });
-  });
-  await forwards.start(runner, parts, options.portOffset);
+  const interrupted = signal.aborted ? Promise.resolve() : once(signal, 'abort');
+  try {
+    await Promise.race([interrupted, forwards.start(trial.runner, partsOn(trial.place), options.portOffset)]);
+    if (signal.aborted) return;
+    await say(trial);
+    await interrupted;
+  } finally {
+    forwards.end();
+  }
+}
+
+/** Prints what there is to try, and opens the pages. */
+async function say({ place, runner }: Trial): Promise<void> {
+  const parts = partsOn(place);
   console.log(guide(place, options.namespace, options.portOffset, await password({ place, runner })));
   const pages = [SERVICE, GRAFANA]
     .filter((part) => parts.includes(part))
     .map((part) => addressOf(part, options.portOffset));
   const closed = options.open ? pages.filter((page) => !openPage(page)) : [];
   if (closed.length > 0) console.log(`(no browser could be opened here: open ${closed.join(' and ')} yourself)`);
-  await interrupted;
-  forwards.end();
 }
 
 async function password({ place, runner }: Trial): Promise<string | undefined> {

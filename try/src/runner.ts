@@ -22,13 +22,21 @@ export class Runner {
   readonly #context: readonly string[];
   readonly #helmContext: readonly string[];
   readonly #namespace: string;
+  readonly #signal: AbortSignal | undefined;
 
-  constructor({ kubeconfig, context }: Pick<Platform, 'kubeconfig' | 'context'>, namespace: string, log: string) {
+  /** @param signal ends the command that runs, and lets no other start */
+  constructor(
+    { kubeconfig, context }: Pick<Platform, 'kubeconfig' | 'context'>,
+    namespace: string,
+    log: string,
+    signal?: AbortSignal,
+  ) {
     this.env = { ...toolEnvironment(), ...(kubeconfig !== undefined && { KUBECONFIG: kubeconfig }) };
     this.#context = context === undefined ? [] : ['--context', context];
     this.#helmContext = context === undefined ? [] : ['--kube-context', context];
     this.#namespace = namespace;
     this.#log = log;
+    this.#signal = signal;
     mkdirSync(dirname(log), { recursive: true });
   }
 
@@ -69,14 +77,17 @@ export class Runner {
     return status === 0 && stdout.split('\n').some((line) => line.trim().split(/\s+/)[0] === word);
   }
 
-  /** Runs a command to its end, whatever that is. */
+  /** Runs a command to its end, whatever that is. @throws {Problem} if the trial is interrupted */
   async run([program, ...args]: Command, input = ''): Promise<Outcome> {
+    this.#throwIfInterrupted();
     const child = spawn(program, args, { env: this.env, stdio: ['pipe', 'pipe', 'pipe'] });
     let stdout = '';
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
     child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
     child.stdin.on('error', () => undefined).end(input);
+    const end = (): boolean => child.kill();
+    this.#signal?.addEventListener('abort', end);
     const status = await new Promise<number>((resolve) => {
       child.on('error', (error) => {
         stderr += error.message;
@@ -86,7 +97,13 @@ export class Runner {
         resolve(code ?? 1);
       });
     });
+    this.#signal?.removeEventListener('abort', end);
+    this.#throwIfInterrupted();
     return { status, stdout, stderr };
+  }
+
+  #throwIfInterrupted(): void {
+    if (this.#signal?.aborted === true) throw new Problem('It was interrupted; npm run try starts it again');
   }
 
   async #must(title: string, command: Command, next: string): Promise<void> {

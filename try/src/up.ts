@@ -20,6 +20,8 @@ export interface UpOptions {
   readonly context: string;
   readonly namespace: string;
   readonly registry?: string | undefined;
+  /** Interrupts it. */
+  readonly signal: AbortSignal;
 }
 
 /** A trial that is up. */
@@ -30,17 +32,17 @@ export interface Trial {
 
 /**
  * Makes the cluster where it has to, builds the image, installs the chart with its stack, and waits until all is ready. What
- * it made is removed if it fails.
+ * it made is removed if it fails or is interrupted.
  * @throws {Problem}
  */
-export async function bringUp(options: UpOptions): Promise<Trial> {
+export async function bringUp({ signal, ...options }: UpOptions): Promise<Trial> {
   const earlier = readRecord();
   if (earlier !== undefined && (earlier.on !== options.on || earlier.namespace !== options.namespace))
     throw new Problem(
       `A trial is up already, on ${earlier.on} in namespace ${earlier.namespace}: npm run try -- --down first`,
     );
   const place = platform(options.on, { ...options, kubeconfig: KUBECONFIG, testbed: TOOL_CACHE });
-  const runner = new Runner(place, options.namespace, LOG);
+  const runner = new Runner(place, options.namespace, LOG, signal);
   console.log(`── on ${place.label}`);
   await provideClients(runner);
   const isUp = place.probe === undefined || (await runner.has(place.probe));
@@ -58,7 +60,7 @@ export async function bringUp(options: UpOptions): Promise<Trial> {
 }
 
 async function undo(record: TrialRecord): Promise<void> {
-  console.log('── it failed: what was made is removed again');
+  console.log('── it did not come up: what was made is removed again');
   await takeDown(record).catch((error: unknown) => {
     console.error((error as Error).message);
   });
