@@ -9,6 +9,7 @@ import { performanceBlocks } from '../bench/docs.ts';
 import { chartBlocks } from '../chart/src/docs.ts';
 import { dashboardBlocks } from '../dashboards/src/docs.ts';
 import { proofBlocks } from '../e2e/alerts/docs.ts';
+import { proxyBlocks } from '../e2e/proxies/docs.ts';
 import { releaseBlocks } from '../e2e/release/kept.ts';
 import { loadtestBlocks } from '../loadtest/src/docs.ts';
 import { monitorBlocks } from '../monitor/src/docs.ts';
@@ -32,6 +33,7 @@ const BLOCKS: Readonly<Record<string, Blocks>> = {
   'docs/monitor.md': monitorBlocks(),
   'docs/performance.md': performanceBlocks(),
   'docs/protocol.md': protocolBlocks(),
+  'docs/proxies.md': proxyBlocks(),
   'docs/releasing.md': releaseBlocks(),
 };
 

@@ -11,6 +11,7 @@ const PROGRAMS = [
   'bench/fuzz.ts',
   'e2e/run.ts',
   'e2e/alerts/run.ts',
+  'e2e/proxies/run.ts',
   'scripts/build.ts',
   'try/src/main.ts',
   'scripts/lint.ts',

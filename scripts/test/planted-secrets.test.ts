@@ -89,6 +89,7 @@ describe('A planted secret', { concurrency: 2 }, () => {
     ['scripts/release/verify.ts', `us:${SECRET}@${NOBODY}/x`, '0.1.0'],
     ['bench/run.ts', `http://us:${SECRET}@${NOBODY}`],
     ['e2e/run.ts', `http://us:${SECRET}@${NOBODY}`],
+    ['e2e/proxies/run.ts', `http://us:${SECRET}@${NOBODY}`],
     ['try/src/main.ts', `http://us:${SECRET}@${NOBODY}`],
   ] as const)
     it(`is in no word of ${program} ${args.join(' ')}`, async (t) => {
