@@ -35,8 +35,9 @@ function removeFolder(): void {
   rmSync(folder, { recursive: true, force: true });
 }
 
-async function cleanUp(): Promise<void> {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+/** Ends what was started, the last one first. @param kept how many of the first cleanups are left for later */
+async function cleanUp(kept = 0): Promise<void> {
+  for (const cleanup of cleanups.splice(kept).reverse()) await cleanup();
 }
 
 async function runAll(): Promise<number> {
@@ -47,7 +48,8 @@ async function runAll(): Promise<number> {
     const place = { folder, instances: instances.ports, certificate };
     const proxy = await Proxy.start(kind, place, (work) => cleanups.push(work));
     results.push(await check(kind, { port: proxy.port, ca: certificate.pem, instances, retries503: kind.retries503 }));
-    await proxy.stop();
+    // The folder stays.
+    await cleanUp(1);
   }
   const well = results.every(({ checks }) => Object.values(checks).every(({ passed }) => passed));
   if (well && kinds.length === PROXIES.length)
