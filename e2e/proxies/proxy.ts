@@ -91,6 +91,7 @@ ${config}
       '/etc/ssl/chat.pem': place.certificate.path,
       '/etc/ssl/chat.key': place.certificate.keyPath,
       ' timeout=75': ` timeout=${IDLE_SECONDS}`,
+      'Timeout 75': `Timeout ${IDLE_SECONDS}`,
     }),
     complete: (config, { folder, port }) => `ServerRoot ${folder}
 ServerName localhost
