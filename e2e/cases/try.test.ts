@@ -42,8 +42,11 @@ describe('npm run try on the test bed', { skip: SKIP }, () => {
 
   test('counts a message at the address it prints', async () => {
     const client = new CounterClient(`${addressOf('console page').replace(/^http/, 'ws')}ws/chat/`);
-    assert.equal((await client.ask('hello')).count, 1);
-    client.close();
+    try {
+      assert.equal((await client.ask('hello')).count, 1);
+    } finally {
+      client.close();
+    }
   });
 
   test('has a Prometheus that counted it', async () => {

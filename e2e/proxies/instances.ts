@@ -19,6 +19,8 @@ export class Instances {
     const redis = await RedisServer.start({ after });
     const env = {
       REDIS_URL: redis.url,
+      // Clients resume at once, through either instance (docs/sessions.md).
+      SESSION_DURABILITY: 'strict',
       ALLOWED_ORIGINS: 'self',
       TRUSTED_PROXIES: '127.0.0.1',
       HEARTBEAT_INTERVAL_SECONDS: '1',
