@@ -107,7 +107,7 @@ Whether an object of the operator selects one of this release. Call with (dict "
 
 {{- define "wmc.loki.url" -}}
 {{- /* As loki-url.ts of the service: Grafana appends the paths of Loki, too. */ -}}
-{{- if .Values.loki.url }}{{ regexReplaceAll "(?:/+loki/api/v1(?:/+[a-z_]+)?|/+api/prom(?:/+[a-z_]+)?)?/*$" .Values.loki.url "" }}
+{{- if .Values.loki.url }}{{ regexReplaceAll "(?:/+loki/api/v1(?:/+[a-z_]+)?|/+api/prom(?:/+[a-z_]+)?|/+push)?/*$" .Values.loki.url "" }}
 {{- else if eq (include "wmc.stack.loki.enabled" .) "true" }}http://{{ include "wmc.fullname" . }}-loki:3100{{ end -}}
 {{- end -}}
 

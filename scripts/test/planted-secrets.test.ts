@@ -34,6 +34,7 @@ describe('A planted secret', { concurrency: 2 }, () => {
         LOG_LEVEL: 'DEBUG',
       },
     ],
+    ['in the address of a Loki that is off', { LOKI_URL: `http://us:${SECRET}@${NOBODY}/?token=${SECRET}` }],
     ['in a password of its own', { REDIS_URL: `redis://${NOBODY}`, REDIS_PASSWORD: SECRET }],
     ['in a bearer token', { LOKI_ENABLED: 'true', LOKI_URL: `http://${NOBODY}`, LOKI_BEARER_TOKEN: SECRET }],
   ] as const)

@@ -1,3 +1,4 @@
+import { redactedIn } from '../../../lib/redaction.ts';
 import { OPTIONS, type Config, type Option } from './options.ts';
 
 const ALL: readonly (readonly [string, Option<unknown>])[] = Object.entries(OPTIONS);
@@ -28,7 +29,7 @@ export function changedOptions(config: Config): Record<string, unknown> {
   for (const [key, option] of ALL) {
     const value = config[key as keyof Config];
     if (JSON.stringify(value) !== JSON.stringify(option.parse(option.fallback)))
-      changed[option.name] = option.secret === true ? '(set)' : value;
+      changed[option.name] = option.secret === true ? '(set)' : redactedIn(value);
   }
   return changed;
 }

@@ -6,4 +6,4 @@ export function lokiBaseUrl(address: string): string {
   return address.replace(ENDPOINT, '');
 }
 
-const ENDPOINT = /(?:\/+loki\/api\/v1(?:\/+[a-z_]+)?|\/+api\/prom(?:\/+[a-z_]+)?)?\/*$/;
+const ENDPOINT = /(?:\/+loki\/api\/v1(?:\/+[a-z_]+)?|\/+api\/prom(?:\/+[a-z_]+)?|\/+push)?\/*$/;
