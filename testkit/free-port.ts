@@ -1,5 +1,4 @@
-import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { isFreePort } from '../lib/free-port.ts';
 
 /**
  * Ports from here on are given out, in a block for each process. The bus of a Redis Cluster takes the port of its node and
@@ -22,19 +21,7 @@ export async function freePort(): Promise<number> {
   for (let tried = 0; tried < BLOCK_SIZE; tried += 1) {
     const port = start + (given % BLOCK_SIZE);
     given += 1;
-    if (await isFree(port)) return port;
+    if (await isFreePort(port)) return port;
   }
   throw new Error(`none of the ports ${start} to ${start + BLOCK_SIZE - 1} is free: what listens there? (ss -ltn)`);
-}
-
-async function isFree(port: number): Promise<boolean> {
-  const server = createServer();
-  try {
-    await once(server.listen(port, '127.0.0.1'), 'listening');
-  } catch {
-    return false;
-  }
-  server.close();
-  await once(server, 'close');
-  return true;
 }

@@ -1,3 +1,4 @@
+import { lastLine } from '../../lib/last-line.ts';
 import { run } from './commands.ts';
 import { SETTINGS } from './settings.ts';
 
@@ -36,8 +37,4 @@ async function version(tool: string): Promise<string | undefined> {
   } catch (error) {
     return `${tool} can't be run (${String(error)}); put it on PATH, or build it by npm run testbed -- build ${tool}`;
   }
-}
-
-function lastLine(text: string): string {
-  return text.trim().split('\n').at(-1) ?? '';
 }

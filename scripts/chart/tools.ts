@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { lastLine } from '../../lib/last-line.ts';
 
 /** The project's root. */
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -64,17 +65,9 @@ export function runWell(tool: string, args: readonly string[], input?: string): 
   if (status !== 0)
     throw new ToolFailure(
       `${tool} ${args.join(' ')}\n${stderr}${stdout}`,
-      `${tool} ${args[0] ?? ''} failed: ${lastLine(stderr) ?? lastLine(stdout) ?? `status ${status}`}`,
+      `${tool} ${args[0] ?? ''} failed: ${lastLine(stderr) || lastLine(stdout) || `status ${status}`}`,
     );
   return stdout;
-}
-
-/** The last line of a text that is not empty; undefined if there is none. */
-export function lastLine(text: string): string | undefined {
-  return text
-    .split('\n')
-    .map((line) => line.trim())
-    .findLast((line) => line !== '');
 }
 
 /** Calls with a folder that is gone afterwards. */

@@ -1,9 +1,10 @@
-import { redactedAddress } from '../../lib/redaction.ts';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { lastLine, run, TOOL_ENV } from '../chart/tools.ts';
+import { lastLine } from '../../lib/last-line.ts';
+import { redactedAddress } from '../../lib/redaction.ts';
+import { run, TOOL_ENV } from '../chart/tools.ts';
 import { ReleaseProblem } from './problem.ts';
 
 /** What a release is called in a registry: `HOST/PATH` is where it lives, everything else follows from it. */
@@ -64,7 +65,7 @@ export function crane(reference: string, ...args: readonly string[]): string {
 /** What a tool's message about a registry means. */
 export function problemOf(reference: string, message: string): ReleaseProblem {
   const host = reference.slice(0, reference.indexOf('/'));
-  const last = lastLine(message) ?? 'it says nothing';
+  const last = lastLine(message) || 'it says nothing';
   if (/UNAUTHORIZED|DENIED|\b40[13]\b|unauthorized/i.test(message))
     return new ReleaseProblem(
       `${host} refuses ${reference} (${last}); log in with an account that may write there: crane auth login ${host} --username NAME --password-stdin`,

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { lastLine, ROOT, run, runWell } from '../chart/tools.ts';
+import { lastLine } from '../../lib/last-line.ts';
+import { ROOT, run, runWell } from '../chart/tools.ts';
 import { ReleaseProblem } from './problem.ts';
 
 /** The public key of whoever releases, kept in the tree: it is never taken from the registry that it is to vouch for. */
@@ -55,8 +56,7 @@ export function checkKey(key: string): void {
   if (process.env['COSIGN_PASSWORD'] === undefined)
     throw new ReleaseProblem(`COSIGN_PASSWORD is not set: the password of ${key}, empty if it has none`);
   const { status, stdout, stderr } = run('cosign', ['public-key', '--key', key]);
-  if (status !== 0)
-    throw new ReleaseProblem(`${key} can't be used (${lastLine(stderr) ?? ''}); is COSIGN_PASSWORD right?`);
+  if (status !== 0) throw new ReleaseProblem(`${key} can't be used (${lastLine(stderr)}); is COSIGN_PASSWORD right?`);
   if (!existsSync(PUBLIC_KEY) || readFileSync(PUBLIC_KEY, 'utf8').trim() !== stdout.trim())
     throw new ReleaseProblem(
       `cosign.pub in the tree is not the public key of ${key}: cosign public-key --key ${key} > cosign.pub, and commit it`,
@@ -98,7 +98,7 @@ export class Verifier {
 
   #run(reference: string, args: readonly string[], otherwise: string): string {
     const { status, stdout, stderr } = run('cosign', args);
-    if (status !== 0) throw new ReleaseProblem(`${reference} ${otherwise}: do not use it (${lastLine(stderr) ?? ''})`);
+    if (status !== 0) throw new ReleaseProblem(`${reference} ${otherwise}: do not use it (${lastLine(stderr)})`);
     return stdout;
   }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
@@ -166,6 +166,15 @@ describe('LOKI_URL', () => {
     for (const base of bases)
       for (const end of ends)
         assert.equal(loadConfig({ LOKI_ENABLED: 'true', LOKI_URL: `${base}${end}` }).config.lokiUrl, base, end);
+  });
+
+  it('is read alike by the chart, which has the same pattern', () => {
+    const pattern =
+      /const ENDPOINT = \/(.+)\/;/.exec(
+        readFileSync(new URL('../src/config/loki-url.ts', import.meta.url), 'utf8'),
+      )?.[1] ?? '';
+    const template = readFileSync(new URL('../../chart/templates/_parts.tpl', import.meta.url), 'utf8');
+    assert.ok(template.includes(`regexReplaceAll "${pattern.replaceAll('\\/', '/')}" .Values.loki.url ""`));
   });
 
   it('keeps a path that is none of Loki’s', () => {

@@ -1,8 +1,8 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { InvalidArgumentError } from 'commander';
+import { isFreePort } from '../../lib/free-port.ts';
 import { FULL_NAME } from './names.ts';
 import { Problem } from './problem.ts';
 import type { Runner } from './runner.ts';
@@ -49,7 +49,7 @@ export function addressOf({ port, path }: Part, offset: number): string {
 /** @throws {Problem} if a port is in use, before anything is made */
 export async function checkPorts(parts: readonly Part[], offset: number): Promise<void> {
   for (const { title, port } of parts)
-    if (!(await isFree(port + offset)))
+    if (!(await isFreePort(port + offset)))
       throw new Problem(
         `Port ${port + offset}, for ${title}, is in use by another program: end that, or choose others by npm run try -- --port-offset ${(offset + 10_000) % MAX_OFFSET}`,
       );
@@ -101,16 +101,4 @@ export function opener(platform: NodeJS.Platform, env: NodeJS.ProcessEnv): strin
 export function openPage(url: string): boolean {
   const program = opener(process.platform, process.env);
   return program !== undefined && spawnSync(program, [url], { stdio: 'ignore', timeout: 5000 }).status === 0;
-}
-
-async function isFree(port: number): Promise<boolean> {
-  const server = createServer();
-  try {
-    await once(server.listen(port, '127.0.0.1'), 'listening');
-  } catch {
-    return false;
-  }
-  server.close();
-  await once(server, 'close');
-  return true;
 }

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { FULL_NAME } from './names.ts';
 import { Problem } from './problem.ts';
-import { lastLine, type Runner } from './runner.ts';
+import { lastLine } from '../../lib/last-line.ts';
+import type { Runner } from './runner.ts';
 
 /** Longest wait for every pod, in seconds: the first time, images are pulled. */
 const PATIENCE_SECONDS = 300;

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { lastLine } from '../../lib/last-line.ts';
 import { toolEnvironment } from '../../scripts/tools.ts';
 import type { Command, Platform, Probe } from './platforms.ts';
 import { Problem } from './problem.ts';
@@ -113,9 +114,4 @@ export class Runner {
     const reason = lastLine(stderr) || lastLine(stdout);
     throw new Problem(`Could not ${title}: ${command[0]} says "${reason}" (all of it: ${this.#log}); ${next}`);
   }
-}
-
-/** The last line that is not empty. */
-export function lastLine(text: string): string {
-  return text.trim().split('\n').at(-1)?.trim() ?? '';
 }

@@ -9,7 +9,8 @@ import { platform, type Platform, type PlatformName } from './platforms.ts';
 import { Problem } from './problem.ts';
 import { untilReady } from './readiness.ts';
 import { KUBECONFIG, LOG, readRecord, writeRecord, type TrialRecord } from './record.ts';
-import { lastLine, Runner } from './runner.ts';
+import { lastLine } from '../../lib/last-line.ts';
+import { Runner } from './runner.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 
