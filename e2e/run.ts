@@ -3,7 +3,8 @@
  * `npm run e2e`: runs the end-to-end suite on the cluster that KUBECONFIG names, case after case, and closes with a table of the
  * figures it measured and a line that counts the tests. `npm run e2e -- rollout prestop` runs the named cases alone.
  * `npm run e2e:sessions` does the same with the cases in `sessions/`, which take long, `npm run
- * e2e:release` with those in `release/`, which need the tools of a release.
+ * e2e:release` with those in `release/`, which need the tools of a release, and `npm run e2e:platform` with those in
+ * `platform/`, which install what platforms bring.
  *
  * Exit status: 0 if all tests passed, 1 if one failed, 2 if there is no cluster to run on.
  */
@@ -14,7 +15,7 @@ import { program } from '../lib/program.ts';
 import { CACHE, TOOL_ENV } from '../scripts/chart/tools.ts';
 import { runTestFiles } from '../scripts/test-files.ts';
 import { missingPart } from './support/cluster.ts';
-import { describeFigure, FIGURES_FILE, tableOf, type Figure } from './support/figures.ts';
+import { describeFigure, FIGURES_FILE, tableOf, type CaseResult, type Figure } from './support/figures.ts';
 
 /** A folder of cases. */
 interface Suite {
@@ -28,6 +29,7 @@ interface Suite {
 
 const SUITES: Readonly<Record<string, Suite>> = {
   cases: { caseTimeoutMs: 600_000, prometheus: true, results: 'results.json' },
+  platform: { caseTimeoutMs: 1_200_000, prometheus: true, results: 'platform.json' },
   release: { caseTimeoutMs: 1_200_000, prometheus: false, results: 'release.json' },
   sessions: { caseTimeoutMs: 1_200_000, prometheus: false, results: 'sessions.json' },
 };
@@ -47,9 +49,9 @@ if (missing !== undefined) {
   process.exit(2);
 }
 mkdirSync(RESULTS, { recursive: true });
-const tables: { readonly name: string; readonly figures: readonly Figure[] }[] = [];
-const counts = { passed: 0, failed: 0, skipped: 0 };
-for (const file of files) tables.push({ name: caseName(file), figures: await runCase(file, suite) });
+const tables: CaseResult[] = [];
+for (const file of files) tables.push(await runCase(file, suite));
+const counts = { passed: sum('passed'), failed: sum('failed'), skipped: sum('skipped') };
 writeFileSync(join(RESULTS, suite.results), `${JSON.stringify({ counts, tables }, undefined, 2)}\n`);
 for (const { name, figures } of tables) printTable(name, figures);
 const rows = tables.flatMap(({ figures }) => figures);
@@ -75,8 +77,12 @@ function caseName(file: string): string {
   return basename(file, '.test.ts');
 }
 
-/** Runs one case in a process of its own. @returns the figures it measured */
-async function runCase(file: string, { caseTimeoutMs }: Suite): Promise<readonly Figure[]> {
+function sum(outcome: keyof CaseResult['counts']): number {
+  return tables.reduce((total, { counts: of }) => total + of[outcome], 0);
+}
+
+/** Runs one case in a process of its own. */
+async function runCase(file: string, { caseTimeoutMs }: Suite): Promise<CaseResult> {
   const began = performance.now();
   console.log(`── ${caseName(file)}`);
   const gathered = join(RESULTS, `${caseName(file)}.jsonl`);
@@ -87,14 +93,13 @@ async function runCase(file: string, { caseTimeoutMs }: Suite): Promise<readonly
     timeoutMs: caseTimeoutMs,
     env: { ...TOOL_ENV, [FIGURES_FILE]: gathered },
   });
-  counts.passed += passed;
-  counts.failed += failed;
-  counts.skipped += skipped;
-  console.log(`── ${caseName(file)} took ${Math.round((performance.now() - began) / 1000)} s\n`);
-  return readFileSync(gathered, 'utf8')
+  const seconds = Math.round((performance.now() - began) / 1000);
+  console.log(`── ${caseName(file)} took ${seconds} s\n`);
+  const figures = readFileSync(gathered, 'utf8')
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as Figure);
+  return { name: caseName(file), counts: { passed, failed, skipped }, seconds, figures };
 }
 
 function printTable(name: string, figures: readonly Figure[]): void {

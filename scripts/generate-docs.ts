@@ -10,6 +10,7 @@ import { chartBlocks } from '../chart/src/docs.ts';
 import { dashboardBlocks } from '../dashboards/src/docs.ts';
 import { proofBlocks } from '../e2e/alerts/docs.ts';
 import { proxyBlocks } from '../e2e/proxies/docs.ts';
+import { platformBlocks } from '../e2e/platform/kept.ts';
 import { releaseBlocks } from '../e2e/release/kept.ts';
 import { loadtestBlocks } from '../loadtest/src/docs.ts';
 import { monitorBlocks } from '../monitor/src/docs.ts';
@@ -32,6 +33,7 @@ const BLOCKS: Readonly<Record<string, Blocks>> = {
   'docs/metrics.md': await metricsBlocks(),
   'docs/monitor.md': monitorBlocks(),
   'docs/performance.md': performanceBlocks(),
+  'docs/platform-proofs.md': platformBlocks(),
   'docs/protocol.md': protocolBlocks(),
   'docs/proxies.md': proxyBlocks(),
   'docs/releasing.md': releaseBlocks(),

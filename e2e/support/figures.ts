@@ -12,6 +12,15 @@ export interface Figure {
   readonly cells?: Readonly<Record<string, string>>;
 }
 
+/** What came of a case. */
+export interface CaseResult {
+  readonly name: string;
+  /** Its tests. */
+  readonly counts: { readonly passed: number; readonly failed: number; readonly skipped: number };
+  readonly seconds: number;
+  readonly figures: readonly Figure[];
+}
+
 /** Variable with the path of the file that figures are gathered in, one JSON object a line. */
 export const FIGURES_FILE = 'E2E_FIGURES';
 

@@ -38,6 +38,11 @@ metadata:
     await kubectl('delete', 'namespace', this.name, '--ignore-not-found', '--timeout=110s');
   }
 
+  /** Runs kubectl in it. @returns its output */
+  kubectl(...args: string[]): Promise<string> {
+    return kubectl('--namespace', this.name, ...args);
+  }
+
   /** Every object in it that somebody made, of whatever kind the cluster knows: `deployment.apps/x`. */
   async objects(): Promise<readonly string[]> {
     const kinds = (await kubectl('api-resources', '--namespaced', '--verbs=list', '--output=name')).trim().split('\n');
