@@ -201,6 +201,22 @@ Egress to a part: its pods if this release has them, else what networkPolicy.egr
 ports: {{ $ports | uniq | toJson }}
 {{- end -}}
 
+{{/* Egress to Loki, if the service ships its log. */}}
+{{- define "wmc.egress.loki" -}}
+{{- if .Values.loki.ship -}}
+{{- include "wmc.egress.part" (dict "root" $ "component" "loki" "port" 3100 "url" (include "wmc.loki.url" .) "enabled" (include "wmc.stack.loki.enabled" .)) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Egress to the store of sessions, if there is one. */}}
+{{- define "wmc.egress.store" -}}
+{{- if eq (include "wmc.stack.redis.enabled" .) "true" -}}
+{{- include "wmc.egress.part" (dict "root" $ "component" "redis" "port" 6379 "enabled" "true") -}}
+{{- else if eq .Values.store.type "redis" -}}
+{{- include "wmc.egress.redis" . -}}
+{{- end -}}
+{{- end -}}
+
 {{/* Egress to a Redis that is not of this release. */}}
 {{- define "wmc.egress.redis" -}}
 {{- $rule := .Values.networkPolicy.egress.redis -}}
@@ -217,4 +233,43 @@ ports: {{ $ports | uniq | toJson }}
 - podSelector:
     matchLabels:
       {{- include "wmc.selectorLabels" . | nindent 6 }}
+{{- end -}}
+
+
+{{/* Where the self-test tries to connect, as YAML under `destinations`: `loki=host:3100`. An address in a Secret is not known here. */}}
+{{- define "wmc.test.destinations" -}}
+{{- $found := list -}}
+{{- if eq (include "wmc.loki.shipped" .) "true" -}}
+{{- $found = append $found (printf "loki=%s" (include "wmc.urlAddress" (include "wmc.loki.url" .))) -}}
+{{- end -}}
+{{- if eq (include "wmc.stack.redis.enabled" .) "true" -}}
+{{- $found = append $found (printf "redis=%s-redis:6379" (include "wmc.fullname" .)) -}}
+{{- else if and (eq .Values.store.type "redis") .Values.store.redis.url (not .Values.store.redis.urlSecret) -}}
+{{- $usual := contains "+sentinel:" .Values.store.redis.url | ternary 26379 6379 -}}
+{{- range splitList "," (regexReplaceAll "^[^/]*//([^/]*).*$" .Values.store.redis.url "${1}") -}}
+{{- $found = append $found (printf "redis=%s%s" . (regexMatch ":[0-9]+$" . | ternary "" (printf ":%d" $usual))) -}}
+{{- end -}}
+{{- end -}}
+{{- if .Values.stack.enabled -}}
+{{- range $name, $url := dict "prometheus" (include "wmc.prometheus.url" .) "alertmanager" (include "wmc.alertmanager.url" .) -}}
+{{- with $url }}{{ $found = append $found (printf "%s=%s" $name (include "wmc.urlAddress" .)) }}{{ end -}}
+{{- end -}}
+{{- end -}}
+destinations: {{ $found | toJson }}
+{{- end -}}
+
+{{/* `host:port` of an address. */}}
+{{- define "wmc.urlAddress" -}}
+{{- printf "%s:%s" (regexReplaceAll ":[0-9]+$" (urlParse .).host "") (include "wmc.urlPort" .) -}}
+{{- end -}}
+
+{{/* Receivers of the self-test's alerts, as YAML under `receivers`: severities by the names of those that have an address. */}}
+{{- define "wmc.test.receivers" -}}
+{{- $severities := dict "page" "critical" "ticket" "warning" "info" "info" -}}
+{{- $found := dict -}}
+{{- range (include "wmc.receiverKeys" . | fromYaml).keys -}}
+{{- $receiver := splitList "-" . | first -}}
+{{- $_ := set $found $receiver (get $severities $receiver) -}}
+{{- end -}}
+receivers: {{ $found | toJson }}
 {{- end -}}

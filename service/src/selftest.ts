@@ -5,26 +5,30 @@
  * 2 for bad arguments.
  *
  *   node selftest.js --service http://name:8080 [--pods http://headless-name:8080] [--shared] [--timeout 60]
+ *     [--reach loki=name:3100]... [--alertmanager http://name:9093 --page critical=page... --alert-label release=demo...]
  *
  * `--pods` is a name that resolves to every pod: in memory, a session lives on one pod, so resuming can be checked there alone.
  * Without it the service's own address is taken for the only one. `--shared` says that all pods share sessions, so that one
  * resumed the way clients take goes on as well, whatever pod it meets. `--timeout` is the most seconds for all of it.
+ * `--reach` names what has to take a TCP connection. `--page` sends an alert of a severity to the Alertmanager, with the labels
+ * that are given, and checks that it goes to a receiver.
  */
 import { randomUUID } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
-import { isIPv6 } from 'node:net';
+import { connect, isIPv6 } from 'node:net';
 import { parseArgs } from 'node:util';
 import { CounterClient, type ClientEvents } from '../../client/client.js';
 import { parseHttpUrl } from '../../lib/http-url.ts';
 import { redactedAddress } from '../../lib/redaction.ts';
 import { WEBSOCKET_PATH } from './protocol/protocol.ts';
+import { sendTestAlert, type TestAlert } from './test-alert.ts';
 import type { ReadinessReport } from './lifecycle/readiness.ts';
 
 /** Time for one answer, in milliseconds. */
 const ANSWER_MS = 5000;
 
-const { service, pods, shared, timeoutSeconds } = readArguments();
+const { service, pods, shared, reach, alerts, timeoutSeconds } = readArguments();
 setTimeout(() => {
   print(false, `everything within ${timeoutSeconds} s`, 'the time is up');
   process.exit(1);
@@ -48,7 +52,25 @@ async function checkAll(): Promise<boolean> {
   const session = randomUUID();
   results.push(await check(`${service.host} accepts a WebSocket and counts`, () => countTo(service, session, [1, 2])));
   if (shared) results.push(await check(`${service.host} resumes on any pod`, () => countTo(service, session, [3, 4])));
+  for (const { name, host, port } of reach)
+    results.push(await check(`${name} takes connections`, () => expectReachable(host, port)));
+  for (const alert of alerts)
+    results.push(
+      await check(`an alert of severity ${alert.severity} goes to ${alert.receiver}`, () => sendTestAlert(alert)),
+    );
   return results.every((well) => well);
+}
+
+async function expectReachable(host: string, port: number): Promise<string> {
+  const socket = connect({ host: host.replace(/^\[|\]$/g, ''), port });
+  try {
+    await once(socket, 'connect', { signal: AbortSignal.timeout(ANSWER_MS) });
+    return `${host}:${port}`;
+  } catch (error) {
+    throw new Error(`${host}:${port} does not: ${reasonOf(error)}`, { cause: error });
+  } finally {
+    socket.destroy();
+  }
 }
 
 async function expectReady(pod: URL): Promise<string> {
@@ -171,7 +193,22 @@ function print(well: boolean, what: string, detail: string): void {
   process.stdout.write(`${well ? 'ok    ' : 'FAILED'} ${what}: ${detail}\n`);
 }
 
-function readArguments(): { service: URL; pods: URL; shared: boolean; timeoutSeconds: number } {
+interface Destination {
+  readonly name: string;
+  readonly host: string;
+  readonly port: number;
+}
+
+interface Arguments {
+  readonly service: URL;
+  readonly pods: URL;
+  readonly shared: boolean;
+  readonly reach: readonly Destination[];
+  readonly alerts: readonly TestAlert[];
+  readonly timeoutSeconds: number;
+}
+
+function readArguments(): Arguments {
   try {
     const { values } = parseArgs({
       options: {
@@ -179,6 +216,10 @@ function readArguments(): { service: URL; pods: URL; shared: boolean; timeoutSec
         pods: { type: 'string' },
         shared: { type: 'boolean', default: false },
         timeout: { type: 'string', default: '60' },
+        reach: { type: 'string', multiple: true, default: [] },
+        alertmanager: { type: 'string' },
+        page: { type: 'string', multiple: true, default: [] },
+        'alert-label': { type: 'string', multiple: true, default: [] },
       },
     });
     if (values.service === undefined)
@@ -189,12 +230,38 @@ function readArguments(): { service: URL; pods: URL; shared: boolean; timeoutSec
       service: addressOf('--service', values.service),
       pods: addressOf('--pods', values.pods ?? values.service),
       shared: values.shared,
+      reach: values.reach.map(destinationOf),
+      alerts: alertsOf(values.alertmanager, values.page, values['alert-label']),
       timeoutSeconds,
     };
   } catch (error) {
     process.stderr.write(`selftest: ${reasonOf(error)}\n`);
     process.exit(2);
   }
+}
+
+function destinationOf(raw: string): Destination {
+  const [, name, host, port] = /^([^=]+)=(.+):(\d{1,5})$/.exec(raw) ?? [];
+  if (name === undefined || host === undefined) throw new Error(`--reach ${raw} must be like loki=name:3100`);
+  return { name, host, port: Number(port) };
+}
+
+function alertsOf(alertmanager: string | undefined, pages: readonly string[], labels: readonly string[]): TestAlert[] {
+  if (pages.length === 0) return [];
+  if (alertmanager === undefined)
+    throw new Error('--alertmanager is missing, for example --alertmanager http://localhost:9093');
+  const url = addressOf('--alertmanager', alertmanager);
+  const common = Object.fromEntries(labels.map((raw) => pairOf('--alert-label', raw, 'release=demo')));
+  return pages.map((raw) => {
+    const [severity, receiver] = pairOf('--page', raw, 'critical=page');
+    return { alertmanager: url, severity, receiver, labels: common };
+  });
+}
+
+function pairOf(flag: string, raw: string, example: string): readonly [key: string, value: string] {
+  const [, key, value] = /^([^=]+)=(.+)$/.exec(raw) ?? [];
+  if (key === undefined || value === undefined) throw new Error(`${flag} ${raw} must be like ${example}`);
+  return [key, value];
 }
 
 function addressOf(flag: string, raw: string): URL {

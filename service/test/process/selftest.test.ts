@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
 import { describe, it, type TestContext } from 'node:test';
 import { runToEnd, ServiceProcess } from '../../../testkit/process.ts';
 
@@ -61,11 +62,60 @@ describe('the self-test that helm test runs', () => {
     assert.match(stdout, /^FAILED everything within 0\.5 s: the time is up$/m);
   });
 
+  it('fails for what has to take connections and does not, and names it', async (t) => {
+    const service = await ServiceProcess.start(t);
+    const { host: open } = new URL(service.origin);
+    const { host: closed } = new URL(await closedOrigin(t));
+    const { status, stdout } = await selftest(
+      '--service',
+      service.origin,
+      '--reach',
+      `loki=${open}`,
+      '--reach',
+      `redis=${closed}`,
+    );
+    assert.equal(status, 1);
+    assert.match(stdout, /^ok     loki takes connections: /m);
+    assert.match(stdout, new RegExp(`^FAILED redis takes connections: ${closed} does not: .*ECONNREFUSED`, 'm'));
+  });
+
+  it('sends an alert to each receiver, and fails for one that Alertmanager does not choose', async (t) => {
+    const service = await ServiceProcess.start(t);
+    const alertmanager = await startAlertmanager(t, { critical: 'chat/demo/page', warning: 'none' });
+    const pages = ['--page', 'critical=page', '--page', 'warning=ticket', '--alert-label', 'release=demo'];
+    const { status, stdout } = await selftest(
+      '--service',
+      service.origin,
+      '--alertmanager',
+      alertmanager.url,
+      ...pages,
+    );
+    assert.equal(status, 1);
+    assert.match(stdout, /^ok     an alert of severity critical goes to page: WebsocketTestPage, chat\/demo\/page$/m);
+    assert.match(
+      stdout,
+      /^FAILED an alert of severity warning goes to ticket: Alertmanager took it for none; look at/m,
+    );
+    assert.deepEqual(
+      alertmanager.alerts.map(({ labels }) => labels),
+      [
+        { release: 'demo', alertname: 'WebsocketTestPage', severity: 'critical' },
+        { release: 'demo', alertname: 'WebsocketTestTicket', severity: 'warning' },
+      ],
+    );
+  });
+
   for (const [args, reason] of [
     [[], /--service is missing/],
     [['--service', 'nonsense'], /--service nonsense must be a URL/],
     [['--service', 'http://x', '--timeout', 'soon'], /--timeout soon must be a number of seconds/],
     [['--sevice', 'http://x'], /--sevice/],
+    [['--service', 'http://x', '--reach', 'redis:6379'], /--reach redis:6379 must be like loki=name:3100/],
+    [['--service', 'http://x', '--page', 'critical=page'], /--alertmanager is missing/],
+    [
+      ['--service', 'http://x', '--alertmanager', 'http://y', '--page', 'page'],
+      /--page page must be like critical=page/,
+    ],
   ] as const)
     it(`refuses the arguments ${JSON.stringify(args)}`, async () => {
       const { status, stderr } = await selftest(...args);
@@ -76,6 +126,34 @@ describe('the self-test that helm test runs', () => {
 
 function selftest(...args: readonly string[]): ReturnType<typeof runToEnd> {
   return runToEnd({}, args, 'selftest.ts');
+}
+
+interface Alert {
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** An Alertmanager that takes every alert, and routes by severity. */
+async function startAlertmanager(
+  t: TestContext,
+  receivers: Readonly<Record<string, string>>,
+): Promise<{ readonly url: string; readonly alerts: readonly Alert[] }> {
+  const alerts: Alert[] = [];
+  const server = createServer((request, response) => {
+    const { pathname, searchParams } = new URL(request.url ?? '', 'http://x');
+    assert.equal(pathname, '/am/api/v2/alerts');
+    const wanted = searchParams.getAll('filter');
+    void text(request).then((body) => {
+      if (request.method === 'POST') alerts.push(...(JSON.parse(body) as Alert[]));
+      const listed = alerts.filter(({ labels }) =>
+        wanted.every((filter) => Object.entries(labels).some(([name, value]) => filter === `${name}="${value}"`)),
+      );
+      const answer = listed.map(({ labels }) => ({ receivers: [{ name: receivers[labels['severity'] ?? ''] }] }));
+      response.end(request.method === 'POST' ? '' : JSON.stringify(answer));
+    });
+  }).listen(0, '127.0.0.1');
+  t.after(() => server.close());
+  await once(server, 'listening');
+  return { url: `http://127.0.0.1:${portOf(server.address())}/am`, alerts };
 }
 
 function outcomes(stdout: string): string[] {
