@@ -78,6 +78,7 @@ async function registeredMetrics(): ReturnType<Registry['getMetricsAsJSON']> {
     draining: () => false,
     shutdownSeconds: nothing,
     closingSeconds: nothing,
+    spreadSeconds: nothing,
     logPaths: {},
     lokiLagSeconds: nothing,
   });

@@ -33,6 +33,8 @@ export interface AppOptions {
   readonly stdout: LogPath;
   /** The shipper of the log to Loki, if it is shipped. */
   readonly loki?: LokiShipper | undefined;
+  /** Delivers the log so far, before the last scrape: lines that are lost then are in its counts. */
+  readonly deliverLog?: () => Promise<void>;
   /** By default the one that the configuration asks for. */
   readonly store?: SessionStore;
   /** By default those of handler.ts. */
@@ -58,6 +60,7 @@ export class App {
   readonly handshakes: Handshakes;
   readonly #config: Config;
   readonly #logger: Logger;
+  readonly #deliverLog: (() => Promise<void>) | undefined;
   readonly #store: SessionStore;
   readonly #handler: MessageHandler | undefined;
   readonly #scrapes = new Scrapes();
@@ -66,10 +69,11 @@ export class App {
   #prestop: Promise<PrestopReport> | undefined;
   #drained: Promise<DrainOutcome> | undefined;
 
-  constructor({ config, logger, stdout, loki, store, ...custom }: AppOptions) {
+  constructor({ config, logger, stdout, loki, deliverLog, store, ...custom }: AppOptions) {
     const { lifecycle } = this;
     this.#config = config;
     this.#logger = logger;
+    this.#deliverLog = deliverLog;
     this.connections = new Connections(config);
     const readiness = new Readiness(
       lifecycle,
@@ -88,6 +92,7 @@ export class App {
       draining: () => lifecycle.shuttingDown,
       shutdownSeconds: () => lifecycle.shutdownSeconds,
       closingSeconds: () => lifecycle.closingSeconds,
+      spreadSeconds: () => lifecycle.spreadSeconds,
       logPaths: { stdout, ...(loki !== undefined && { loki }) },
       lokiLagSeconds: () => loki?.lagSeconds ?? 0,
     });
@@ -157,7 +162,7 @@ export class App {
     return this.#prestop;
   }
 
-  /** Drains, waits for a last scrape, and closes the listeners. Later calls share the first one's drain. */
+  /** Drains, delivers the log, waits for a last scrape, and closes the listeners. Later calls share the first one's drain. */
   drain(reason: string): Promise<DrainOutcome> {
     this.#drained ??= this.#drain(reason);
     return this.#drained;
@@ -184,6 +189,7 @@ export class App {
         seconds: round(lifecycle.closingSeconds),
         shutdown_time_seconds: round(lifecycle.shutdownSeconds),
       });
+    await this.#deliverLog?.();
     await this.#waitForScrape();
     await this.#store.close();
     for (const server of [this.#server, this.#adminServer]) {

@@ -30,7 +30,13 @@ let stopping = false;
 const { config, warnings } = configure();
 const log = new ServiceLog(config, 1);
 const { logger } = log;
-const app = new App({ config, logger, stdout: log.stdout, loki: log.loki });
+const app = new App({
+  config,
+  logger,
+  stdout: log.stdout,
+  loki: log.loki,
+  deliverLog: () => log.deliver(config.lokiFlushSeconds * 1000),
+});
 hookErrors();
 hookSignals();
 await start();

@@ -16,6 +16,8 @@ export class ServiceLog {
   /** Only with LOKI_ENABLED. */
   readonly loki: LokiShipper | undefined;
   readonly #sink: LineSink;
+  /** Time spent waiting for Loki at the end. */
+  #spentMs = 0;
 
   /** @param fd where lines are written, 1 for stdout */
   constructor(config: Config, fd: number) {
@@ -33,15 +35,29 @@ export class ServiceLog {
   }
 
   /**
+   * Delivers the lines so far to Loki. When it does not take them in time, they are counted as lost, and later lines go to
+   * stdout alone.
+   * @param lokiMs maximum wait, of all calls together
+   */
+  async deliver(lokiMs: number): Promise<void> {
+    this.#sink.handOut();
+    const startedAt = performance.now();
+    const lost = (await this.loki?.deliver(Math.max(0, lokiMs - this.#spentMs))) ?? 0;
+    this.#spentMs += performance.now() - startedAt;
+    this.#reportLost(lost);
+  }
+
+  /**
    * Delivers the last lines. One more line, on stdout, says how many of them did not reach Loki in time.
-   * @param lokiMs maximum wait for Loki
+   * @param lokiMs maximum wait for Loki, with that of {@link deliver}
    */
   async end(lokiMs: number): Promise<void> {
-    const { loki } = this;
-    await Promise.all([this.written(), loki?.flush(lokiMs)]);
-    const lost = (await loki?.close()) ?? 0;
-    if (lost === 0) return;
-    this.logger.warn('The last log lines did not reach Loki', { event: 'loki_lines_lost', lines: lost });
+    await Promise.all([this.written(), this.deliver(lokiMs)]);
+    this.#reportLost((await this.loki?.close()) ?? 0);
     await this.written();
+  }
+
+  #reportLost(lines: number): void {
+    if (lines > 0) this.logger.warn('The last log lines did not reach Loki', { event: 'loki_lines_lost', lines });
   }
 }

@@ -211,9 +211,33 @@ describe('The service', () => {
     await client.closed;
     assert.deepEqual(await service.exited, { status: 0, signal: null });
     assert.ok(performance.now() - stoppingAt < 10_000);
-    const last = service.log.at(-1);
-    assert.equal(last?.event, 'loki_lines_lost');
-    assert.equal(last['lines'], service.log.length - 1 - loki.lines.length);
+    assert.equal(service.log.at(-1)?.event, 'service_stopped');
+    const lost = service.log.findIndex(({ event }) => event === 'loki_lines_lost');
+    assert.equal(service.log[lost]?.['lines'], lost - loki.lines.length);
+  });
+
+  it('counts the lines of a drain that Loki did not take before its last scrape', async (t) => {
+    const loki = await FaultyLoki.start(t);
+    const service = await ServiceProcess.start(t, {
+      LOKI_ENABLED: 'true',
+      LOKI_URL: loki.url,
+      LOKI_FLUSH_SECONDS: '0.5',
+      DRAIN_SPREAD_SECONDS: '0',
+      FINAL_SCRAPE_WAIT_SECONDS: '30',
+    });
+    await loki.pushes.next();
+    loki.fault = 'hang';
+    const client = await Client.open(service.url);
+    service.signal('SIGTERM');
+    await client.closed;
+    const lost = Number((await service.event('loki_lines_lost'))['lines']);
+    assert.ok(lost >= 4, 'the lines of the client and of the drain');
+    const dropped = (await service.scrape()).value(
+      'websocket_log_lines_dropped_total{destination="loki",reason="shutdown"}',
+    );
+    assert.ok(dropped >= lost, `${dropped} of ${lost}`);
+    assert.equal((await service.event('final_scrape'))['scraped'], true);
+    assert.equal((await service.exited).status, 0);
   });
 
   it('serves as fast while Loki hangs as while it works', async (t) => {

@@ -80,7 +80,7 @@ export const OPTIONS = {
     'LOKI_FLUSH_SECONDS',
     2,
     { min: 0 },
-    'Maximum time after the drain to deliver the last lines to Loki; the rest is dropped and counted.',
+    'Maximum time after the drain to deliver the last lines to Loki, before the last scrape; the rest is dropped and counted.',
   ),
 
   consoleEnabled: flag('CONSOLE_ENABLED', true, 'Serve the console page at `/`.'),

@@ -48,14 +48,15 @@ const CUT_MS = 500;
  */
 export async function drain(context: DrainContext, reason: string): Promise<DrainOutcome> {
   const { config, lifecycle, connections, logger, store, handler } = context;
-  lifecycle.beginClosing(reason);
+  const total = connections.size;
+  const windowMs = closingWindowMs(config, total);
+  lifecycle.beginClosing(reason, windowMs / 1000);
   connections.stop();
   const deadline = AbortSignal.timeout(config.drainTimeoutSeconds * 1000);
-  const total = connections.size;
   const progress = reportProgress(context, total);
   let stage = 'closing connections';
   const work = async (): Promise<void> => {
-    await sendByes(context, deadline);
+    await sendByes(context, windowMs, deadline);
     stage = 'waiting for clients to answer the close';
     await untilEmpty(connections, deadline);
     stage = 'flushing counts';
@@ -90,9 +91,12 @@ export function closingWindowMs(
   return Math.min(drainSpreadSeconds, connections / MIN_CLOSES_PER_SECOND) * 1000;
 }
 
-async function sendByes({ config, connections, logger }: DrainContext, deadline: AbortSignal): Promise<void> {
+async function sendByes(
+  { connections, logger }: DrainContext,
+  windowMs: number,
+  deadline: AbortSignal,
+): Promise<void> {
   const queue = connections.shuffled();
-  const windowMs = closingWindowMs(config, queue.length);
   logger.info('Closing connections', {
     event: 'drain_closing',
     connections: queue.length,

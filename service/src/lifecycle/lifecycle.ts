@@ -22,6 +22,7 @@ export class Lifecycle extends EventEmitter<LifecycleEvents> {
   #drainingSince: number | undefined;
   #closingSince: number | undefined;
   #stoppedAt: number | undefined;
+  #spreadSeconds = 0;
   #broken: string | undefined;
 
   get state(): LifecycleState {
@@ -53,6 +54,11 @@ export class Lifecycle extends EventEmitter<LifecycleEvents> {
     return this.#secondsSince(this.#closingSince);
   }
 
+  /** Seconds over which the closes of this drain are spread; 0 before closing began. */
+  get spreadSeconds(): number {
+    return this.#spreadSeconds;
+  }
+
   /** The listeners are up. */
   markReady(): void {
     if (this.#state !== 'starting') return;
@@ -68,10 +74,14 @@ export class Lifecycle extends EventEmitter<LifecycleEvents> {
     this.emit('draining', reason);
   }
 
-  /** From now on new connections are rejected. */
-  beginClosing(reason: string): void {
+  /**
+   * From now on new connections are rejected.
+   * @param spreadSeconds over which closes are spread
+   */
+  beginClosing(reason: string, spreadSeconds = 0): void {
     this.beginDrain(reason);
     if (this.#closingSince !== undefined) return;
+    this.#spreadSeconds = spreadSeconds;
     this.#closingSince = performance.now();
     this.emit('closing', reason);
   }

@@ -14,7 +14,7 @@ export interface LineDestination {
    * Waits until all lines taken so far are delivered or lost.
    * @param timeoutMs after this long it returns all the same
    */
-  flush(timeoutMs: number): Promise<void>;
+  flush(timeoutMs: number): Promise<unknown>;
 }
 
 /** How long lines are gathered before they are handed out, unless a buffer is full first. */

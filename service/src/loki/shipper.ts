@@ -53,7 +53,7 @@ export class LokiShipper extends EventEmitter<ShipperEvents> implements LineDest
   #since = Infinity;
   #shipped = 0;
   readonly #dropped = { buffer_full: 0, rejected: 0, too_long: 0, broken: 0, shutdown: 0 };
-  #onFlushed: (() => void) | undefined;
+  #onFlushed: ((done: boolean) => void) | undefined;
 
   constructor(options: LokiSenderOptions) {
     super();
@@ -88,17 +88,23 @@ export class LokiShipper extends EventEmitter<ShipperEvents> implements LineDest
     this.#timer ??= setTimeout(this.#onTimer, HAND_OVER_MS);
   }
 
-  /** Delivers without long pauses. */
-  async flush(timeoutMs: number): Promise<void> {
+  /** Delivers without long pauses. @returns whether Loki has the lines so far */
+  async flush(timeoutMs: number): Promise<boolean> {
     this.#handOver();
-    if (this.#worker === undefined || this.#linesInThread === 0) return;
-    const flushed = new Promise<void>((resolve) => {
+    if (this.#worker === undefined || this.#linesInThread === 0) return this.#gatheredLines === 0;
+    const flushed = new Promise<boolean>((resolve) => {
       this.#onFlushed = resolve;
     });
     this.#worker.postMessage('flush' satisfies ToLokiWorker);
-    const timer = setTimeout(() => this.#onFlushed?.(), timeoutMs);
-    await flushed;
+    const timer = setTimeout(() => this.#onFlushed?.(false), timeoutMs);
+    const done = await flushed;
     clearTimeout(timer);
+    return done;
+  }
+
+  /** Delivers like {@link flush}, or else gives up: closes. @returns lines that were not delivered */
+  async deliver(timeoutMs: number): Promise<number> {
+    return (await this.flush(timeoutMs)) ? 0 : this.close();
   }
 
   /**
@@ -170,7 +176,7 @@ export class LokiShipper extends EventEmitter<ShipperEvents> implements LineDest
   }
 
   #onMessage(message: FromLokiWorker): void {
-    if (message === 'flushed') this.#onFlushed?.();
+    if (message === 'flushed') this.#onFlushed?.(true);
     else this.#add(message);
   }
 
@@ -206,7 +212,7 @@ export class LokiShipper extends EventEmitter<ShipperEvents> implements LineDest
     this.#transitBytes = 0;
     this.#queueBytes = 0;
     this.#since = Infinity;
-    this.#onFlushed?.();
+    this.#onFlushed?.(false);
   }
 }
 

@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Config } from '../config/options.ts';
 import { LOKI_DROP_REASONS, PUSH_OUTCOMES } from '../loki/types.ts';
+import { memoryLimitBytes } from '../runtime/memory-limit.ts';
 import { CLOSE_CODES, REJECTIONS } from '../protocol/protocol.ts';
 import { STORE_ERRORS } from '../sessions/redis/script-runner.ts';
 import { STORE_OPERATIONS } from '../sessions/redis/redis-store.ts';
@@ -90,6 +91,8 @@ export interface MetricSources {
   readonly shutdownSeconds: () => number;
   /** Seconds since SIGTERM, or the duration of closing; 0 before it. */
   readonly closingSeconds: () => number;
+  /** Seconds over which closes are spread; 0 before SIGTERM. */
+  readonly spreadSeconds: () => number;
   /** Destinations of the log. One that is not configured is left out, and its metrics stay 0. */
   readonly logPaths: Readonly<Partial<Record<LogDestination, LogPath>>>;
   /** Age of the oldest line that waits for Loki, in seconds; 0 if none waits. */
@@ -319,6 +322,12 @@ function registerLifecycle(registry: Registry, sources: MetricSources): void {
     'Time since SIGTERM, limited by DRAIN_TIMEOUT_SECONDS; at the end, the time it took. 0 before SIGTERM.',
     sources.closingSeconds,
   );
+  gauge(
+    registry,
+    'websocket_drain_spread_seconds',
+    'Time over which this drain spreads its closes: DRAIN_SPREAD_SECONDS, or less for few connections. 0 before SIGTERM.',
+    sources.spreadSeconds,
+  );
 }
 
 /** The limits in force, so that alerts compare use with limit. 0 is no limit. */
@@ -345,6 +354,7 @@ function registerLimits(registry: Registry, config: Config): void {
   limit('websocket_limit_loki_buffer_bytes', 'LOKI_BUFFER_BYTES', config.lokiBufferBytes);
   limit('websocket_limit_drain_seconds', 'DRAIN_TIMEOUT_SECONDS, from SIGTERM', config.drainTimeoutSeconds);
   limit('websocket_limit_prestop_seconds', 'PRESTOP_MAX_SECONDS of the hook', config.prestopMaxSeconds);
+  limit('websocket_limit_memory_bytes', 'Memory of the container; 0 is none, or unknown', memoryLimitBytes());
 }
 
 function registerLog(registry: Registry, { logPaths, lokiLagSeconds }: MetricSources): void {

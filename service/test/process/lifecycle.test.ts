@@ -181,6 +181,7 @@ describe('After the drain', () => {
     assert.equal(service.log.filter(({ event }) => event === 'final_scrape').length, 0);
     const seconds = metrics.value('websocket_shutdown_time_seconds');
     assert.ok(seconds > 0 && seconds < 5, `the drain took ${seconds} s`);
+    assert.equal(metrics.value('websocket_drain_spread_seconds'), 0.01, 'one client of 100 a second');
     assert.equal(metrics.value('websocket_active_connections'), 0);
     assert.equal((await service.event('final_scrape'))['scraped'], true);
     assert.equal((await service.exited).status, 0);
