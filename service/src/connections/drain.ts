@@ -91,11 +91,7 @@ export function closingWindowMs(
   return Math.min(drainSpreadSeconds, connections / MIN_CLOSES_PER_SECOND) * 1000;
 }
 
-async function sendByes(
-  { connections, logger }: DrainContext,
-  windowMs: number,
-  deadline: AbortSignal,
-): Promise<void> {
+async function sendByes({ connections, logger }: DrainContext, windowMs: number, deadline: AbortSignal): Promise<void> {
   const queue = connections.shuffled();
   logger.info('Closing connections', {
     event: 'drain_closing',

@@ -43,7 +43,8 @@ export const LOG_EVENTS = {
   loki_push_recovered: 'Lines reach Loki again: after how long, and how many were dropped.',
   loki_thread_failed:
     'ERROR: the thread that ships lines failed; the lines it held are lost, and a new thread takes over.',
-  loki_lines_lost: 'WARN, on stdout only: Loki did not take the last lines within LOKI_FLUSH_SECONDS; later lines are on stdout alone.',
+  loki_lines_lost:
+    'WARN, on stdout only: Loki did not take the last lines within LOKI_FLUSH_SECONDS; later lines are on stdout alone.',
   uncaught_error: 'CRITICAL: an error that no code expected. The process drains what it can and exits.',
   http_error: 'ERROR: answering an HTTP request failed in the service.',
 } as const;
