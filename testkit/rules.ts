@@ -4,7 +4,11 @@ import type { AlertingRule, RecordingRule } from '../alerts/src/groups.ts';
 
 /** A rule file, as Prometheus reads it. */
 export interface RuleFile {
-  readonly groups: readonly { readonly name: string; readonly rules: readonly (AlertingRule | RecordingRule)[] }[];
+  readonly groups: readonly {
+    readonly name: string;
+    readonly interval?: string;
+    readonly rules: readonly (AlertingRule | RecordingRule)[];
+  }[];
 }
 
 /** Folder of the alerts' definitions, tests and runbooks. */

@@ -1,5 +1,6 @@
 import { stringify } from 'yaml';
 import { GROUP } from './config.ts';
+import { SERVICE_LABELS } from './rule.ts';
 
 /** What decides who hears of an alert, told once: the plain file and the AlertmanagerConfig are two spellings of it. */
 export interface Routing {
@@ -46,7 +47,6 @@ export interface Matcher {
   readonly value: string;
 }
 
-const SERVICE_LABELS = ['namespace', 'job', 'release'];
 const OURS: Matcher = { label: 'alertname', operator: '=~', value: 'Websocket.+' };
 const DOWN: Matcher = { label: 'alertname', operator: '=', value: 'WebsocketServiceDown' };
 
@@ -80,12 +80,14 @@ export const SECRET = `${GROUP}-alert-receivers`;
 /** Title of a notification: how bad, where, what. */
 const TITLE =
   '{{ if eq .Status "firing" }}{{ .CommonLabels.severity | toUpper }}{{ else }}RESOLVED{{ end }}' +
-  ' {{ .GroupLabels.namespace }}/{{ .GroupLabels.release }}: {{ (index .Alerts 0).Annotations.summary }}' +
+  ' {{ with .GroupLabels.cluster }}{{ . }}/{{ end }}{{ .GroupLabels.namespace }}/{{ .GroupLabels.release }}: {{ (index .Alerts 0).Annotations.summary }}' +
   '{{ if gt (len .Alerts) 1 }} (and {{ len (slice .Alerts 1) }} more){{ end }}';
 
-/** Text of a notification: for each alert what is wrong, then what to do about it and where to look. */
+/** Text of a notification: for each alert what is wrong, then what to do first, what to do about it and where to look. */
 const TEXT = `{{ range .Alerts }}{{ .Labels.alertname }} ({{ .Labels.severity }}, {{ .Status }}): {{ .Annotations.description }}
-{{ if eq .Status "firing" }}What to do: {{ .Annotations.runbook_url }}
+{{ if eq .Status "firing" }}First steps:
+{{ .Annotations.first_steps }}
+What to do: {{ or .Annotations.runbook_url .Annotations.runbook_command }}
 Where to look: {{ .Annotations.dashboard_url }}
 {{ end }}{{ end }}`;
 

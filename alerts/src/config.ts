@@ -14,6 +14,3 @@ export const DASHBOARD_UID = 'websocket-overview';
 
 /** Prefix of the names of rule groups. */
 export const GROUP = 'websocket-message-counter';
-
-/** Memory limit that the plain rule file assumes, in bytes: the chart's default. */
-export const MEMORY_LIMIT_BYTES = 512 * 1024 * 1024;

@@ -26,7 +26,7 @@ function sloTable(): string {
       key,
       `${target * 100} %`,
       key === 'messages'
-        ? `${doc} The bound is ${slos.LATENCY_SECONDS * 1000} ms (\`prometheusRule.slo.messages.latencySeconds\`).`
+        ? `${doc} The bound is ${slos.LATENCY_SECONDS.relaxed * 1000} ms, and ${slos.LATENCY_SECONDS.strict * 1000} ms with \`SESSION_DURABILITY=strict\` (\`prometheusRule.slo.messages.latencySeconds\`).`
         : doc,
       `\`prometheusRule.slo.${key}.target\``,
     ]),
@@ -65,18 +65,14 @@ function alertRow(alert: Alert, tier: Tier, first: boolean): string[] {
 
 function settingsList(alerts: readonly Alert[]): string[] {
   const lines = alerts.flatMap(({ name, settings }) =>
-    Object.entries(settings ?? {}).map(
-      ([key, { value, doc, derived }]) =>
-        `- \`${name}.${key}\` (${derived === undefined ? value : `\`${derived}\`; ${value} in the plain file`}): ${doc}`,
-    ),
+    Object.entries(settings ?? {}).map(([key, { value, doc }]) => `- \`${name}.${key}\` (${value}): ${doc}`),
   );
   return lines.length === 0 ? [] : [lines.join('\n')];
 }
 
 function recordTable(): string {
-  const groups = ruleGroups(DEFAULTS);
-  const records = groups.flatMap(({ windows, records: of, constants }) => [
-    ...(windows.length > 0 ? of('<window>') : []),
+  const records = ruleGroups(DEFAULTS).flatMap(({ windows, measured, summedUp, constants }) => [
+    ...(windows.length > 0 ? [...measured('<window>'), ...summedUp('<long window>')] : []),
     ...constants,
   ]);
   return markdownTable(

@@ -1,6 +1,7 @@
 import { ALERT_GROUPS } from './alerts.ts';
 import { DASHBOARD_UID, GROUP } from './config.ts';
-import { BY_SERVICE, type Alert, type Context, type Tier } from './rule.ts';
+import type { Alert, Context, Scope, Tier } from './rule.ts';
+import { firstSteps } from './runbook.ts';
 import * as slos from './slos.ts';
 import type { BurnKey, RuleValues } from './values.ts';
 
@@ -15,6 +16,7 @@ export interface AlertingRule {
   readonly alert: string;
   readonly expr: string;
   readonly for: string;
+  readonly keep_firing_for?: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
 }
@@ -30,9 +32,14 @@ export interface SwitchedRule {
 /** Rules that are evaluated one after the other. */
 export interface Group {
   readonly name: string;
-  /** Windows that `records` is made for, each once, whichever of them are alike. */
+  /** How often they are evaluated; empty is how often Prometheus evaluates all. */
+  readonly interval: string;
+  /** Windows that records are made for, each once, whichever of them are alike. */
   readonly windows: readonly string[];
-  readonly records: (window: string) => readonly RecordingRule[];
+  /** Records of a window that the counters are read for. */
+  readonly measured: (window: string) => readonly RecordingRule[];
+  /** Records of a window that is summed up from shorter ones. */
+  readonly summedUp: (window: string) => readonly RecordingRule[];
   /** Recording rules that don't depend on a window. */
   readonly constants: readonly RecordingRule[];
   readonly alerts: readonly SwitchedRule[];
@@ -44,8 +51,10 @@ export function ruleGroups(values: RuleValues): readonly Group[] {
     ...slos.SLOS.map((slo) => sloGroup(slo, values)),
     ...ALERT_GROUPS.map(({ name, alerts }) => ({
       name: `${GROUP}.${name}`,
+      interval: values.interval,
       windows: [],
-      records: () => [],
+      measured: () => [],
+      summedUp: () => [],
       constants: [],
       alerts: alerts.flatMap((alert) => alert.tiers.map((tier) => switchedRule(alert, tier, values))),
     })),
@@ -55,20 +64,27 @@ export function ruleGroups(values: RuleValues): readonly Group[] {
 function sloGroup(slo: slos.Slo, values: RuleValues): Group {
   const keys = Object.keys(slos.BURN_WINDOWS) as BurnKey[];
   const windows = keys.map((key) => values.burn(key));
+  const { selector } = values;
+  const errors = (window: string): string => slos.errorsRecord(slo, window);
+  const total = (window: string): string => slos.totalRecord(slo, window);
+  const records = (window: string, ofErrors: string, ofTotal: string): readonly RecordingRule[] => [
+    { record: errors(window), expr: ofErrors },
+    { record: total(window), expr: ofTotal },
+    { record: slos.ratioRecord(slo, window), expr: slos.ratioExpr(slo, window, selector) },
+  ];
   return {
     name: `${GROUP}.slo-${slo.key}`,
+    interval: values.burnInterval,
     windows: [slos.BUDGET_STEP, ...windows.flatMap(({ long, short }) => [long, short])],
-    records: (window) => [
-      { record: slos.errorsRecord(slo, window), expr: slo.errors(values, window) },
-      { record: slos.totalRecord(slo, window), expr: slo.total(values, window) },
-      { record: slos.ratioRecord(slo, window), expr: slos.ratioExpr(slo, window, values.selector) },
-    ],
+    measured: (window) => records(window, slo.errors(values, window), slo.total(values, window)),
+    summedUp: (window) =>
+      records(window, slos.summedUp(errors, window, selector), slos.summedUp(total, window, selector)),
     constants: [
       {
         record: slos.targetRecord(slo),
-        expr: `0 * max ${BY_SERVICE} (websocket_build_info{${values.selector}}) + ${values.target(slo)}`,
+        expr: `0 * max ${values.by()} (websocket_build_info{${selector}}) + ${values.target(slo)}`,
       },
-      { record: slos.budgetRecord(slo), expr: slos.budgetExpr(slo, values.selector, values.target(slo)) },
+      { record: slos.budgetRecord(slo), expr: slos.budgetExpr(slo, selector, values.target(slo)) },
     ],
     alerts: keys.map((key) => burnRule(slo, key, values)),
   };
@@ -92,11 +108,10 @@ function burnRule(slo: slos.Slo, key: BurnKey, values: RuleValues): SwitchedRule
 }
 
 function switchedRule(alert: Alert, tier: Tier, values: RuleValues): SwitchedRule {
+  const { selector, deploymentSelector, probeSelector, job, release, by } = values;
+  const scope = tier.scope ?? alert.scope;
   const context: Context = {
-    selector: values.selector,
-    deploymentSelector: values.deploymentSelector,
-    job: values.job,
-    release: values.release,
+    ...{ selector, deploymentSelector, probeSelector, job, release, by, scope },
     threshold: values.threshold(alert, tier),
     thresholdPercent: values.thresholdPercent(alert, tier),
     for: values.for(alert, tier),
@@ -106,24 +121,28 @@ function switchedRule(alert: Alert, tier: Tier, values: RuleValues): SwitchedRul
     alert: alert.name,
     expr: alert.expr(context),
     for: context.for,
+    ...(tier.keepFiringFor !== undefined && { keep_firing_for: values.keepFiringFor(alert, tier) }),
     labels: { severity: values.severity(alert, tier) },
     annotations: {
       summary: alert.summary,
       description: alert.description(context),
-      ...links(alert.name, alert.scope, values),
+      ...links(alert.name, scope, values),
     },
   };
   return { rule, source: { alert: alert.name, tier }, enabled: alert.enabled };
 }
 
-function links(name: string, scope: Alert['scope'], { runbookUrl, grafanaUrl }: RuleValues): Record<string, string> {
+function links(name: string, scope: Scope, values: RuleValues): Record<string, string> {
   const variables = [
     'var-namespace={{ $labels.namespace }}',
     'var-release={{ $labels.release }}',
     ...(scope === 'instance' ? ['var-pod={{ $labels.pod }}'] : []),
   ];
+  const command = values.runbookCommand(name);
   return {
-    runbook_url: `${runbookUrl}/${name}.md`,
-    dashboard_url: `${grafanaUrl}/d/${DASHBOARD_UID}?${variables.join('&')}`,
+    first_steps: firstSteps(name),
+    runbook_url: `${values.runbookUrl}/${name}.md`,
+    ...(command !== '' && { runbook_command: command }),
+    dashboard_url: `${values.grafanaUrl}/d/${DASHBOARD_UID}?${variables.join('&')}${values.linkVariables}`,
   };
 }

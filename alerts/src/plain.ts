@@ -1,5 +1,6 @@
 import { stringify } from 'yaml';
 import { ruleGroups, type AlertingRule, type RecordingRule } from './groups.ts';
+import { isMeasured } from './slos.ts';
 import { DEFAULTS, type RuleValues } from './values.ts';
 
 /** Which alerts a plain rule file holds. */
@@ -9,12 +10,15 @@ export type Selection = 'enabled' | 'optional';
 export function plainRules(selection: Selection, values: RuleValues = DEFAULTS): string {
   const wanted = selection === 'enabled';
   const groups = ruleGroups(values)
-    .map((group) => ({
-      name: wanted ? group.name : `${group.name}-optional`,
+    .map(({ name, interval, windows, measured, summedUp, constants, alerts }) => ({
+      name: wanted ? name : `${name}-optional`,
+      ...(interval !== '' && { interval }),
       rules: [
-        ...(wanted ? [...new Set(group.windows)].flatMap((window) => group.records(window)) : []),
-        ...(wanted ? group.constants : []),
-        ...group.alerts.filter(({ enabled }) => enabled === wanted).map(({ rule }) => rule),
+        ...(wanted
+          ? [...new Set(windows)].flatMap((window) => (isMeasured(window) ? measured(window) : summedUp(window)))
+          : []),
+        ...(wanted ? constants : []),
+        ...alerts.filter(({ enabled }) => enabled === wanted).map(({ rule }) => rule),
       ] satisfies (RecordingRule | AlertingRule)[],
     }))
     .filter(({ rules }) => rules.length > 0);

@@ -3,13 +3,19 @@ export type Severity = 'critical' | 'warning' | 'info';
 
 /** A value of an alert besides threshold, `for` and severity: a window, or a least number of events. */
 export interface Setting {
-  /** Default, as PromQL writes it: `5m`, `10`, `0.95`. Empty is derived by the chart (see {@link Setting.derived}). */
+  /** Default, as PromQL writes it: `5m`, `10`, `0.95`. */
   readonly value: string | number;
   /** What it means and its unit, in a sentence. */
   readonly doc: string;
-  /** Expression of the chart that gives the value where its key is left empty. */
-  readonly derived?: string;
+  /** It is a window over samples: never shorter than {@link SCRAPES_PER_WINDOW} scrapes. */
+  readonly ofSamples?: true;
 }
+
+/**
+ * Minimum scrapes in a window: one may be missed, and a rate still has two samples ("rate() then needs at least two", Prometheus
+ * documentation, "Query functions").
+ */
+export const SCRAPES_PER_WINDOW = 4;
 
 /** One step of an alert. Two steps share the alert's name, so that the critical one can silence the warning one. */
 export interface Tier {
@@ -18,7 +24,14 @@ export interface Tier {
   readonly for: string;
   /** What the measured value is compared with; left out where the condition has no number. */
   readonly threshold?: number;
+  /** How long it goes on firing after its condition ended, so that a gap in the data does not end it. Default: not at all. */
+  readonly keepFiringFor?: string;
+  /** Where it differs from the alert's. */
+  readonly scope?: Scope;
 }
+
+/** Whether one instance or the service as a whole is meant: which labels an alert has, and which variables its link sets. */
+export type Scope = 'instance' | 'service';
 
 /** Numbers and names that a rule's text is made with: defaults in the plain file, expressions of values in the chart. */
 export interface Context {
@@ -26,6 +39,8 @@ export interface Context {
   readonly selector: string;
   /** Label matchers of the Deployment's series from kube-state-metrics. */
   readonly deploymentSelector: string;
+  /** Label matchers of the series of a probe from outside. */
+  readonly probeSelector: string;
   /** Value of the `job` label. */
   readonly job: string;
   /** Value of the `release` label; empty where there is none. */
@@ -38,6 +53,10 @@ export interface Context {
   readonly for: string;
   /** A {@link Setting} of the alert. */
   readonly setting: (key: string) => string;
+  /** Of the tier. */
+  readonly scope: Scope;
+  /** `by (...)` with the labels that tell services apart, and others. */
+  readonly by: (...others: readonly string[]) => string;
 }
 
 /** An alert: the one place where its condition, words and defaults stand. */
@@ -47,8 +66,7 @@ export interface Alert {
   readonly summary: string;
   /** What the threshold is and its unit; left out where there is none. */
   readonly thresholdDoc?: string;
-  /** Whether one instance or the service as a whole is meant: which variables the link to the dashboard sets. */
-  readonly scope: 'instance' | 'service';
+  readonly scope: Scope;
   /** Off by default where only the operator knows the right threshold. */
   readonly enabled: boolean;
   readonly settings?: Readonly<Record<string, Setting>>;
@@ -60,14 +78,24 @@ export interface Alert {
   readonly description: (context: Context) => string;
 }
 
-/** Labels that tell releases apart. Outside Kubernetes only `job` is there; a label that is not does no harm. */
-export const BY_SERVICE = 'by (namespace, job, release)';
+/** Labels that tell services apart. Outside Kubernetes only `job` is there; a label that is not does no harm. */
+export const SERVICE_LABELS = ['namespace', 'job', 'release'] as const;
 
-/** Labels that tell instances apart: `pod` on Kubernetes, `instance` everywhere. */
-export const BY_INSTANCE = 'by (namespace, job, release, pod, instance)';
+/** Labels that tell the instances of a service apart: `pod` on Kubernetes, `instance` everywhere. */
+export const INSTANCE_LABELS = ['pod', 'instance'] as const;
 
 /** Names the service in a description. */
 export const SERVICE = '{{ with $labels.namespace }}{{ . }}/{{ end }}{{ or $labels.release $labels.job }}';
 
 /** Names the instance in a description: outside Kubernetes there is no pod. */
 export const INSTANCE = `{{ or $labels.pod $labels.instance }} of ${SERVICE}`;
+
+/** Names what an alert is about. */
+export function subject({ scope }: Pick<Context, 'scope'>): string {
+  return scope === 'instance' ? INSTANCE : SERVICE;
+}
+
+/** One number for each instance. */
+export function eachInstance({ by }: Pick<Context, 'by'>, series: string): string {
+  return `max ${by(...INSTANCE_LABELS)} (${series})`;
+}

@@ -1,6 +1,7 @@
 import { MESSAGE_REJECTIONS, SERVER_ERROR_TYPES } from '../../service/src/metrics/metrics.ts';
-import { REJECTIONS } from '../../service/src/protocol/protocol.ts';
-import { BY_SERVICE, SERVICE, type Severity } from './rule.ts';
+import { ADMISSION_REJECTIONS, REJECTIONS, type RejectionReason } from '../../service/src/protocol/protocol.ts';
+import { SERVICE, type Severity } from './rule.ts';
+import { seconds } from './duration.ts';
 
 /** A promise about a share of events, measured where the service counts them. */
 export interface Slo {
@@ -28,6 +29,8 @@ export interface SloContext {
   readonly selector: string;
   /** Bound on handling a message, in seconds; one of the buckets of websocket_message_duration_seconds. */
   readonly latencySeconds: string;
+  /** `by (...)` with the labels that tell services apart. */
+  readonly by: () => string;
 }
 
 /** How fast a budget burns over two windows: both have to, so that an alert ends soon after the trouble does. */
@@ -40,8 +43,11 @@ export interface BurnWindow {
   readonly for: string;
 }
 
-/** Default of `prometheusRule.slo.messages.latencySeconds`. */
-export const LATENCY_SECONDS = 0.01;
+/**
+ * Default of `prometheusRule.slo.messages.latencySeconds`, by SESSION_DURABILITY: in strict mode a message waits for the store, for
+ * the batch that is under way and then for its own.
+ */
+export const LATENCY_SECONDS = { relaxed: 0.01, strict: 0.05 } as const;
 
 /** Buckets that the latency of the SLO may be set to. Whole seconds are left out: Prometheus 3 writes their `le` as `1.0`. */
 export const LATENCY_CHOICES = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25] as const;
@@ -49,8 +55,17 @@ export const LATENCY_CHOICES = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.
 /** Time over which the budget that is left is measured. */
 export const BUDGET_PERIOD = '30d';
 
-/** Window of the rates that the budget is summed up from. */
+/** Window of the records that longer windows are summed up from. */
 export const BUDGET_STEP = '5m';
+
+/** Longest window that the counters themselves are read for: a sum of records lags by two minutes, and the first page must not. */
+export const LONGEST_MEASURED = '1h';
+
+/** How often what was recorded is read, in a sum over a burn window. */
+const BURN_RESOLUTION = '1m';
+
+/** How often the rules of budgets are evaluated. Their series are for windows of minutes to days. */
+export const EVALUATION_INTERVAL = '1m';
 
 /** Least number of bad events in the long window: one lost message of ten in a quiet night is no page. */
 export const MIN_ERRORS = 10;
@@ -66,9 +81,12 @@ export const BURN_WINDOWS = {
 /** Rejections of messages that are the service's fault: reasons that are error types of the service as well. */
 const SERVER_REJECTIONS = MESSAGE_REJECTIONS.filter((reason) => SERVER_ERROR_TYPES.some((type) => type === reason));
 
-/** Rejections of handshakes that are the service's fault: every 5xx, drains included, since a rollout should reject nobody. */
+/**
+ * Rejections of handshakes that are the service's fault: every 5xx, drains included, since a rollout should reject nobody; but not
+ * what protects it in a storm.
+ */
 const SERVER_HANDSHAKE_REJECTIONS = Object.entries(REJECTIONS)
-  .filter(([, { status }]) => status >= 500)
+  .filter(([reason, { status }]) => status >= 500 && !ADMISSION_REJECTIONS.includes(reason as RejectionReason))
   .map(([reason]) => reason);
 
 /** The service's promises. */
@@ -81,14 +99,14 @@ export const SLOS: readonly Slo[] = [
     doc: 'Messages answered within the latency bound, and not refused for an error of the service.',
     summary: 'The error budget of messages is used up too fast.',
     failure: ({ latencySeconds }) => `messages to ${SERVICE} failed or took longer than ${latencySeconds} s`,
-    errors: ({ selector, latencySeconds }, window) =>
+    errors: (c, window) =>
       [
-        sumOfIncrease('websocket_message_duration_seconds_count', selector, window),
-        `- ${sumOfIncrease('websocket_message_duration_seconds_bucket', `${selector},le="${latencySeconds}"`, window)}`,
-        `+ ${rejected(selector, window)}`,
+        sumOfIncrease(c, 'websocket_message_duration_seconds_count', window),
+        `- ${sumOfIncrease(c, 'websocket_message_duration_seconds_bucket', window, `,le="${c.latencySeconds}"`)}`,
+        `+ ${rejected(c, window)}`,
       ].join('\n'),
-    total: ({ selector }, window) =>
-      `${sumOfIncrease('websocket_message_duration_seconds_count', selector, window)}\n+ ${rejected(selector, window)}`,
+    total: (c, window) =>
+      `${sumOfIncrease(c, 'websocket_message_duration_seconds_count', window)}\n+ ${rejected(c, window)}`,
   },
   {
     key: 'handshakes',
@@ -98,11 +116,25 @@ export const SLOS: readonly Slo[] = [
     doc: 'Handshakes accepted, of those that were not refused for a fault of the client.',
     summary: 'The error budget of handshakes is used up too fast.',
     failure: () => `handshakes with ${SERVICE} were refused by the service`,
-    errors: ({ selector }, window) => refused(selector, window),
-    total: ({ selector }, window) =>
-      `${sumOfIncrease('websocket_connections_opened_total', selector, window)}\n+ ${refused(selector, window)}`,
+    errors: (c, window) => refused(c, window),
+    total: (c, window) => `${sumOfIncrease(c, 'websocket_connections_opened_total', window)}\n+ ${refused(c, window)}`,
   },
 ];
+
+/** Whether a window is measured by the counters themselves: {@link summedUp} is for those that are not. */
+export function isMeasured(window: string): boolean {
+  return seconds(window) <= seconds(LONGEST_MEASURED);
+}
+
+/**
+ * A number of events in a window that is longer than {@link LONGEST_MEASURED}, from records of {@link BUDGET_STEP}. Over the counters
+ * themselves windows of days would read millions of samples.
+ * @param record gives the name of the series of a window
+ */
+export function summedUp(record: (window: string) => string, window: string, selector: string): string {
+  const steps = seconds(BUDGET_STEP) / seconds(BURN_RESOLUTION);
+  return `sum_over_time(${record(BUDGET_STEP)}{${selector}}[${window}:${BURN_RESOLUTION}]) / ${steps}`;
+}
 
 /** Name of the recorded number of bad events in a window. */
 export function errorsRecord({ metric }: Slo, window: string): string {
@@ -136,7 +168,7 @@ export function ratioExpr(slo: Slo, window: string, selector: string): string {
 
 /** Share of the budget left: 1 is all of it, below 0 the promise is broken. Weighed by traffic, not by time. */
 export function budgetExpr(slo: Slo, selector: string, target: string): string {
-  const sum = (record: string): string => `sum_over_time(${record}{${selector}}[${BUDGET_PERIOD}])`;
+  const sum = (record: string): string => `sum_over_time(${record}{${selector}}[${BUDGET_PERIOD}:${BUDGET_STEP}])`;
   return `1 - (\n  ${sum(errorsRecord(slo, BUDGET_STEP))}\n  /\n  ${sum(totalRecord(slo, BUDGET_STEP))}\n) / (1 - ${target})`;
 }
 
@@ -158,16 +190,15 @@ export interface BurnContext {
   readonly minErrors: string;
 }
 
-function sumOfIncrease(metric: string, selector: string, window: string): string {
-  return `sum ${BY_SERVICE} (increase(${metric}{${selector}}[${window}]))`;
+function sumOfIncrease({ selector, by }: SloContext, metric: string, window: string, matchers = ''): string {
+  return `sum ${by()} (increase(${metric}{${selector}${matchers}}[${window}]))`;
 }
 
-function rejected(selector: string, window: string): string {
-  const reasons = `reason=~"${SERVER_REJECTIONS.join('|')}"`;
-  return sumOfIncrease('websocket_messages_rejected_total', `${selector},${reasons}`, window);
+function rejected(c: SloContext, window: string): string {
+  return sumOfIncrease(c, 'websocket_messages_rejected_total', window, `,reason=~"${SERVER_REJECTIONS.join('|')}"`);
 }
 
-function refused(selector: string, window: string): string {
-  const reasons = `reason=~"${SERVER_HANDSHAKE_REJECTIONS.join('|')}"`;
-  return sumOfIncrease('websocket_handshakes_rejected_total', `${selector},${reasons}`, window);
+function refused(c: SloContext, window: string): string {
+  const reasons = SERVER_HANDSHAKE_REJECTIONS.join('|');
+  return sumOfIncrease(c, 'websocket_handshakes_rejected_total', window, `,reason=~"${reasons}"`);
 }

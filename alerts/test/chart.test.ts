@@ -18,12 +18,16 @@ const IN_CHART: RuleValues = {
   ...DEFAULTS,
   selector: 'namespace="chat",job="websocket-message-counter",release="demo"',
   deploymentSelector: 'namespace="chat",deployment="demo-websocket-message-counter"',
+  probeSelector: 'namespace="chat",job="websocket-message-counter-probe",release="demo"',
+  runbookUrl: 'https://wiki.example.org/runbooks',
+  runbookCommand: (alert) =>
+    `kubectl -n {{ $labels.namespace }} get configmap demo-websocket-message-counter-runbooks -o jsonpath='{.data.${alert}}'`,
   release: 'demo',
 };
 
 describe('the rules in the chart', { skip: helm.skip }, () => {
   test('are those of the plain file, for one release alone', () => {
-    assert.deepEqual(rendered({}), parse(plainRules('enabled', IN_CHART)));
+    assert.deepEqual(rendered({ runbookUrl: IN_CHART.runbookUrl }), parse(plainRules('enabled', IN_CHART)));
   });
 
   test('are read by Prometheus', { skip: promtool.skip }, () => {
@@ -55,21 +59,23 @@ describe('the rules in the chart', { skip: helm.skip }, () => {
 
   test('leave out a group whose alerts are all turned off', () => {
     const off = { enabled: false };
-    const { groups } = rendered({ alerts: { WebsocketDrainSlow: off, WebsocketDrainCutClients: off } });
+    const { groups } = rendered({
+      alerts: { WebsocketDrainSlow: off, WebsocketDrainCutClients: off, WebsocketDrainLostLogLines: off },
+    });
     assert.ok(!groups.some(({ name }) => name.endsWith('.drains')));
   });
 
   test('take threshold, for, severity and window from the values, in their words as well', () => {
     const [rule] = alerts({
       alerts: {
-        WebsocketErrorRatioHigh: { threshold: 0.025, for: '30s', severity: 'critical', window: '20s', minErrors: 3 },
+        WebsocketErrorRatioHigh: { threshold: 0.025, for: '30s', severity: 'critical', window: '90s', minErrors: 3 },
       },
     }).filter(({ alert }) => alert === 'WebsocketErrorRatioHigh');
     assert.ok(rule);
-    assert.match(rule.expr, /\[20s\][^]*> 0\.025\nand [^]*>= 3$/);
+    assert.match(rule.expr, /\[90s\][^]*> 0\.025\nand [^]*>= 3$/);
     assert.equal(rule.for, '30s');
     assert.equal(rule.labels['severity'], 'critical');
-    assert.match(rule.annotations['description'] ?? '', /within 20s \(threshold 2\.5 %\)/);
+    assert.match(rule.annotations['description'] ?? '', /within 90s \(threshold 2\.5 %\)/);
   });
 
   test('take objectives and windows from the values, each window recorded once', () => {
@@ -77,33 +83,40 @@ describe('the rules in the chart', { skip: helm.skip }, () => {
       slo: { messages: { target: 0.99, latencySeconds: 0.05 } },
       burnRate: {
         minErrors: 1,
-        fastest: { long: '60s', short: '10s', for: '5s', factor: 2 },
-        fast: { long: '60s', short: '20s' },
+        fastest: { long: '10m', short: '60s', for: '5s', factor: 2 },
+        fast: { long: '10m', short: '90s' },
       },
     });
     const rules = groups.find(({ name }) => name.endsWith('slo-messages'))?.rules ?? [];
     const records = rules.flatMap((rule) => ('record' in rule ? [rule.record] : []));
     assert.equal(new Set(records).size, records.length);
-    assert.ok(records.includes('namespace_job_release:websocket_message_errors:ratio_rate60s'));
-    const fastest = rules.find((rule) => 'alert' in rule && rule.labels['short'] === '10s');
-    assert.match(fastest?.expr ?? '', /ratio_rate60s\{[^}]+\} > 2 \* \(1 - 0\.99\)/);
+    assert.ok(records.includes('namespace_job_release:websocket_message_errors:ratio_rate10m'));
+    const fastest = rules.find((rule) => 'alert' in rule && rule.labels['short'] === '60s');
+    assert.match(fastest?.expr ?? '', /ratio_rate10m\{[^}]+\} > 2 \* \(1 - 0\.99\)/);
     assert.match(rules[0]?.expr ?? '', /le="0\.05"/);
   });
 
-  test('compare memory with the limit of the container, and leave that out where there is none', () => {
-    const memory = (values: object): string[] =>
-      alerts({}, values).flatMap(({ alert, expr }) => (alert === 'WebsocketMemoryNearLimit' ? [expr] : []));
-    assert.match(memory({ resources: { limits: { memory: '1Gi' } } })[0] ?? '', /\/ 1073741824 > 0\.95/);
-    assert.deepEqual(memory({ resources: { limits: { memory: null } } }), []);
+  test('measure short windows by the counters, and sum long ones up from five minutes', () => {
+    const { groups } = rendered({ burnRate: { interval: '2m', fast: { long: '2h', short: '2m' } } });
+    const group = groups.find(({ name }) => name.endsWith('slo-messages'));
+    const expr = (window: string): string =>
+      group?.rules.find(
+        (rule) => 'record' in rule && rule.record.endsWith(`websocket_message_events:increase${window}`),
+      )?.expr ?? '';
+    assert.equal(group?.interval, '2m');
+    assert.match(expr('2m'), /\[2m\]/);
+    assert.match(expr('2h'), /^sum_over_time\(namespace_job_release:[^[]+increase5m\{[^[]+\[2h:1m\]\) \/ 5$/);
   });
 
-  test('carry the labels that are added to alerts, and link to the addresses given', () => {
+  test('carry the labels and annotations that are added to alerts, and link to the addresses given', () => {
     for (const { labels, annotations } of alerts({
       alertLabels: { team: 'chat' },
+      alertAnnotations: { owner: 'chat' },
       grafanaUrl: 'https://grafana.example.org',
       runbookUrl: 'https://wiki.example.org/runbooks',
     })) {
       assert.equal(labels['team'], 'chat');
+      assert.equal(annotations['owner'], 'chat');
       assert.match(annotations['dashboard_url'] ?? '', /^https:\/\/grafana\.example\.org\/d\/websocket-overview\?/);
       assert.match(annotations['runbook_url'] ?? '', /^https:\/\/wiki\.example\.org\/runbooks\/Websocket\w+\.md$/);
     }

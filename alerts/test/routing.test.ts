@@ -42,6 +42,7 @@ describe('the configuration', { skip: amtool.skip }, () => {
     assert.equal(title, 'CRITICAL chat/demo: No instance is ready for connections. (and 1 more)');
     const text = rendered('websocket.text');
     assert.match(text, /^WebsocketServiceDown \(critical, firing\): No instance of chat\/demo has been ready\.$/m);
+    assert.match(text, /^First steps:\n1\. Look at the pods\.$/m);
     assert.match(text, /^What to do: https:\/\/example\.org\/runbooks\/WebsocketServiceDown\.md$/m);
     assert.match(text, /^Where to look: https:\/\/example\.org\/d\/websocket-overview$/m);
   });
@@ -190,6 +191,7 @@ function rendered(template: string): string {
     annotations: {
       summary,
       description: 'No instance of chat/demo has been ready.',
+      first_steps: '1. Look at the pods.',
       runbook_url: `https://example.org/runbooks/${alertname}.md`,
       dashboard_url: 'https://example.org/d/websocket-overview',
     },

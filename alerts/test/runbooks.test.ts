@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { parse } from 'yaml';
 import { ALERT_NAMES } from '../src/alerts.ts';
+import { firstSteps } from '../src/runbook.ts';
 import { codeBlocks } from '../../testkit/runbook.ts';
 import { ALERTS, wrapQueries } from '../../testkit/rules.ts';
 import { findTool, run, withFolder } from '../../testkit/find-tool.ts';
@@ -19,9 +20,16 @@ for (const name of ALERT_NAMES)
     test('says what it means, what it does to clients, how to find the cause, and what to do', () => {
       assert.match(text, new RegExp(`^# ${name}\n`));
       const sections = [...text.matchAll(/^## (.+)$/gm)].map(([, title]) => title);
-      assert.deepEqual(sections, ['Meaning', 'Impact', 'Diagnosis', 'Mitigation']);
+      assert.deepEqual(sections, ['Meaning', 'Impact', 'First steps', 'Diagnosis', 'Mitigation']);
       for (const section of text.split(/^## .+$/m).slice(1))
         assert.ok(section.trim().length > 60, 'no section is empty');
+    });
+
+    test('has a few first steps, which a notification can hold', () => {
+      const steps = firstSteps(name).split('\n');
+      assert.ok(steps.length <= 3, `${steps.length} steps`);
+      for (const step of steps) assert.ok(step.length <= 420, step);
+      assert.doesNotMatch(steps.join(), /\$[A-Z]/, 'no variable is left');
     });
 
     test('has queries for the diagnosis and commands for the mitigation', () => {

@@ -21,6 +21,7 @@ describe('each alert', () => {
       const url = new URL(annotations['dashboard_url'] ?? '');
       assert.equal(url.searchParams.get('var-namespace'), '{{ $labels.namespace }}');
       assert.equal(url.searchParams.get('var-release'), '{{ $labels.release }}');
+      assert.match(annotations['first_steps'] ?? '', /^1\. /);
       const ofInstance = annotations['description']?.includes('$labels.pod') ?? false;
       assert.equal(url.searchParams.get('var-pod'), ofInstance ? '{{ $labels.pod }}' : null);
     });
@@ -31,7 +32,7 @@ describe('each alert', () => {
       for (const [, metric, matchers] of metricsIn(expr))
         assert.match(
           matchers ?? '',
-          metric?.startsWith('kube_') ? /^deployment="/ : /^job="/,
+          metric?.startsWith('kube_') ? /^deployment="/ : metric === 'ALERTS' ? /,job="/ : /^job="/,
           `${alert}: ${metric ?? ''}`,
         );
   });
@@ -67,19 +68,22 @@ describe('each recording rule', () => {
 });
 
 test('no alert of this kind is left out', () => {
-  assert.ok(ALERT_NAMES.length >= 19);
+  assert.ok(ALERT_NAMES.length >= 26);
   assert.equal(new Set(ALERT_NAMES).size, ALERT_NAMES.length, 'names are there once');
 });
 
 /** Metric names with the matchers that stand right behind them; undefined where there are none. */
 function metricsIn(expr: string): RegExpExecArray[] {
   return [
-    ...expr.matchAll(/\b((?:namespace_job_release:)?(?:websocket|process|nodejs|kube)_[\w:]+|\bup)\b(?:\{([^}]*)\})?/g),
+    ...expr.matchAll(
+      /\b((?:namespace_job_release:)?(?:websocket|process|nodejs|kube|probe)_[\w:]+|\bup|\bALERTS)\b(?:\{([^}]*)\})?/g,
+    ),
   ];
 }
 
 function stems(folder: string, extension: string): string[] {
   return readdirSync(new URL(`${folder}/`, FOLDER))
+    .filter((name) => name.endsWith(extension))
     .map((name) => name.slice(0, -extension.length))
     .sort();
 }

@@ -6,7 +6,7 @@
  *  - values.yaml's `config` block and files/options.yaml, from the service's options
  *  - values.yaml's `alerts` and `routing` blocks and files/alertmanager*, from the definitions in alerts/ (which writes files/alerts.yaml itself)
  *  - values.schema.json, from values.yaml
- *  - files/dashboards/, from dashboards/*.json
+ *  - files/dashboards/, from dashboards/*.json, and files/runbooks/, from alerts/runbooks/*.md
  *
  * `--check` writes nothing and exits with 1 if something would change. `npm run docs` fills README.md.
  */
@@ -48,7 +48,8 @@ export function generatedFiles(): GeneratedFiles {
     ['chart/files/alertmanager.yaml', plainAlertmanager(ROUTING, ALERTMANAGER_PATHS)],
     ['chart/files/alertmanager.tmpl', notificationTemplates()],
     ['chart/files/alertmanagerconfig.yaml', alertmanagerConfig(ROUTING)],
-    ...dashboards(),
+    ...copies('dashboards', 'chart/files/dashboards', '.json'),
+    ...copies('alerts/runbooks', 'chart/files/runbooks', '.md'),
   ]);
 }
 
@@ -77,18 +78,19 @@ function withVersion(chart: string, version: string): string {
     .replace(/^appVersion: .*$/m, `appVersion: "${version}"`);
 }
 
-function dashboards(): [string, string | undefined][] {
-  const made = jsonFiles('dashboards');
-  const kept = jsonFiles('chart/files/dashboards').filter((name) => !made.includes(name));
+/** Files of a folder as the chart has them, and those that it has no longer. */
+function copies(from: string, to: string, extension: string): [string, string | undefined][] {
+  const made = namesIn(from, extension);
+  const gone = namesIn(to, extension).filter((name) => !made.includes(name));
   return [
-    ...made.map((name): [string, string] => [`chart/files/dashboards/${name}`, read(`dashboards/${name}`)]),
-    ...kept.map((name): [string, undefined] => [`chart/files/dashboards/${name}`, undefined]),
+    ...made.map((name): [string, string] => [`${to}/${name}`, read(`${from}/${name}`)]),
+    ...gone.map((name): [string, undefined] => [`${to}/${name}`, undefined]),
   ];
 }
 
-function jsonFiles(folder: string): string[] {
+function namesIn(folder: string, extension: string): string[] {
   try {
-    return readdirSync(new URL(folder, root)).filter((name) => name.endsWith('.json'));
+    return readdirSync(new URL(folder, root)).filter((name) => name.endsWith(extension));
   } catch {
     return [];
   }

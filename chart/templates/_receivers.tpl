@@ -34,6 +34,9 @@ keys: {{ .Values.alertReceivers.secretName | empty | ternary list .Values.alertR
 {{- end -}}
 {{- end -}}
 {{- $ours := first $config.route.routes -}}
+{{- $more := default list .Values.prometheusRule.additionalAggregationLabels -}}
+{{- $_ := set $ours "group_by" (concat $ours.group_by $more) -}}
+{{- range $config.inhibit_rules }}{{ $_ := set . "equal" (concat .equal $more) }}{{ end -}}
 {{- include "wmc.setTimings" (dict "root" $ "routes" (prepend $ours.routes $ours) "groupInterval" "group_interval" "groupWait" "group_wait" "repeatInterval" "repeat_interval") -}}
 {{- toYaml $config -}}
 {{- end -}}
@@ -56,6 +59,9 @@ takes those of this release alone: another release there has its own.
 {{- if $kept }}{{ $_ := set $receiver $list $kept }}{{ else }}{{ $_ := unset $receiver $list }}{{ end -}}
 {{- end -}}
 {{- end -}}
+{{- $more := default list .Values.prometheusRule.additionalAggregationLabels -}}
+{{- range prepend $spec.route.routes $spec.route }}{{ $_ := set . "groupBy" (concat .groupBy $more) }}{{ end -}}
+{{- range $spec.inhibitRules }}{{ $_ := set . "equal" (concat .equal $more) }}{{ end -}}
 {{- $_ := set $spec.route "matchers" (append $spec.route.matchers (dict "name" "release" "matchType" "=" "value" .Release.Name)) -}}
 {{- include "wmc.setTimings" (dict "root" $ "routes" (prepend $spec.route.routes $spec.route) "groupInterval" "groupInterval" "groupWait" "groupWait" "repeatInterval" "repeatInterval") -}}
 {{- toYaml $spec -}}

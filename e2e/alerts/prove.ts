@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ALERTS } from '../../alerts/src/alerts.ts';
 import type { ReceiverName } from '../../alerts/src/alertmanager.ts';
-import { RUNBOOK_URL } from '../../alerts/src/config.ts';
 import type { Severity } from '../../alerts/src/rule.ts';
 import { SLOS } from '../../alerts/src/slos.ts';
 import type { NotifiedAlert } from '../../testkit/alertmanager.ts';
@@ -74,14 +73,15 @@ async function untilTold(
 
 /** The notification came to the receiver of its severity, and says what is wrong, how to mend it, and where to look. */
 function expectRight({ alert, received }: Told, { alert: name, severity, says }: Proof): void {
-  const { summary, description = '', runbook_url: runbook, dashboard_url: dashboard = '' } = alert.annotations;
+  const { summary, description = '', dashboard_url: dashboard = '' } = alert.annotations;
   assert.equal(received.receiver, RECEIVER_OF[severity]);
   assert.equal(received.notification.receiver.split('/').at(-1), RECEIVER_OF[severity]);
   assert.equal(received.notification.groupLabels['release'], received.release);
   assert.equal(summary, summaryOf(name));
   assert.match(description, says);
   assert.doesNotMatch(description, /<no value>|<nil>|NaN|Inf|\{\{|%!/);
-  assert.equal(runbook, `${RUNBOOK_URL}/${name}.md`);
+  assert.match(alert.annotations['first_steps'] ?? '', /^1\. /);
+  assert.ok(alert.annotations['runbook_command']?.endsWith(`-o jsonpath='{.data.${name}}'`));
   const { searchParams } = new URL(dashboard);
   assert.equal(searchParams.get('var-release'), received.release);
   assert.equal(searchParams.get('var-namespace'), alert.labels['namespace']);

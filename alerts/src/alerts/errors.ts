@@ -1,4 +1,6 @@
-import { BY_INSTANCE, BY_SERVICE, INSTANCE, SERVICE, type Alert, type Context } from '../rule.ts';
+import { VANISHED_ERROR_TYPES } from '../../../service/src/metrics/metrics.ts';
+import { ADMISSION_REJECTIONS } from '../../../service/src/protocol/protocol.ts';
+import { eachInstance, INSTANCE, SERVICE, type Alert, type Context } from '../rule.ts';
 
 /** Alerts about errors that are not told by an error budget. */
 export const ERRORS: readonly Alert[] = [
@@ -6,11 +8,11 @@ export const ERRORS: readonly Alert[] = [
     name: 'WebsocketErrorRatioHigh',
     summary: 'Many messages and handshakes end in errors.',
     thresholdDoc:
-      "Errors of every type, clients' own faults included, as a share of messages and handshakes: 0.01 is 1 %.",
+      "Errors of messages and handshakes, clients' own faults included, as a share of them: 0.01 is 1 %. Clients that vanish are none, and handshakes refused by admission have an alert of their own.",
     scope: 'service',
     enabled: true,
     settings: {
-      window: { value: '5m', doc: 'Time over which the share is measured.' },
+      window: { value: '5m', doc: 'Time over which the share is measured.', ofSamples: true },
       minErrors: {
         value: 10,
         doc: 'Minimum number of errors within `window`: with little traffic one error is a large share.',
@@ -18,17 +20,22 @@ export const ERRORS: readonly Alert[] = [
     },
     tiers: [{ severity: 'warning', for: '5m', threshold: 0.01 }],
     expr: (c: Context): string => {
-      const sum = (metric: string): string =>
-        `sum ${BY_SERVICE} (increase(${metric}{${c.selector}}[${c.setting('window')}]))`;
+      const sum = (metric: string, matchers = ''): string =>
+        `sum ${c.by()} (increase(${metric}{${c.selector}${matchers}}[${c.setting('window')}]))`;
+      // Handshakes are counted by their reason, so that refusals by admission can be left out.
+      const left = [...VANISHED_ERROR_TYPES, 'handshake_rejected'];
+      const ofMessages = sum('websocket_errors_total', `,type!~"${left.join('|')}"`);
+      const refused = sum('websocket_handshakes_rejected_total', `,reason!~"${ADMISSION_REJECTIONS.join('|')}"`);
+      const errors = `(${ofMessages} + ${refused})`;
       return [
-        sum('websocket_errors_total'),
+        errors,
         '/ (',
         `    ${sum('websocket_messages_total')}`,
         `  + ${sum('websocket_messages_rejected_total')}`,
         `  + ${sum('websocket_connections_opened_total')}`,
         `  + ${sum('websocket_handshakes_rejected_total')}`,
         `) > ${c.threshold}`,
-        `and ${sum('websocket_errors_total')} >= ${c.setting('minErrors')}`,
+        `and ${errors} >= ${c.setting('minErrors')}`,
       ].join('\n');
     },
     description: (c) =>
@@ -37,24 +44,33 @@ export const ERRORS: readonly Alert[] = [
   {
     name: 'WebsocketStoreUnavailable',
     summary: 'The session store fails.',
-    thresholdDoc: 'Messages and handshakes a second that fail because of the store.',
+    thresholdDoc: 'Instances whose store fails, as a share of all, above which it fires.',
     scope: 'service',
     enabled: true,
     settings: {
       window: {
-        value: '1m',
-        doc: 'Time over which the rate is measured; no longer than `for`, so that a single error does not fire.',
+        value: '2m',
+        doc: 'Time within which messages or handshakes must fail between scrapes three times: one failure is none.',
+        ofSamples: true,
       },
     },
-    tiers: [{ severity: 'critical', for: '1m', threshold: 0 }],
-    expr: (c) =>
-      [
-        `count ${BY_SERVICE} (websocket_store_up{${c.selector}} == 0) > 0`,
-        'or',
-        `sum ${BY_SERVICE} (rate(websocket_errors_total{${c.selector},type="store"}[${c.setting('window')}])) > ${c.threshold}`,
-      ].join('\n'),
+    tiers: [
+      { severity: 'critical', for: '1m', threshold: 0.5, keepFiringFor: '2m' },
+      { severity: 'warning', for: '1m', threshold: 0, keepFiringFor: '2m' },
+    ],
+    expr: (c: Context): string => {
+      const errors = `websocket_errors_total{${c.selector},type="store"}`;
+      return [
+        `count ${c.by()} (`,
+        `  ${eachInstance(c, `websocket_store_up{${c.selector}}`)} == 0`,
+        `  or ${eachInstance(c, `changes(${errors}[${c.setting('window')}])`)} >= 3`,
+        ')',
+        `/ count ${c.by()} (${eachInstance(c, `websocket_store_up{${c.selector}}`)})`,
+        `> ${c.threshold}`,
+      ].join('\n');
+    },
     description: (c) =>
-      `The session store of ${SERVICE} has not answered, or has made messages and handshakes fail, for ${c.for}: clients are closed with 1013, and sessions can not be resumed.`,
+      `The session store of ${SERVICE} has not answered {{ $value | humanizePercentage }} of the instances, or has made their messages and handshakes fail, for ${c.for}: clients are closed with 1013, and sessions can not be resumed.`,
   },
   {
     name: 'WebsocketStoreSlow',
@@ -62,23 +78,23 @@ export const ERRORS: readonly Alert[] = [
     thresholdDoc: 'Seconds that the slowest 1 % of the operations take.',
     scope: 'service',
     enabled: true,
-    settings: { window: { value: '5m', doc: 'Time over which operations are measured.' } },
+    settings: { window: { value: '5m', doc: 'Time over which operations are measured.', ofSamples: true } },
     tiers: [{ severity: 'warning', for: '5m', threshold: 0.1 }],
     expr: (c) =>
-      `histogram_quantile(0.99, sum by (namespace, job, release, operation, le) (rate(websocket_store_operation_duration_seconds_bucket{${c.selector}}[${c.setting('window')}]))) > ${c.threshold}`,
+      `histogram_quantile(0.99, sum ${c.by('operation', 'le')} (rate(websocket_store_operation_duration_seconds_bucket{${c.selector}}[${c.setting('window')}]))) > ${c.threshold}`,
     description: (c) =>
       `The slowest hundredth of the {{ $labels.operation }} operations of the session store of ${SERVICE} has taken {{ $value | humanizeDuration }} or longer (threshold ${c.threshold} s) for ${c.for}.`,
   },
   {
     name: 'WebsocketLogLinesDropped',
     summary: 'Log lines are lost.',
-    thresholdDoc: 'Lines lost within `window`.',
+    thresholdDoc: 'Lines lost within `window`. Those lost at the end of a drain have an alert of their own.',
     scope: 'service',
     enabled: true,
-    settings: { window: { value: '5m', doc: 'Time over which lost lines are counted.' } },
+    settings: { window: { value: '5m', doc: 'Time over which lost lines are counted.', ofSamples: true } },
     tiers: [{ severity: 'warning', for: '0m', threshold: 0 }],
     expr: (c) =>
-      `sum by (namespace, job, release, destination, reason) (increase(websocket_log_lines_dropped_total{${c.selector}}[${c.setting('window')}])) > ${c.threshold}`,
+      `sum ${c.by('destination', 'reason')} (increase(websocket_log_lines_dropped_total{${c.selector},reason!="shutdown"}[${c.setting('window')}])) > ${c.threshold}`,
     description: (c) =>
       `${SERVICE} lost {{ $value | humanize }} log lines to {{ $labels.destination }} within ${c.setting('window')} ({{ $labels.reason }}): the log has a gap.`,
   },
@@ -88,8 +104,8 @@ export const ERRORS: readonly Alert[] = [
     thresholdDoc: 'Seconds that the oldest line waits.',
     scope: 'instance',
     enabled: true,
-    tiers: [{ severity: 'warning', for: '2m', threshold: 60 }],
-    expr: (c) => `max ${BY_INSTANCE} (websocket_loki_lag_seconds{${c.selector}}) > ${c.threshold}`,
+    tiers: [{ severity: 'warning', for: '2m', threshold: 60, keepFiringFor: '2m' }],
+    expr: (c) => `${eachInstance(c, `websocket_loki_lag_seconds{${c.selector}}`)} > ${c.threshold}`,
     description: (c) =>
       `The oldest log line of ${INSTANCE} has waited for Loki for {{ $value | humanizeDuration }} (threshold ${c.threshold} s); when its memory for lines is full, the oldest are dropped.`,
   },

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { freeze } from '../../support/freeze.ts';
+import { standInForKubeStateMetrics } from '../../support/kube-state-metrics.ts';
 import { Tunnel } from '../../support/tunnel.ts';
 import { until } from '../../support/wait.ts';
-import type { Bed } from '../bed.ts';
+import { hostAddress, type Bed } from '../bed.ts';
 import { Clients } from '../clients.ts';
 import { ruleOf, type Proof } from '../proof.ts';
 
@@ -71,8 +72,8 @@ const rolloutStuck: Proof = {
   alert: 'WebsocketRolloutStuck',
   severity: 'warning',
   fault: 'a rollout of an image that is not there',
-  says: /^\S+\/rollout-stuck has for 10s had two versions side by side, or a new instance that never came up/,
-  rules: ruleOf('WebsocketRolloutStuck', { for: '10s' }),
+  says: /^\S+\/rollout-stuck has had two versions side by side with no progress for 20s, or a new instance that never came up/,
+  rules: ruleOf('WebsocketRolloutStuck', { for: '10s', window: '20s' }),
   // The new pod does not answer scrapes either.
   besides: ['WebsocketInstanceUnreachable'],
   inject: async ({ release }) => {
@@ -84,11 +85,41 @@ const rolloutStuck: Proof = {
   },
 };
 
+/** Two pods of a release are never on one node, and there is one. */
+const ONE_POD_A_NODE = {
+  podAntiAffinity: {
+    requiredDuringSchedulingIgnoredDuringExecution: [
+      {
+        topologyKey: 'kubernetes.io/hostname',
+        labelSelector: { matchLabels: { 'app.kubernetes.io/instance': 'replicas-missing' } },
+      },
+    ],
+  },
+};
+
+const replicasMissing: Proof = {
+  alert: 'WebsocketReplicasMissing',
+  severity: 'critical',
+  fault: 'scaled from 1 pod to 3, of which no node has room for 2',
+  says: /^66\.67% of the instances of \S+\/replicas-missing that its Deployment wants have not been available for 10s/,
+  rules: ruleOf('WebsocketReplicasMissing', { critical: { for: '10s' }, warning: { for: '10s' } }),
+  // A Pending pod has no address, and so is no target.
+  values: { affinity: ONE_POD_A_NODE },
+  prepare: async (bed) => {
+    bed.after(await standInForKubeStateMetrics(bed.release.namespace, await hostAddress()));
+  },
+  inject: async ({ release }) => {
+    await release.scale(3);
+    return () => release.scale(1);
+  },
+};
+
 /** Alerts about instances that are away, not ready, or come and go. */
 export const AVAILABILITY_PROOFS: readonly Proof[] = [
   serviceDown,
   instanceUnreachable,
   instanceNotReady,
+  replicasMissing,
   restarting,
   rolloutStuck,
 ];

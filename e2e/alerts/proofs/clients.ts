@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { Prober } from '../../support/prober.ts';
 import type { Bed } from '../bed.ts';
 import { Clients, storm } from '../clients.ts';
 import { ruleOf, type Proof } from '../proof.ts';
@@ -33,8 +34,84 @@ const sessionsUnusuallyLong: Proof = {
   },
 };
 
+const handshakesThrottled: Proof = {
+  alert: 'WebsocketHandshakesThrottled',
+  severity: 'warning',
+  fault: '25 clients a second come from one address that may open 2',
+  says: /^[\d.]+% of the handshakes with \S+\/handshakes-throttled were refused by its admission within 20s/,
+  rules: ruleOf('WebsocketHandshakesThrottled', { for: '5s', window: '20s' }),
+  config: { handshakeRatePerAddress: 2 },
+  inject: async (bed) => storm(bed.url, 25),
+};
+
 /** Alerts about how clients behave. */
-export const CLIENT_PROOFS: readonly Proof[] = [connectionsTooFew(), reconnectStorm, sessionsUnusuallyLong];
+export const CLIENT_PROOFS: readonly Proof[] = [
+  connectionsTooFew(),
+  connectionsDropped(),
+  reconnectStorm,
+  handshakesThrottled,
+  sessionsUnusuallyLong,
+  probeFailing(),
+];
+
+/** The way in is gone: the service and its pods are well. */
+function probeFailing(): Proof {
+  let prober: Prober;
+  const open = ({ url }: Bed): void => {
+    prober.address = url.replace(/^ws/, 'http');
+  };
+  return {
+    alert: 'WebsocketProbeFailing',
+    severity: 'critical',
+    fault: 'nothing answers at the public address, while the pods are ready',
+    says: /^The probe of http:\S+ of \S+\/probe-failing has failed for 10s/,
+    rules: ruleOf('WebsocketProbeFailing', { for: '10s', keepFiringFor: '5s' }),
+    values: async (site) => {
+      prober = await Prober.start();
+      site.after(() => {
+        prober.close();
+      });
+      const targets = ['http://chat.example.org/ws/chat/'];
+      return { probe: { enabled: true, interval: '5s', prober: `${site.host}:${prober.port}`, targets } };
+    },
+    prepare: async (bed) => {
+      open(bed);
+    },
+    inject: async (bed) => {
+      prober.address = undefined;
+      return () => {
+        open(bed);
+      };
+    },
+  };
+}
+
+function connectionsDropped(): Proof {
+  let clients: Clients;
+  const connect = async ({ url }: Bed): Promise<void> => {
+    clients = await Clients.open(url, 20, 0.2);
+  };
+  return {
+    alert: 'WebsocketConnectionsDropped',
+    severity: 'critical',
+    fault: 'all of 20 clients go, while the pod is ready',
+    says: /^\S+\/connections-dropped has lost 100% of the connections that it had 1m ago \(threshold 90 %\)/,
+    rules: ruleOf('WebsocketConnectionsDropped', {
+      hour: '1m',
+      minConnections: 10,
+      critical: { for: '5s' },
+      warning: { for: '5s' },
+    }),
+    prepare: async (bed) => {
+      await connect(bed);
+      bed.after(() => clients.close());
+    },
+    inject: async (bed) => {
+      await clients.close();
+      return () => connect(bed);
+    },
+  };
+}
 
 function connectionsTooFew(): Proof {
   let clients: Clients;

@@ -1,12 +1,13 @@
 import type { Bed } from '../bed.ts';
 import { lateClosers, sleepers } from '../clients.ts';
+import { faultOfLoki } from '../loki-fault.ts';
 import { ruleOf, type Proof } from '../proof.ts';
 
 const drainSlow: Proof = {
   alert: 'WebsocketDrainSlow',
   severity: 'warning',
   fault: 'a pod is deleted whose 10 clients answer the close frame after 8.8 s',
-  says: /^Closing the connections of \S+ of \S+\/drain-slow took [89]\d(\.\d+)?% of the time that a drain may take \(threshold 80 %\)/,
+  says: /^Beyond the spread that is asked for, closing the connections of \S+ of \S+\/drain-slow took [89]\d(\.\d+)?% of the time that a drain may take \(threshold 80 %\)/,
   rules: ruleOf('WebsocketDrainSlow', { window: '30s' }),
   config: { drainSpreadSeconds: 0, closeTimeoutSeconds: 9.5, drainTimeoutSeconds: 10 },
   inject: async (bed) => {
@@ -29,8 +30,18 @@ const drainCutClients: Proof = {
   },
 };
 
+const drainLostLogLines: Proof = {
+  alert: 'WebsocketDrainLostLogLines',
+  severity: 'warning',
+  fault: 'a pod is deleted while Loki never answers',
+  says: /^Drains of \S+\/drain-lost-log-lines within 30s lost \d+ log lines that Loki did not take in time/,
+  rules: ruleOf('WebsocketDrainLostLogLines', { window: '30s' }),
+  config: { lokiFlushSeconds: 1 },
+  ...faultOfLoki('hang', deletePod),
+};
+
 /** Alerts about drains. */
-export const DRAIN_PROOFS: readonly Proof[] = [drainSlow, drainCutClients];
+export const DRAIN_PROOFS: readonly Proof[] = [drainSlow, drainCutClients, drainLostLogLines];
 
 /** Returns when the pod is gone. */
 async function deletePod(bed: Bed): Promise<void> {

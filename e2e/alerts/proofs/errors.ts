@@ -1,7 +1,7 @@
-import { FaultyLoki, type Fault } from '../../../testkit/faulty-loki.ts';
 import { freeze, stutter } from '../../support/freeze.ts';
 import type { Bed } from '../bed.ts';
 import { Clients, sendBinary, storm } from '../clients.ts';
+import { faultOfLoki } from '../loki-fault.ts';
 import { ruleOf, type Proof } from '../proof.ts';
 import { REDIS } from '../stores.ts';
 
@@ -19,8 +19,12 @@ const storeUnavailable: Proof = {
   alert: 'WebsocketStoreUnavailable',
   severity: 'critical',
   fault: 'the Redis of a release is frozen',
-  says: /^The session store of \S+\/store-unavailable has not answered, or has made messages and handshakes fail, for 10s/,
-  rules: ruleOf('WebsocketStoreUnavailable', { for: '10s', window: '20s' }),
+  says: /^The session store of \S+\/store-unavailable has not answered 100% of the instances, or has made .+ fail, for 10s/,
+  rules: ruleOf('WebsocketStoreUnavailable', {
+    window: '20s',
+    critical: { for: '10s', keepFiringFor: '5s' },
+    warning: { for: '10s', keepFiringFor: '5s' },
+  }),
   values: REDIS,
   prepare: sendAllTheTime,
   inject: async (bed) => freeze(await bed.process('redis')),
@@ -64,26 +68,9 @@ function logLinesLate(): Proof {
     severity: 'warning',
     fault: 'Loki takes every push and never answers',
     says: /^The oldest log line of \S+ of \S+\/log-lines-late has waited for Loki for [\d.]+s \(threshold 10 s\)/,
-    rules: ruleOf('WebsocketLogLinesLate', { for: '5s', threshold: 10 }),
+    rules: ruleOf('WebsocketLogLinesLate', { for: '5s', threshold: 10, keepFiringFor: '5s' }),
     prepare: sendAllTheTime,
     ...faultOfLoki('hang'),
-  };
-}
-
-/** A Loki of this process, which can be told to fail. Its address is a value, so it is there before the release. */
-function faultOfLoki(fault: Fault): Pick<Proof, 'values' | 'inject'> {
-  let loki: FaultyLoki;
-  return {
-    values: async (site) => {
-      loki = await FaultyLoki.start(site, undefined, '0.0.0.0');
-      return { loki: { url: `http://${site.host}:${loki.port}` } };
-    },
-    inject: async () => {
-      loki.fault = fault;
-      return () => {
-        loki.mend();
-      };
-    },
   };
 }
 

@@ -7,7 +7,10 @@ import { Clients } from '../clients.ts';
 import { ruleOf, type Proof } from '../proof.ts';
 
 /** Both tiers in seconds, so that it shows that the critical one silences the other. */
-const BOTH_TIERS = { critical: { for: '5s' }, warning: { for: '5s' } };
+const BOTH_TIERS = {
+  critical: { for: '5s', keepFiringFor: '5s' },
+  warning: { for: '5s', keepFiringFor: '5s' },
+};
 
 const MEMORY_LIMIT_MIB = 192;
 /** What one client has the service hold. */
@@ -17,7 +20,7 @@ const connectionsNearLimit = tiers({ critical: 100, warning: 85 }, (severity, cl
   alert: 'WebsocketConnectionsNearLimit',
   severity,
   fault: `${clients} clients on a pod that takes 100`,
-  says: /^\S+ of \S+\/connections-near-limit holds [\d.]+% of the connections it takes/,
+  says: /^(\S+ of )?\S+\/connections-near-limit holds [\d.]+% of the connections it takes/,
   rules: ruleOf('WebsocketConnectionsNearLimit', BOTH_TIERS),
   config: { maxConnections: 100 },
   inject: (bed) => connect(bed, clients),
@@ -27,7 +30,7 @@ const sessionsNearLimit = tiers({ critical: 98, warning: 85 }, (severity, sessio
   alert: 'WebsocketSessionsNearLimit',
   severity,
   fault: `${sessions} sessions on a pod that holds 100`,
-  says: /^\S+ of \S+\/sessions-near-limit holds [\d.]+% of the sessions it can/,
+  says: /^(\S+ of )?\S+\/sessions-near-limit holds [\d.]+% of the sessions it can/,
   rules: ruleOf('WebsocketSessionsNearLimit', BOTH_TIERS),
   config: { maxSessions: 100, sessionTtlSeconds: 1 },
   inject: (bed) => connect(bed, sessions),
@@ -37,7 +40,7 @@ const eventLoopBlocked = tiers({ critical: 1500, warning: 400 }, (severity, stop
   alert: 'WebsocketEventLoopBlocked',
   severity,
   fault: `the process is stopped for ${stoppedMs / 1000} s again and again`,
-  says: /^The event loop of \S+ of \S+\/event-loop-blocked has been [\d.]+m?s late \(99th percentile, threshold (0\.)?1 s\) for 5s/,
+  says: /^The event loops? of .*\S+\/event-loop-blocked ha(s|ve) been .+ late|^The event loops of 100% of the instances of \S+\/event-loop-blocked have been late by more than 1 s/,
   rules: ruleOf('WebsocketEventLoopBlocked', { window: '20s', ...BOTH_TIERS }),
   inject: async (bed) => stutter(await bed.process(), { stoppedMs, runningMs: 300 }),
 }));
@@ -46,7 +49,7 @@ const memoryNearLimit = tiers({ critical: 97, warning: 89 }, (severity, percent)
   alert: 'WebsocketMemoryNearLimit',
   severity,
   fault: `messages that never end use memory up to ${percent} %; then the pod is deleted, as the runbook says`,
-  says: /^\S+ of \S+\/memory-near-limit has used (8|9)\d(\.\d+)?% of its memory limit \(threshold \d+ %\) for 5s/,
+  says: /^(\S+ of \S+\/memory-near-limit has used 8\d(\.\d+)?% of its memory limit \(threshold 85 %\)|100% of the instances of \S+\/memory-near-limit have used more than 95 % of their memory limit) for 5s/,
   rules: ruleOf('WebsocketMemoryNearLimit', BOTH_TIERS),
   // Who is in the middle of a frame can answer no ping.
   config: { maxMessageBytes: HOG_MESSAGE_BYTES, heartbeatIntervalSeconds: 600 },

@@ -31,6 +31,9 @@ export type ErrorType = keyof typeof ERROR_TYPES;
 /** Error types that are the service's fault, not the client's. SLOs count these. */
 export const SERVER_ERROR_TYPES: readonly ErrorType[] = ['store', 'handler', 'internal'];
 
+/** Error types of clients that vanished: of no message and no handshake. */
+export const VANISHED_ERROR_TYPES: readonly ErrorType[] = ['slow_reader', 'heartbeat_timeout'];
+
 /**
  * Values of the `code` label: codes that the service sends and codes that clients commonly send; others are `other`.
  */

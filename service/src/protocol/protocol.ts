@@ -76,6 +76,9 @@ export const REJECTIONS = {
 /** A key of {@link REJECTIONS}. */
 export type RejectionReason = keyof typeof REJECTIONS;
 
+/** Rejections that protect the service from too many handshakes: a client that waits as it is asked to gets in. */
+export const ADMISSION_REJECTIONS: readonly RejectionReason[] = ['rate', 'address_connections'];
+
 /** Body of every HTTP answer that is an error. */
 export interface ErrorBody {
   /** Machine-readable: a {@link RejectionReason}, or `not_found`, `method_not_allowed`. */
