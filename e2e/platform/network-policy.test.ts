@@ -28,6 +28,7 @@ describe('network policies, enforced by kube-router', { skip: SKIP }, () => {
   let stranger: Probe;
   let neighbour: Probe;
   let client: Probe;
+  const tunnels: Tunnel[] = [];
 
   before(async () => {
     await installAddon('kube-router');
@@ -56,6 +57,7 @@ describe('network policies, enforced by kube-router', { skip: SKIP }, () => {
     if ('passed' in context && !context.passed) await home.describe();
   });
   after(async () => {
+    await Promise.all(tunnels.map((tunnel) => tunnel.close()));
     await stopKubeRouter();
     for (const namespace of [home, outside, clients]) await namespace.delete();
   });
@@ -90,8 +92,7 @@ describe('network policies, enforced by kube-router', { skip: SKIP }, () => {
       const url = `ws://${release.fullName}.${home.name}:8080/ws/chat/`;
       assert.equal(await client.count(url), 1, url);
     }
-    const parts = partDoors();
-    const seen = await client.reach(parts);
+    const seen = await client.reach(partDoors());
     assert.ok(!Object.values(seen).includes('open'), JSON.stringify(seen));
     figure('from the namespace of the clients', `counts by both releases; the stack: ${tally(seen)}`, 'none open');
   });
@@ -113,18 +114,17 @@ describe('network policies, enforced by kube-router', { skip: SKIP }, () => {
       const times = await prometheus.query(`timestamp(up{namespace="${home.name}", container!=""} == 1) > ${began}`);
       return times.length >= 4;
     });
-    const tunnel = await Tunnel.open(demo, `deployment/${demo.fullName}-prometheus`, STACK.prometheus);
+    const tunnel = await tunnelTo('prometheus');
     const own = new Prometheus(tunnel.httpUrl);
     const pods = await until('the stack scraping after the policies', 60, async () => {
       const fresh = await own.query(`timestamp(websocket_ready) > ${began}`);
       return fresh.length === 2 && fresh.length;
     });
-    await tunnel.close();
     figure('scraped after the policies', `4 pods by the operator's Prometheus, ${pods} by the stack's`, '4 and 2');
   });
 
   test("log lines reach the stack's Loki, and the other one through its gateway's port", async () => {
-    const tunnel = await Tunnel.open(demo, `deployment/${demo.fullName}-loki`, STACK.loki);
+    const tunnel = await tunnelTo('loki');
     const loki = new LokiReader(tunnel.httpUrl);
     const before = await loki.count('{service="websocket-message-counter"}');
     await client.count(`ws://${demo.fullName}.${home.name}:8080/ws/chat/`);
@@ -132,7 +132,6 @@ describe('network policies, enforced by kube-router', { skip: SKIP }, () => {
       const now = await loki.count('{service="websocket-message-counter"}');
       return now > before && now;
     });
-    await tunnel.close();
     const pushes = (await outside.kubectl('logs', 'loki-gateway')).split('\n').length;
     await client.count(`ws://${other.fullName}.${home.name}:8080/ws/chat/`);
     await until('a push at the gateway', 60, async () => {
@@ -150,6 +149,13 @@ describe('network policies, enforced by kube-router', { skip: SKIP }, () => {
     assert.ok(!Object.values(others).includes('open'), JSON.stringify(others));
     figure('from a pod of the service', `Redis on 6380 and the gateway: open; all else: ${tally(others)}`, 'none open');
   });
+
+  /** A way past the policies. */
+  async function tunnelTo(part: keyof typeof STACK): Promise<Tunnel> {
+    const tunnel = await Tunnel.open(demo, `deployment/${demo.fullName}-${part}`, STACK[part]);
+    tunnels.push(tunnel);
+    return tunnel;
+  }
 
   /** What must be closed to strangers: the service, its metrics, the parts of the stack. */
   async function doors(): Promise<readonly string[]> {

@@ -74,9 +74,13 @@ describe('the stack on a cluster without the operator', { skip: SKIP }, () => {
     const own = new Prometheus(tunnel.httpUrl);
     const [pod = ''] = await release.podNames();
     const ready = `websocket_ready{pod="${pod}"}`;
-    await until('its own Prometheus scraping it', 90, async () => (await own.value(ready)) === 1);
-    const rules = await own.allRules();
-    await tunnel.close();
+    let rules: readonly unknown[];
+    try {
+      await until('its own Prometheus scraping it', 90, async () => (await own.value(ready)) === 1);
+      rules = await own.allRules();
+    } finally {
+      await tunnel.close();
+    }
     assert.ok(rules.length > 0);
     figure('without the operator', `${made.length} Deployments; scraped by its own, ${rules.length} rules`, 'its own');
   });

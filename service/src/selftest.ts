@@ -10,13 +10,15 @@
  * `--pods` is a name that resolves to every pod: in memory, a session lives on one pod, so resuming can be checked there alone.
  * Without it the service's own address is taken for the only one. `--shared` says that all pods share sessions, so that one
  * resumed the way clients take goes on as well, whatever pod it meets. `--timeout` is the most seconds for all of it.
- * `--reach` names what has to take a TCP connection. `--page` sends an alert of a severity to the Alertmanager, with the labels
+ * `--settle` is the most seconds that connections may be refused at first: a network policy lets a new pod through a moment after its
+ * start. `--reach` names what has to take a TCP connection. `--page` sends an alert of a severity to the Alertmanager, with the labels
  * that are given, and checks that it goes to a receiver.
  */
 import { randomUUID } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
 import { connect, isIPv6 } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { CounterClient, type ClientEvents } from '../../client/client.js';
 import { parseHttpUrl } from '../../lib/http-url.ts';
@@ -27,8 +29,10 @@ import type { ReadinessReport } from './lifecycle/readiness.ts';
 
 /** Time for one answer, in milliseconds. */
 const ANSWER_MS = 5000;
+/** Pause between two looks at whether connections are taken, in milliseconds. */
+const SETTLE_PAUSE_MS = 250;
 
-const { service, pods, shared, reach, alerts, timeoutSeconds } = readArguments();
+const { service, pods, shared, settleSeconds, reach, alerts, timeoutSeconds } = readArguments();
 setTimeout(() => {
   print(false, `everything within ${timeoutSeconds} s`, 'the time is up');
   process.exit(1);
@@ -38,6 +42,7 @@ process.exitCode = (await checkAll()) ? 0 : 1;
 async function checkAll(): Promise<boolean> {
   const results: boolean[] = [];
   const serving: URL[] = [];
+  await settle();
   const found = await check(`addresses of ${pods.hostname}`, async () => {
     for (const pod of await addresses(pods)) if (!(await isDraining(pod))) serving.push(pod);
     if (serving.length === 0) throw new Error('no pod serves');
@@ -59,6 +64,23 @@ async function checkAll(): Promise<boolean> {
       await check(`an alert of severity ${alert.severity} goes to ${alert.receiver}`, () => sendTestAlert(alert)),
     );
   return results.every((well) => well);
+}
+
+/** Waits until everything takes connections, for so long at most: what does not by then fails in its check. */
+async function settle(): Promise<void> {
+  const deadline = Date.now() + settleSeconds * 1000;
+  const all = async (): Promise<void> => {
+    const urls = [service, ...(await addresses(pods))];
+    const places = [...urls.map(({ hostname: host, port }) => ({ host, port: Number(port || 80) })), ...reach];
+    await Promise.all(places.map(({ host, port }) => expectReachable(host, port)));
+  };
+  while (Date.now() < deadline)
+    try {
+      await all();
+      return;
+    } catch {
+      await delay(SETTLE_PAUSE_MS);
+    }
 }
 
 async function expectReachable(host: string, port: number): Promise<string> {
@@ -206,6 +228,7 @@ interface Arguments {
   readonly reach: readonly Destination[];
   readonly alerts: readonly TestAlert[];
   readonly timeoutSeconds: number;
+  readonly settleSeconds: number;
 }
 
 function readArguments(): Arguments {
@@ -216,6 +239,7 @@ function readArguments(): Arguments {
         pods: { type: 'string' },
         shared: { type: 'boolean', default: false },
         timeout: { type: 'string', default: '60' },
+        settle: { type: 'string', default: '0' },
         reach: { type: 'string', multiple: true, default: [] },
         alertmanager: { type: 'string' },
         page: { type: 'string', multiple: true, default: [] },
@@ -226,7 +250,10 @@ function readArguments(): Arguments {
       throw new Error('--service is missing, for example --service http://localhost:8080');
     const timeoutSeconds = Number(values.timeout);
     if (!(timeoutSeconds > 0)) throw new Error(`--timeout ${values.timeout} must be a number of seconds`);
+    const settleSeconds = Number(values.settle);
+    if (!(settleSeconds >= 0)) throw new Error(`--settle ${values.settle} must be a number of seconds`);
     return {
+      settleSeconds,
       service: addressOf('--service', values.service),
       pods: addressOf('--pods', values.pods ?? values.service),
       shared: values.shared,

@@ -79,6 +79,22 @@ describe('the self-test that helm test runs', () => {
     assert.match(stdout, new RegExp(`^FAILED redis takes connections: ${closed} does not: .*ECONNREFUSED`, 'm'));
   });
 
+  it('waits for connections that are refused at first, if it may', async (t) => {
+    const service = await ServiceProcess.start(t);
+    const late = new URL(await closedOrigin(t));
+    const other = createServer().listen(0, '127.0.0.1');
+    t.after(() => other.close());
+    await once(other, 'listening');
+    const places = ['--reach', `loki=127.0.0.1:${portOf(other.address())}`, '--reach', `redis=${late.host}`];
+    const run = selftest('--service', service.origin, ...places, '--settle', '20');
+    // Both are tried at the same time, again and again: the second attempt comes after one in which the late one refused.
+    for (let attempt = 1; attempt <= 2; attempt += 1) await once(other, 'connection');
+    const server = createServer().listen(Number(late.port), '127.0.0.1');
+    t.after(() => server.close());
+    const { status, stdout } = await run;
+    assert.equal(status, 0, stdout);
+  });
+
   it('sends an alert to each receiver, and fails for one that Alertmanager does not choose', async (t) => {
     const service = await ServiceProcess.start(t);
     const alertmanager = await startAlertmanager(t, { critical: 'chat/demo/page', warning: 'none' });
@@ -109,6 +125,7 @@ describe('the self-test that helm test runs', () => {
     [[], /--service is missing/],
     [['--service', 'nonsense'], /--service nonsense must be a URL/],
     [['--service', 'http://x', '--timeout', 'soon'], /--timeout soon must be a number of seconds/],
+    [['--service', 'http://x', '--settle', 'soon'], /--settle soon must be a number of seconds/],
     [['--sevice', 'http://x'], /--sevice/],
     [['--service', 'http://x', '--reach', 'redis:6379'], /--reach redis:6379 must be like loki=name:3100/],
     [['--service', 'http://x', '--page', 'critical=page'], /--alertmanager is missing/],
