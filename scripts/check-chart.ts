@@ -9,20 +9,29 @@
  *
  * One line a check; exit status 1 if any failed.
  */
+import { join } from 'node:path';
 import { generatedFiles } from '../chart/src/generate.ts';
 import { staleFiles } from '../lib/generated-files.ts';
 import { program } from '../lib/program.ts';
 import { checkEnvironment } from './chart/environment.ts';
 import { kubernetesTypes } from './chart/kubernetes-types.ts';
 import { KubeScore } from './chart/kube-score.ts';
-import { customResourceFolders, KUBERNETES_VERSIONS, kubeSchemas, schemaLocation } from './chart/kube-schemas.ts';
+import {
+  customResourceFolders,
+  exampleSchemas,
+  KUBERNETES_VERSIONS,
+  kubeSchemas,
+  schemaLocation,
+} from './chart/kube-schemas.ts';
 import { expectNullsAreEmpty } from './chart/nulls.ts';
 import { missedRefusals, REFUSAL_COUNT } from './chart/refusals.ts';
 import { objectsIn, render, scenarios } from './chart/scenarios.ts';
 import { checkStackConfig } from './chart/stack-config.ts';
 import { expectTwoInOneRelease } from './chart/subchart.ts';
-import { CHART, run, runWell } from './chart/tools.ts';
+import { CHART, ROOT, run, runWell } from './chart/tools.ts';
 
+/** Manifests that the documentation refers to. */
+const EXAMPLES = join(ROOT, 'examples/external-secret');
 /** Most characters of a failure that are printed: Helm quotes whole templates. */
 const MOST_TEXT = 4000;
 
@@ -58,12 +67,20 @@ check('helm-unittest', () => lastLines(runWell('helm-unittest', ['--strict', CHA
 check(`${REFUSAL_COUNT} bad values are refused by name`, () => {
   expectNone(missedRefusals(), '');
 });
+check('a render without a cluster is the same each time', () => {
+  for (const scenario of scenarios())
+    if (render(scenario) !== render(scenario)) throw new Error(`two renders of ${scenario.name} differ`);
+});
 check('null is the same as empty where that is the default', () => expectNullsAreEmpty());
 check('twice in one release, as a subchart', () => expectTwoInOneRelease());
 check('the service reads the environment of every scenario', () => {
   checkEnvironment();
 });
 checkKubeScore();
+check('kubeconform, examples of manifests', () => {
+  const text = runWell('kubeconform', ['-schema-location', schemaLocation(exampleSchemas()), '-summary', EXAMPLES]);
+  if (!text.includes('Valid: 1')) throw new Error(text);
+});
 for (const version of KUBERNETES_VERSIONS)
   check(`kubeconform, Kubernetes ${version}`, () => {
     expectConform(version);

@@ -61,7 +61,7 @@ export async function startApp(
     app,
     origin,
     url: `ws://127.0.0.1:${ports.port}/ws/chat/`,
-    scrape: () => Scrape.of(`${origin}/metrics/`),
+    scrape: () => Scrape.of(`http://127.0.0.1:${ports.metricsPort ?? ports.port}/metrics/`),
     log: async () => {
       await log.written();
       return parseLines(readFileSync(file, 'utf8'));

@@ -20,6 +20,7 @@ export class ServiceProcess {
   stderr = '';
   port = 0;
   adminPort: number | undefined;
+  metricsPort: number | undefined;
 
   constructor(env: Readonly<Record<string, string>>, args: readonly string[] = [], main = MAIN) {
     this.child = spawn(process.execPath, [main, ...args], {
@@ -50,6 +51,7 @@ export class ServiceProcess {
     if (!('event' in ready)) throw new Error(`the service did not start: ${service.stderr}`);
     service.port = ready['port'] as number;
     service.adminPort = ready['admin_port'] as number | undefined;
+    service.metricsPort = ready['metrics_port'] as number | undefined;
     return service;
   }
 
@@ -67,7 +69,7 @@ export class ServiceProcess {
   }
 
   scrape(): Promise<Scrape> {
-    return Scrape.of(`${this.origin}/metrics/`);
+    return Scrape.of(`http://127.0.0.1:${this.metricsPort ?? this.port}/metrics/`);
   }
 
   signal(signal: NodeJS.Signals): void {

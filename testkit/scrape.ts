@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { parseMetricsText } from '../lib/metrics-text.ts';
 
+/** What tells a scrape of Prometheus from another GET, which does not end the wait for the last scrape. */
+export const AS_PROMETHEUS = { headers: { 'X-Prometheus-Scrape-Timeout-Seconds': '10' } } as const;
+
 /** One answer of `/metrics/`, parsed. */
 export class Scrape {
   /** Value of each series, by name and labels as they stand there: `websocket_errors_total{type="internal"}`. */
@@ -17,7 +20,7 @@ export class Scrape {
   }
 
   static async of(url: string): Promise<Scrape> {
-    const response = await fetch(url);
+    const response = await fetch(url, AS_PROMETHEUS);
     assert.equal(response.status, 200);
     return new Scrape(await response.text());
   }

@@ -1,5 +1,5 @@
 import { stringify } from 'yaml';
-import type { Option } from '../../service/src/config/options.ts';
+import { HEADER, HEADER_RULE, type Option } from '../../service/src/config/options.ts';
 import {
   CHART_DEFAULTS,
   configDefault,
@@ -51,6 +51,7 @@ export function optionSchema({ name, unit, rule }: Option<unknown>, nullable: bo
   const type = (kind: string): Pick<Schema, 'type'> => ({ type: nullable ? [kind, 'null'] : kind });
   if (unit === 'list') return { ...type('array'), items: { type: 'string' } };
   if (rule === '') return type('string');
+  if (rule === HEADER_RULE) return { ...type('string'), pattern: HEADER.source };
   if (rule === 'true or false') return type('boolean');
   const choices = /^one of (.+)$/.exec(rule)?.[1];
   if (choices !== undefined) return { enum: choices.split(', ') };

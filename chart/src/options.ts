@@ -6,20 +6,23 @@ export type OptionKey = keyof typeof OPTIONS;
 /** Options that the chart leaves at the service's default, with the reason. */
 export const NOT_EXPOSED: Readonly<Partial<Record<OptionKey, string>>> = {
   host: 'a pod listens on all of its addresses: probes and Services reach it by the one that the cluster chose',
+  resumeTokenKey: 'the chart mounts the key as a file, which is read again when the Secret changes',
+  resumeTokenPreviousKey: 'the same, for the previous key',
 };
 
 /** Options that another value of the chart sets, with the value's path. Those the service has not are left out of the pod. */
 export const SET_BY_OTHER_VALUES: Readonly<Partial<Record<string, string>>> = {
   port: 'containerPorts.http',
   adminPort: 'containerPorts.admin',
+  metricsPort: 'containerPorts.metrics',
   lokiEnabled: 'loki.ship',
   lokiUrl: 'loki.url',
   lokiBearerToken: 'loki.bearerTokenSecret',
   lokiPassword: 'loki.passwordSecret',
   redisUrl: 'store.redis.url',
   redisPassword: 'store.redis.passwordSecret',
-  resumeTokenKey: 'resumeToken.enabled',
-  resumeTokenPreviousKey: 'resumeToken.existingSecret',
+  resumeTokenKeyFile: 'resumeToken.enabled',
+  resumeTokenPreviousKeyFile: 'resumeToken.existingSecret',
 };
 
 /** Defaults of the chart that differ from the service's, with the reason. `null` is derived by the templates. */

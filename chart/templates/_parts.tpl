@@ -127,10 +127,43 @@ Whether an object of the operator selects one of this release. Call with (dict "
 {{- default (printf "%s-resume-token" (include "wmc.fullname" .)) .Values.resumeToken.existingSecret -}}
 {{- end -}}
 
-{{/* A value of a Secret that the chart makes: the one that is there already, or else a random one, so that it stays the same over upgrades. Call with (dict "root" $ "name" "x" "key" "y"). */}}
+{{/*
+Whether Helm asks the cluster. A list of the API has items, be they none; without a cluster, every lookup is empty. A namespace
+that is not there yet has lists, too.
+*/}}
+{{- define "wmc.cluster" -}}
+{{- if hasKey (lookup "v1" "Secret" .Release.Namespace "") "items" }}true{{ end -}}
+{{- end -}}
+
+{{/*
+Whether this is a render that is deployed though Helm asks no cluster, as by Argo CD: it passes on the APIs of the cluster with
+their kinds, which Helm by itself does not know.
+*/}}
+{{- define "wmc.blindDeployment" -}}
+{{- if and (.Capabilities.APIVersions.Has "apps/v1/Deployment") (not (include "wmc.cluster" .)) }}true{{ end -}}
+{{- end -}}
+
+{{/*
+A value of a Secret that the chart makes, so that it stays the same: the one that is there already, or else a random one. Nothing
+without a cluster to keep it in, where each render would make another. Call with (dict "root" $ "name" "x" "key" "y").
+*/}}
 {{- define "wmc.keptSecret" -}}
-{{- $kept := lookup "v1" "Secret" .root.Release.Namespace .name -}}
-{{- get (default (dict) $kept.data) .key | default (randAlphaNum 48 | b64enc) -}}
+{{- $live := lookup "v1" "Secret" .root.Release.Namespace .name -}}
+{{- $value := get (default (dict) $live.data) .key -}}
+{{- if $value }}{{ $value }}{{ else if include "wmc.cluster" .root }}{{ randAlphaNum 48 | b64enc }}{{ end -}}
+{{- end -}}
+
+{{/* The key that the chart makes, if it does. */}}
+{{- define "wmc.resumeToken.key" -}}
+{{- if not .Values.resumeToken.existingSecret -}}
+{{- include "wmc.keptSecret" (dict "root" . "name" (include "wmc.resumeToken.secretName" .) "key" "resume-token-key") -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "wmc.resumeToken.enabled" -}}
+{{- $enabled := toString .Values.resumeToken.enabled -}}
+{{- if eq $enabled "true" }}true
+{{- else if and (eq $enabled "auto") (or .Values.resumeToken.existingSecret (include "wmc.resumeToken.key" .)) }}true{{ end -}}
 {{- end -}}
 
 {{- define "wmc.stack.grafana.secretName" -}}

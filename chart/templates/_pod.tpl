@@ -18,7 +18,7 @@ securityContext:
 {{- end }}
 containers:
   - {{ include "wmc.container" . | nindent 4 | trim }}
-{{- with .Values.volumes }}
+{{- with concat (include "wmc.volumes.own" . | fromYamlArray) (default list .Values.volumes) }}
 volumes:
   {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -56,6 +56,9 @@ ports:
   - name: http
     containerPort: {{ .Values.containerPorts.http }}
     protocol: TCP
+  - name: metrics
+    containerPort: {{ .Values.containerPorts.metrics }}
+    protocol: TCP
 {{- include "wmc.probes" . }}
 {{- if .Values.preStopHook.enabled }}
 lifecycle:
@@ -72,7 +75,7 @@ resources:
 securityContext:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .Values.volumeMounts }}
+{{- with concat (include "wmc.volumeMounts.own" . | fromYamlArray) (default list .Values.volumeMounts) }}
 volumeMounts:
   {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -115,6 +118,8 @@ argument, not NODE_OPTIONS, so that it does not hold for the hook's own process.
   value: {{ .Values.containerPorts.http | quote }}
 - name: ADMIN_PORT
   value: {{ .Values.containerPorts.admin | quote }}
+- name: METRICS_PORT
+  value: {{ .Values.containerPorts.metrics | quote }}
 {{- range $key, $name := $options.config }}
 - name: {{ $name }}
   value: {{ include "wmc.plain" (get $config $key) | quote }}
@@ -123,16 +128,37 @@ argument, not NODE_OPTIONS, so that it does not hold for the hook's own process.
 {{- include "wmc.env.store" . }}
 {{- end -}}
 
-{{/* A variable from a Secret. Call with (dict "name" "X" "secret" "x" "key" "y"), and "optional" for one that need not be there. */}}
+{{/* A variable from a Secret. Call with (dict "name" "X" "secret" "x" "key" "y"). */}}
 {{- define "wmc.secretVariable" }}
 - name: {{ .name }}
   valueFrom:
     secretKeyRef:
       name: {{ .secret }}
       key: {{ .key }}
-      {{- if .optional }}
-      optional: true
-      {{- end }}
+{{- end -}}
+
+{{/* The chart's own volumes, and the mounts of them. The kubelet replaces the keys of a Secret while the pod runs. */}}
+{{- define "wmc.volumes.own" -}}
+{{- if eq (include "wmc.resumeToken.enabled" .) "true" -}}
+- name: resume-token
+  projected:
+    sources:
+      - secret:
+          name: {{ include "wmc.resumeToken.secretName" . }}
+          items:
+            - {key: resume-token-key, path: resume-token-key}
+      - secret:
+          name: {{ include "wmc.resumeToken.secretName" . }}
+          items:
+            - {key: resume-token-previous-key, path: resume-token-previous-key}
+          optional: true
+{{- end -}}
+{{- end -}}
+
+{{- define "wmc.volumeMounts.own" -}}
+{{- if eq (include "wmc.resumeToken.enabled" .) "true" -}}
+- {name: resume-token, mountPath: /etc/resume-token, readOnly: true}
+{{- end -}}
 {{- end -}}
 
 {{- define "wmc.env.loki" }}
@@ -169,10 +195,11 @@ argument, not NODE_OPTIONS, so that it does not hold for the hook's own process.
 {{- end }}
 {{- end }}
 {{- end }}
-{{- if .Values.resumeToken.enabled }}
-{{- $secret := include "wmc.resumeToken.secretName" . }}
-{{- include "wmc.secretVariable" (dict "name" "RESUME_TOKEN_KEY" "secret" $secret "key" "resume-token-key") }}
-{{- include "wmc.secretVariable" (dict "name" "RESUME_TOKEN_PREVIOUS_KEY" "secret" $secret "key" "resume-token-previous-key" "optional" true) }}
+{{- if eq (include "wmc.resumeToken.enabled" .) "true" }}
+- name: RESUME_TOKEN_KEY_FILE
+  value: /etc/resume-token/resume-token-key
+- name: RESUME_TOKEN_PREVIOUS_KEY_FILE
+  value: /etc/resume-token/resume-token-previous-key
 {{- end }}
 {{- end -}}
 

@@ -29,6 +29,8 @@ export interface ContainerStatus {
 }
 
 const CONTAINER = 'websocket-message-counter';
+/** `containerPorts.metrics` of the chart. */
+const METRICS_PORT = 8082;
 const SELECTOR = 'app.kubernetes.io/component=service';
 /** Longest that Helm or a rollout may take, in seconds. */
 const PATIENCE_SECONDS = 240;
@@ -184,7 +186,7 @@ export class Release {
   /** The metrics of one pod, by the API server's proxy: the pod need not be reachable from here. */
   async metrics(pod: string): Promise<Scrape> {
     return new Scrape(
-      await kubectl('get', '--raw', `/api/v1/namespaces/${this.namespace}/pods/${pod}:8080/proxy/metrics/`),
+      await kubectl('get', '--raw', `/api/v1/namespaces/${this.namespace}/pods/${pod}:${METRICS_PORT}/proxy/metrics/`),
     );
   }
 

@@ -83,7 +83,7 @@ export class LocalWatch {
   async #snapshot(): Promise<void> {
     this.#report.reportRepeated();
     const check = await this.#checkHealth();
-    if (!check.answered || check.awaitsLastScrape) return;
+    if (!check.answered) return;
     try {
       const step = this.#metrics.step(await scrape(this.#get));
       this.#report.seen('metrics');

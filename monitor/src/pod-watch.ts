@@ -16,9 +16,10 @@ import {
 } from './pod-health.ts';
 import { PodLog } from './pod-log.ts';
 import type { Report } from './report.ts';
-import { checkHealth, scrape, type GetPath } from './service-http.ts';
+import { scrape, type GetPath } from './service-http.ts';
 
-/** Port of the service in a pod that names none `http`. */
+/** Names of the ports that may serve metrics, the likelier first, and the port where a pod has none of them. */
+const PORT_NAMES = ['metrics', 'http'];
 const DEFAULT_PORT = 8080;
 const TIMEOUT_MS = 5000;
 const NO_STEP: Step = { gauges: UNKNOWN, activity: undefined, restarted: false };
@@ -41,7 +42,6 @@ export class PodWatch {
   readonly #logs: readonly PodLog[];
   readonly #metrics: MetricsWatch;
   #pod: V1Pod;
-  #draining = false;
   #isGone = false;
 
   /** @param isOlder the pod is older than the watch: what happened to it before is not reported */
@@ -87,14 +87,9 @@ export class PodWatch {
     const { report, apiServerFailed, apiServerAnswers } = this.#context;
     if (!isRunning(this.#pod)) return NO_STEP;
     try {
-      if (this.#draining || isTerminating(this.#pod)) {
-        const check = await checkHealth(this.#get);
-        if (check.answered && check.awaitsLastScrape) return NO_STEP;
-      }
       const text = await scrape(this.#get);
       apiServerAnswers();
       const step = this.#metrics.step(text);
-      this.#draining = step.gauges.state === 'draining';
       report.seen(this.#metricsPart);
       return step;
     } catch (error) {
@@ -112,7 +107,10 @@ export class PodWatch {
 
   readonly #get: GetPath = async (path) => {
     const ports = (this.#pod.spec?.containers ?? []).flatMap((container) => container.ports ?? []);
-    const port = (ports.find(({ name }) => name === 'http') ?? ports[0])?.containerPort ?? DEFAULT_PORT;
+    const named = PORT_NAMES.map((wanted) => ports.find(({ name }) => name === wanted)).find(
+      (port) => port !== undefined,
+    );
+    const port = (named ?? ports[0])?.containerPort ?? DEFAULT_PORT;
     const namespace = this.#pod.metadata?.namespace ?? '';
     const proxy = `/api/v1/namespaces/${namespace}/pods/${this.name}:${port}/proxy`;
     const answer = await this.#context.api.get(proxy + path, TIMEOUT_MS);

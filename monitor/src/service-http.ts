@@ -15,11 +15,6 @@ export type HealthCheck =
       readonly shuttingDown: boolean;
       /** The `status` of `/readyz/`, or the HTTP status where the body is not understood. */
       readonly status: string;
-      /**
-       * A scrape now could be taken for the last one: a drained process waits for Prometheus to scrape it once more, and ends
-       * when that happened (FINAL_SCRAPE_WAIT_SECONDS).
-       */
-      readonly awaitsLastScrape: boolean;
     };
 
 /** Reads both health endpoints. Never throws: no answer is an outcome. */
@@ -28,14 +23,12 @@ export async function checkHealth(get: GetPath): Promise<HealthCheck> {
     const alive = (await get('/healthz/')).status === 200;
     const { status, body } = await get('/readyz/');
     const report = parseObject(body);
-    const shuttingDown = report['shutting_down'] === true;
     return {
       answered: true,
       alive,
       ready: status === 200,
-      shuttingDown,
+      shuttingDown: report['shutting_down'] === true,
       status: typeof report['status'] === 'string' ? report['status'] : `HTTP ${status}`,
-      awaitsLastScrape: shuttingDown && report['connections'] === 0,
     };
   } catch (error) {
     return { answered: false, reason: (error as Error).message };

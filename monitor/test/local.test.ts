@@ -202,12 +202,17 @@ describe('the monitor of a local service', { concurrency: 4 }, () => {
     assert.equal(run.status, 0);
   });
 
-  test('a drained process that waits for its last scrape is left to Prometheus', async (t) => {
-    const service = await ServiceServer.start(t);
-    service.readiness = { status: 'draining', ready: false, shutting_down: true, connections: 0 };
-    const run = await new MonitorProcess(t, ['1', '--interval', '0.2', '--url', service.url]).end();
-    assert.equal(service.scrapes, 0);
-    assert.deepEqual(problemsOf(run), []);
+  test('a drained process that waits for its last scrape is read, and waits on for Prometheus', async (t) => {
+    const service = await ServiceProcess.start(t, { METRICS_PORT: '0', FINAL_SCRAPE_WAIT_SECONDS: '60' });
+    service.signal('SIGTERM');
+    await service.event('drain_finished');
+    const monitor = watch(t, `http://127.0.0.1:${service.metricsPort}`);
+    await monitor.waitFor('a snapshot', isSnapshot('service'));
+    monitor.child.kill('SIGINT');
+    assert.deepEqual(problemsOf(await monitor.end('SIGINT')), []);
+    assert.equal(service.child.exitCode, null);
+    await service.scrape();
+    assert.equal((await service.exited).status, 0);
   });
 
   test('a service that never answers can not be watched', async (t) => {

@@ -27,8 +27,13 @@ function checkConfig(scenario: string, environment: Readonly<Record<string, stri
 
 const SERVICE = fileURLToPath(new URL('../../service/src/main.ts', import.meta.url));
 
-/** What the chart sets by itself: secrets, and the port that its preStop hook calls. */
-const SET_BY_CHART: ReadonlySet<string> = new Set(['resumeTokenKey', 'resumeTokenPreviousKey', 'adminPort']);
+/** What the chart sets by itself: secrets, the port that its preStop hook calls, and the one that is not published. */
+const SET_BY_CHART: ReadonlySet<string> = new Set([
+  'resumeTokenKeyFile',
+  'resumeTokenPreviousKeyFile',
+  'adminPort',
+  'metricsPort',
+]);
 
 function expectDefaults(environment: Readonly<Record<string, string>>): void {
   const different = Object.entries<Option<unknown>>(OPTIONS)

@@ -16,6 +16,11 @@ const CUSTOM_RESOURCES = [
   { module: 'sigs.k8s.io/gateway-api', version: 'v1.2.1', folder: 'config/crd/standard' },
 ] as const;
 
+/** Custom resources of the examples, which need not be in a cluster. */
+const EXAMPLE_RESOURCES = [
+  { module: 'github.com/external-secrets/external-secrets', version: 'v1.3.2', folder: 'config/crds/bases' },
+] as const;
+
 type Schema = Record<string, unknown>;
 
 /**
@@ -28,6 +33,13 @@ export function kubeSchemas(version: string): string {
     for (const [name, definition] of Object.entries(definitions))
       for (const kind of kindsOf(definition)) write(folder, kind, withDefinitions(name, definitions));
     for (const custom of CUSTOM_RESOURCES) writeCustom(folder, customFolder(custom));
+  });
+}
+
+/** The same for the custom resources of the examples. */
+export function exampleSchemas(): string {
+  return cached(`example-schemas-${EXAMPLE_RESOURCES[0].version}`, (folder) => {
+    for (const custom of EXAMPLE_RESOURCES) writeCustom(folder, customFolder(custom));
   });
 }
 
@@ -48,6 +60,8 @@ export function schemaLocation(folder: string): string {
   return `${folder}/{{.ResourceKind}}{{.KindSuffix}}.json`;
 }
 
+type CustomResources = (typeof CUSTOM_RESOURCES | typeof EXAMPLE_RESOURCES)[number];
+
 interface Kind {
   readonly group: string;
   readonly version: string;
@@ -58,7 +72,7 @@ function kindsOf(definition: Schema): readonly Kind[] {
   return (definition['x-kubernetes-group-version-kind'] ?? []) as Kind[];
 }
 
-function customFolder({ module, version, folder }: (typeof CUSTOM_RESOURCES)[number]): string {
+function customFolder({ module, version, folder }: CustomResources): string {
   return join(goModule(module, version), folder);
 }
 

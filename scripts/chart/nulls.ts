@@ -25,8 +25,8 @@ export function expectNullsAreEmpty(): string {
 }
 
 function expectSame(scenario: Scenario, nulls: Scenario): void {
-  const usual = linesOf(render(scenario));
-  const lines = linesOf(render(nulls, '--values', scenario.path));
+  const usual = render(scenario).split('\n');
+  const lines = render(nulls, '--values', scenario.path).split('\n');
   const at = lines.findIndex((line, index) => line !== usual[index]);
   if (at !== -1 || lines.length !== usual.length)
     throw new Error(
@@ -41,9 +41,4 @@ function emptyKeys(map: YAMLMap): Nulls {
     return Object.keys(below).length > 0 ? [[keyName(pair), below]] : [];
   });
   return Object.fromEntries(entries);
-}
-
-/** Secrets that are made at random differ each time. */
-function linesOf(yaml: string): string[] {
-  return yaml.replaceAll(/: [A-Za-z0-9+/]{64,}=*$/gm, ': random').split('\n');
 }

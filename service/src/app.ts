@@ -11,7 +11,8 @@ import { Connections } from './connections/open-connections.ts';
 import { drain, type DrainOutcome } from './connections/drain.ts';
 import { ConnectionLog } from './connections/connection-log.ts';
 import { Handshakes } from './connections/handshakes.ts';
-import { createHttpApp } from './http/routes.ts';
+import { createMetricsServer } from './http/metrics-server.ts';
+import { createHttpApp, type HttpContext } from './http/routes.ts';
 import { Lifecycle } from './lifecycle/lifecycle.ts';
 import type { Logger } from './log/logger.ts';
 import type { LokiShipper } from './loki/shipper.ts';
@@ -21,7 +22,7 @@ import { createPublicServer } from './public-server.ts';
 import { Readiness } from './lifecycle/readiness.ts';
 import { Scrapes } from './lifecycle/last-scrape.ts';
 import { createStore } from './create-store.ts';
-import { ResumeTokens } from './sessions/resume-token.ts';
+import { ResumeKeys } from './resume-keys.ts';
 import type { SessionStore } from './sessions/session-store.ts';
 import { VERSION } from '../../lib/version.ts';
 
@@ -47,6 +48,8 @@ export interface Ports {
   readonly port: number;
   /** `undefined` without ADMIN_PORT. */
   readonly adminPort: number | undefined;
+  /** `undefined` without METRICS_PORT. */
+  readonly metricsPort: number | undefined;
 }
 
 /** Sockets that may wait to be accepted: a reconnect storm comes in one burst. Linux caps it at net.core.somaxconn. */
@@ -63,9 +66,11 @@ export class App {
   readonly #deliverLog: (() => Promise<void>) | undefined;
   readonly #store: SessionStore;
   readonly #handler: MessageHandler | undefined;
+  readonly #resumeKeys: ResumeKeys | undefined;
   readonly #scrapes = new Scrapes();
   readonly #server: Server;
   readonly #adminServer: Server | undefined;
+  readonly #metricsServer: Server | undefined;
   #prestop: Promise<PrestopReport> | undefined;
   #drained: Promise<DrainOutcome> | undefined;
 
@@ -101,6 +106,7 @@ export class App {
       this.metrics.lokiPushDuration.observe(seconds);
     });
     this.#store = store ?? createStore(config, this.metrics, logger);
+    this.#resumeKeys = ResumeKeys.from(config, logger.named('chat.sessions'));
     this.#handler = createHandler(custom.handle ?? handle, config);
     // The guide's name of this logger.
     const connectionLogger = logger.named('chat.consumers');
@@ -110,7 +116,7 @@ export class App {
       metrics: this.metrics,
       connections: this.connections,
       store: this.#store,
-      resumeTokens: createResumeTokens(config),
+      resumeTokens: this.#resumeKeys?.tokens,
       logger: connectionLogger,
       log: new ConnectionLog(connectionLogger, config.logMessageSampling),
       handler: this.#handler,
@@ -120,34 +126,41 @@ export class App {
       warnings: new RateLimitedWarnings(connectionLogger, config.warnIntervalSeconds),
     });
     this.handshakes = handshakes;
-    const http = createHttpApp({
+    const http: HttpContext = {
       lifecycle,
       readiness,
       metrics: this.metrics,
       scrapes: this.#scrapes,
+      config,
       logger: logger.named('chat.http'),
-      consoleEnabled: config.consoleEnabled,
       preflight: (request) => handshakes.preflight(request),
-      heartbeatIntervalSeconds: config.heartbeatIntervalSeconds,
       countNotUpgrade: (request) => handshakes.countNotUpgrade(request),
-    });
-    this.#server = createPublicServer(config, handshakes).on('request', http);
+    };
+    this.#server = createPublicServer(config, handshakes).on('request', createHttpApp(http));
+    if (config.metricsPort !== undefined) this.#metricsServer = createMetricsServer(http);
     if (config.adminPort !== undefined) this.#adminServer = createAdminServer(() => this.prestop());
     this.#logDrain();
   }
 
   /**
    * Starts to listen, and becomes ready.
-   * @throws {Error} naming the variable, when it can't listen on a port or at an address
+   * @throws {Error} naming the variable, when it can't listen on a port or at an address, or read a file of a key
    */
   async start(): Promise<Ports> {
-    const { host, port, adminPort } = this.#config;
+    const { host, port, adminPort, metricsPort } = this.#config;
+    await this.#resumeKeys?.open();
     if (this.#adminServer !== undefined && adminPort !== undefined)
       await listen(this.#adminServer, adminPort, '127.0.0.1', 'ADMIN_PORT');
+    if (this.#metricsServer !== undefined && metricsPort !== undefined)
+      await listen(this.#metricsServer, metricsPort, host, 'METRICS_PORT', 'HOST');
     await listen(this.#server, port, host, 'PORT', 'HOST');
     this.connections.start();
     this.lifecycle.markReady();
-    return { port: portOf(this.#server), adminPort: this.#adminServer && portOf(this.#adminServer) };
+    return {
+      port: portOf(this.#server),
+      adminPort: this.#adminServer && portOf(this.#adminServer),
+      metricsPort: this.#metricsServer && portOf(this.#metricsServer),
+    };
   }
 
   /**
@@ -192,7 +205,8 @@ export class App {
     await this.#deliverLog?.();
     await this.#waitForScrape();
     await this.#store.close();
-    for (const server of [this.#server, this.#adminServer]) {
+    this.#resumeKeys?.close();
+    for (const server of [this.#server, this.#metricsServer, this.#adminServer]) {
       server?.close();
       server?.closeAllConnections();
     }
@@ -220,15 +234,6 @@ export class App {
       });
     });
   }
-}
-
-function createResumeTokens(config: Config): ResumeTokens | undefined {
-  if (config.resumeTokenKey === '') return undefined;
-  return new ResumeTokens({
-    key: config.resumeTokenKey,
-    previousKey: config.resumeTokenPreviousKey,
-    ttlSeconds: config.resumeTokenTtlSeconds,
-  });
 }
 
 function createHandler(handle: Handle, { handlerTimeoutSeconds }: Config): MessageHandler | undefined {

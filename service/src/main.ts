@@ -73,11 +73,12 @@ async function start(): Promise<void> {
   for (const warning of [...warnings, ...descriptorWarning(config)])
     logger.warn('The configuration looks wrong', { event: 'config_warning', detail: warning });
   try {
-    const { port, adminPort } = await app.start();
+    const { port, adminPort, metricsPort } = await app.start();
     logger.info('Service is ready', {
       event: 'service_listening',
       port,
       admin_port: adminPort,
+      metrics_port: metricsPort,
       startup_ms: Math.round(process.uptime() * 1000),
     });
   } catch (error) {

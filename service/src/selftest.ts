@@ -4,11 +4,13 @@
  * messages counted, a session resumed), then the way clients take. One line a check; exit status 0 if all are well, 1 if not,
  * 2 for bad arguments.
  *
- *   node selftest.js --service http://name:8080 [--pods http://headless-name:8080] [--shared] [--timeout 60]
- *     [--reach loki=name:3100]... [--alertmanager http://name:9093 --page critical=page... --alert-label release=demo...]
+ *   node selftest.js --service http://name:8080 [--pods http://headless-name:8080] [--metrics-port 8082] [--shared]
+ *     [--timeout 60] [--reach loki=name:3100]...
+ *     [--alertmanager http://name:9093 --page critical=page... --alert-label release=demo...]
  *
  * `--pods` is a name that resolves to every pod: in memory, a session lives on one pod, so resuming can be checked there alone.
- * Without it the service's own address is taken for the only one. `--shared` says that all pods share sessions, so that one
+ * Without it the service's own address is taken for the only one. `--metrics-port` is the METRICS_PORT of the pods, if they
+ * have one: `--pods` must not serve the metrics then. `--shared` says that all pods share sessions, so that one
  * resumed the way clients take goes on as well, whatever pod it meets. `--timeout` is the most seconds for all of it.
  * `--settle` is the most seconds that connections may be refused at first: a network policy lets a new pod through a moment after its
  * start. `--reach` names what has to take a TCP connection. `--page` sends an alert of a severity to the Alertmanager, with the labels
@@ -32,7 +34,7 @@ const ANSWER_MS = 5000;
 /** Pause between two looks at whether connections are taken, in milliseconds. */
 const SETTLE_PAUSE_MS = 250;
 
-const { service, pods, shared, settleSeconds, reach, alerts, timeoutSeconds } = readArguments();
+const { service, pods, metricsPort, shared, settleSeconds, reach, alerts, timeoutSeconds } = readArguments();
 setTimeout(() => {
   print(false, `everything within ${timeoutSeconds} s`, 'the time is up');
   process.exit(1);
@@ -52,6 +54,8 @@ async function checkAll(): Promise<boolean> {
   for (const pod of serving) {
     results.push(await check(`${pod.host} is ready`, () => expectReady(pod)));
     results.push(await check(`${pod.host} is healthy`, () => expectHealthy(pod)));
+    if (metricsPort !== undefined)
+      results.push(await check(`${pod.host} keeps its metrics to port ${metricsPort}`, () => expectNoMetrics(pod)));
     results.push(await check(`${pod.host} counts and resumes, and its metrics tell`, () => expectCounting(pod)));
   }
   const session = randomUUID();
@@ -108,6 +112,13 @@ async function expectHealthy(pod: URL): Promise<string> {
   return '/healthz/ answered 200';
 }
 
+/** What is on a port of its own must not be on the one that load balancers publish as well. */
+async function expectNoMetrics(pod: URL): Promise<string> {
+  const { status } = await get(pod, '/metrics/');
+  if (status !== 404) throw new Error(`/metrics/ answered ${status}, not 404`);
+  return '/metrics/ answered 404';
+}
+
 /** Others may use the pod at the same time: the counter grows by this test's messages at least. */
 async function expectCounting(pod: URL): Promise<string> {
   const before = await messagesTotal(pod);
@@ -120,11 +131,17 @@ async function expectCounting(pod: URL): Promise<string> {
 }
 
 async function messagesTotal(pod: URL): Promise<number> {
-  const { status, text } = await get(pod, '/metrics/');
+  const { status, text } = await get(metricsOf(pod), '/metrics/');
   const value = /^websocket_messages_total (\S+)$/m.exec(text)?.[1];
   if (status !== 200 || value === undefined)
     throw new Error(`/metrics/ answered ${status} without websocket_messages_total`);
   return Number(value);
+}
+
+function metricsOf(pod: URL): URL {
+  const url = new URL(pod);
+  if (metricsPort !== undefined) url.port = String(metricsPort);
+  return url;
 }
 
 /** Connects with a session, sends as many messages as counts are expected, and closes. The first trouble is a failure. */
@@ -224,6 +241,7 @@ interface Destination {
 interface Arguments {
   readonly service: URL;
   readonly pods: URL;
+  readonly metricsPort: number | undefined;
   readonly shared: boolean;
   readonly reach: readonly Destination[];
   readonly alerts: readonly TestAlert[];
@@ -237,6 +255,7 @@ function readArguments(): Arguments {
       options: {
         service: { type: 'string' },
         pods: { type: 'string' },
+        'metrics-port': { type: 'string' },
         shared: { type: 'boolean', default: false },
         timeout: { type: 'string', default: '60' },
         settle: { type: 'string', default: '0' },
@@ -256,6 +275,7 @@ function readArguments(): Arguments {
       settleSeconds,
       service: addressOf('--service', values.service),
       pods: addressOf('--pods', values.pods ?? values.service),
+      metricsPort: values['metrics-port'] === undefined ? undefined : portFrom(values['metrics-port']),
       shared: values.shared,
       reach: values.reach.map(destinationOf),
       alerts: alertsOf(values.alertmanager, values.page, values['alert-label']),
@@ -289,6 +309,12 @@ function pairOf(flag: string, raw: string, example: string): readonly [key: stri
   const [, key, value] = /^([^=]+)=(.+)$/.exec(raw) ?? [];
   if (key === undefined || value === undefined) throw new Error(`${flag} ${raw} must be like ${example}`);
   return [key, value];
+}
+
+function portFrom(raw: string): number {
+  const port = /^\d{1,5}$/.test(raw) ? Number(raw) : 0;
+  if (port < 1 || port > 65_535) throw new Error(`--metrics-port ${raw} must be a number from 1 to 65535`);
+  return port;
 }
 
 function addressOf(flag: string, raw: string): URL {

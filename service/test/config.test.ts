@@ -27,6 +27,12 @@ describe('The configuration', () => {
     assert.deepEqual([config.port, config.maxConnections], [8080, 50]);
   });
 
+  it('takes an empty FINAL_SCRAPE_HEADER as empty: every GET is a scrape', () => {
+    assert.equal(loadConfig({ FINAL_SCRAPE_HEADER: ' ' }).config.finalScrapeHeader, '');
+    assert.equal(loadConfig({}).config.finalScrapeHeader, 'X-Prometheus-Scrape-Timeout-Seconds');
+    assert.equal(loadConfig({ PORT: '0', METRICS_PORT: '0', ADMIN_PORT: '0' }).config.metricsPort, 0);
+  });
+
   it('lists all problems at once, each with variable, value and rule', () => {
     const env = {
       PORT: 'eighty',
@@ -55,6 +61,11 @@ describe('The configuration', () => {
     [{ PRESTOP_MIN_SECONDS: '30' }, /PRESTOP_MIN_SECONDS=30 must be at most PRESTOP_MAX_SECONDS=20/],
     [{ RETRY_AFTER_MIN_SECONDS: '9' }, /RETRY_AFTER_MIN_SECONDS=9 must be at most RETRY_AFTER_MAX_SECONDS=3/],
     [{ ADMIN_PORT: '8080' }, /ADMIN_PORT=8080 must differ from PORT=8080/],
+    [{ METRICS_PORT: '8080' }, /METRICS_PORT=8080 must differ from PORT=8080: leave it empty to serve/],
+    [{ METRICS_PORT: '8081', ADMIN_PORT: '8081' }, /METRICS_PORT=8081 must differ from ADMIN_PORT=8081/],
+    [{ RESUME_TOKEN_KEY_FILE: '/key', RESUME_TOKEN_KEY: 'k'.repeat(32) }, /are both set: drop one/],
+    [{ RESUME_TOKEN_PREVIOUS_KEY_FILE: '/key' }, /RESUME_TOKEN_PREVIOUS_KEY_FILE needs RESUME_TOKEN_KEY_FILE/],
+    [{ FINAL_SCRAPE_HEADER: 'X Scraper' }, /FINAL_SCRAPE_HEADER="X Scraper" must be the name of a header, or nothing/],
     [{ ALLOWED_ORIGINS: 'app.example.com' }, /ALLOWED_ORIGINS holds "app\.example\.com"/],
     [{ ALLOWED_ORIGINS: 'https://app.example.com/path' }, /ALLOWED_ORIGINS holds/],
     [{ LOKI_GZIP: 'false' }, /LOKI_GZIP="false" is no longer an option: .* Remove it/],

@@ -210,7 +210,7 @@ describe('A plain request that accepts JSON is answered as the handshake would b
 
   it('403 for a token that is older than its session, whose count stays', async (t) => {
     const running = await startApp(t, { RESUME_TOKEN_KEY: key });
-    const tokens = new ResumeTokens({ key, previousKey: '', ttlSeconds: 60 });
+    const tokens = new ResumeTokens({ keys: { signing: key, accepted: [key] }, ttlSeconds: 60 });
     const client = await Client.open(`${running.url}?session_id=${UUID(1)}`);
     await client.count();
     await client.count();

@@ -50,10 +50,10 @@ describe('A resume token', () => {
     assert.equal(tokens.verify(token, ID), 'expired');
   });
 
-  it('of the previous key is taken; of a key before that it is forged', () => {
-    const old = new ResumeTokens({ key: OLD_KEY, previousKey: '', ttlSeconds: 60 });
-    const token = old.sign(ID, 7);
-    assert.equal(new ResumeTokens({ key: KEY, previousKey: OLD_KEY, ttlSeconds: 60 }).verify(token, ID), 7);
+  it('of any accepted key is taken; of another key it is forged', () => {
+    const token = new ResumeTokens({ keys: { signing: OLD_KEY, accepted: [OLD_KEY] }, ttlSeconds: 60 }).sign(ID, 7);
+    const both = new ResumeTokens({ keys: { signing: KEY, accepted: [KEY, OLD_KEY] }, ttlSeconds: 60 });
+    assert.equal(both.verify(token, ID), 7);
     assert.equal(createTokens().verify(token, ID), 'forged');
   });
 });
@@ -127,7 +127,7 @@ describe('Hand-over without a store', () => {
 });
 
 function createTokens(now: () => number = Date.now): ResumeTokens {
-  return new ResumeTokens({ key: KEY, previousKey: '', ttlSeconds: 60, now });
+  return new ResumeTokens({ keys: { signing: KEY, accepted: [KEY] }, ttlSeconds: 60, now });
 }
 
 async function countAndDrain({ app, url }: RunningApp, id: SessionId, messages: number): Promise<Bye> {

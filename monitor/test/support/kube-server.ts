@@ -153,7 +153,7 @@ export class KubeServer {
   #route({ pathname, searchParams }: URL, response: ServerResponse): void {
     const namespaced = `/api/v1/namespaces/${NAMESPACE}`;
     const log = /\/pods\/([^/:]+)\/log$/.exec(pathname)?.[1];
-    const proxied = /\/pods\/([^/:]+):8080\/proxy\/metrics\/$/.exec(pathname)?.[1];
+    const proxied = /\/pods\/([^/:]+):8082\/proxy\/metrics\/$/.exec(pathname)?.[1];
     if (pathname === `${namespaced}/pods`) this.#listOrWatch(searchParams, response);
     else if (log !== undefined) this.#answerLog(log, searchParams, response);
     else if (proxied !== undefined) this.#answerProxied(proxied, response);
@@ -221,6 +221,12 @@ export function kubeconfigOf(server: string): string {
   });
 }
 
+/** As the chart has them: metrics are on a port of their own. */
+const PORTS = [
+  { name: 'http', containerPort: 8080 },
+  { name: 'metrics', containerPort: 8082 },
+];
+
 type Pod = Readonly<Record<string, unknown>>;
 
 function podOf(name: string, options: PodOptions, resourceVersion: string): Pod {
@@ -237,7 +243,7 @@ function podOf(name: string, options: PodOptions, resourceVersion: string): Pod 
     },
     spec: {
       nodeName: 'node1',
-      containers: [{ name: 'main', image: 'counter:1', ports: [{ name: 'http', containerPort: 8080 }] }],
+      containers: [{ name: 'main', image: 'counter:1', ports: PORTS }],
     },
     status: {
       phase: 'Running',

@@ -10,8 +10,6 @@ export class ServiceServer {
   /** Body of `/readyz/`. */
   readiness: Record<string, unknown> & { ready: boolean } = { status: 'ready', ready: true, shutting_down: false };
   metrics: MetricValues = {};
-  /** Scrapes so far. */
-  scrapes = 0;
   readonly #server: Server;
 
   private constructor() {
@@ -20,10 +18,8 @@ export class ServiceServer {
       if (request.url === '/healthz/') response.writeHead(this.alive ? 200 : 503).end('{}');
       else if (request.url === '/readyz/')
         response.writeHead(this.readiness.ready ? 200 : 503).end(JSON.stringify(this.readiness));
-      else if (request.url === '/metrics/') {
-        this.scrapes += 1;
-        response.writeHead(200).end(metricsText(this.metrics));
-      } else response.writeHead(404).end();
+      else if (request.url === '/metrics/') response.writeHead(200).end(metricsText(this.metrics));
+      else response.writeHead(404).end();
     });
   }
 

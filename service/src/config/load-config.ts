@@ -29,7 +29,8 @@ export class ConfigError extends Error {
 }
 
 /**
- * Reads the configuration from environment variables. An empty value counts as not set.
+ * Reads the configuration from environment variables. An empty value counts as not set, but for options that may be
+ * empty.
  * @throws {ConfigError} listing every problem at once
  */
 export function loadConfig(env: Environment): LoadedConfig {
@@ -38,7 +39,8 @@ export function loadConfig(env: Environment): LoadedConfig {
   for (const [key, option] of Object.entries<Option<unknown>>(OPTIONS)) {
     const raw = env[option.name]?.trim();
     try {
-      values[key] = option.parse(raw === undefined || raw === '' ? option.fallback : raw);
+      const isSet = raw !== undefined && (raw !== '' || option.mayBeEmpty === true);
+      values[key] = option.parse(isSet ? raw : option.fallback);
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       const shown = option.secret === true ? '(a secret)' : quote(raw);
@@ -86,14 +88,31 @@ function crossChecks(config: Config): string[] {
     );
   if (config.resumeTokenPreviousKey !== '' && config.resumeTokenKey === '')
     problems.push('RESUME_TOKEN_PREVIOUS_KEY needs RESUME_TOKEN_KEY, which signs: set it, or drop both');
-  if (config.port !== 0 && config.port === config.adminPort)
-    problems.push(`ADMIN_PORT=${config.adminPort} must differ from PORT=${config.port}`);
+  if (config.resumeTokenKeyFile !== '' && config.resumeTokenKey !== '')
+    problems.push('RESUME_TOKEN_KEY_FILE and RESUME_TOKEN_KEY are both set: drop one');
+  if (config.resumeTokenPreviousKeyFile !== '' && config.resumeTokenKeyFile === '')
+    problems.push('RESUME_TOKEN_PREVIOUS_KEY_FILE needs RESUME_TOKEN_KEY_FILE: set it, or drop both');
+  problems.push(...portProblems(config));
   for (const origin of config.allowedOrigins)
     if (!isOriginRule(origin))
       problems.push(
         `ALLOWED_ORIGINS holds ${quote(origin)}, which must be \`*\`, \`self\`, or scheme://host[:port] without a path, such as https://app.example.com or https://*.example.com`,
       );
   problems.push(...proxyProblems(config.trustedProxies), ...lokiProblems(config));
+  return problems;
+}
+
+function portProblems({ port, adminPort, metricsPort }: Config): string[] {
+  const problems: string[] = [];
+  if (adminPort !== 0 && adminPort === port) problems.push(`ADMIN_PORT=${adminPort} must differ from PORT=${port}`);
+  if (metricsPort !== 0 && metricsPort === port)
+    problems.push(
+      `METRICS_PORT=${metricsPort} must differ from PORT=${port}: leave it empty to serve the metrics on PORT`,
+    );
+  if (metricsPort !== 0 && metricsPort !== undefined && metricsPort === adminPort)
+    problems.push(
+      `METRICS_PORT=${metricsPort} must differ from ADMIN_PORT=${adminPort}, which this machine alone reaches`,
+    );
   return problems;
 }
 

@@ -1,6 +1,12 @@
 import { lokiBaseUrl } from './loki-url.ts';
 import { parseRedisUrl, REDIS_URL_RULE, type RedisTarget } from './redis-url.ts';
 
+/** Name of a header (RFC 9110, section 5.1), or nothing; and the same for people. */
+export const HEADER = /^[-!#$%&'*+.^_`|~0-9A-Za-z]*$/;
+export const HEADER_RULE = 'the name of a header, or nothing';
+/** Minimum number of characters of a key that signs resume tokens. */
+export const MIN_KEY_LENGTH = 32;
+
 /**
  * The one table of the service's options. From it come the parser (load-config.ts), `--help`, the table in
  * docs/configuration.md and the chart's environment: an option is added here and nowhere else.
@@ -8,11 +14,19 @@ import { parseRedisUrl, REDIS_URL_RULE, type RedisTarget } from './redis-url.ts'
  * Every option is an environment variable. Times are seconds, sizes are bytes, unless the doc says otherwise.
  */
 export const OPTIONS = {
-  port: port('PORT', 8080, 'Port of the public listener: WebSocket, health, metrics, console. 0 takes a free one.'),
+  port: port(
+    'PORT',
+    8080,
+    'Port of the public listener: WebSocket, health, console, and metrics unless METRICS_PORT is set. 0 takes a free one.',
+  ),
   host: host('HOST', 'Address to listen on; empty means all, IPv6 and IPv4.'),
   adminPort: optionalPort(
     'ADMIN_PORT',
     'Port of the admin listener, on 127.0.0.1 alone, which the preStop hook talks to; empty is no such listener. 0 takes a free one. The image and the chart set it.',
+  ),
+  metricsPort: optionalPort(
+    'METRICS_PORT',
+    'Port of the metrics listener, at HOST: `/metrics/` is served there, beside health, and no longer on PORT. Empty serves it on PORT. 0 takes a free one. The chart sets it.',
   ),
   environment: text('ENVIRONMENT', 'production', 'Name of the environment, a label of the logs.'),
 
@@ -276,13 +290,29 @@ export const OPTIONS = {
   ),
   resumeTokenKey: secret(
     'RESUME_TOKEN_KEY',
-    32,
+    MIN_KEY_LENGTH,
     'Secret that signs the resume token of a bye, the same on every instance: a client that returns with its token continues from its count on any instance, without a shared store. Generate one with `openssl rand -base64 32`. Empty turns the hand-over off.',
   ),
   resumeTokenPreviousKey: secret(
     'RESUME_TOKEN_PREVIOUS_KEY',
-    32,
-    'The previous RESUME_TOKEN_KEY, whose tokens are still accepted: set it while a new key is rolled out, remove it RESUME_TOKEN_TTL_SECONDS later.',
+    MIN_KEY_LENGTH,
+    'The previous RESUME_TOKEN_KEY, whose tokens are still accepted: set it while a new key is rolled out, remove it RESUME_TOKEN_TTL_SECONDS after the last instance has it.',
+  ),
+  resumeTokenKeyFile: text(
+    'RESUME_TOKEN_KEY_FILE',
+    '',
+    'File with that secret, instead of RESUME_TOKEN_KEY. It is read once a second: a key can be changed without a restart.',
+  ),
+  resumeTokenPreviousKeyFile: text(
+    'RESUME_TOKEN_PREVIOUS_KEY_FILE',
+    '',
+    'File with the previous secret, beside RESUME_TOKEN_KEY_FILE, and read as often. It need not be there.',
+  ),
+  resumeTokenKeyDelaySeconds: seconds(
+    'RESUME_TOKEN_KEY_DELAY_SECONDS',
+    180,
+    { min: 0 },
+    'Time from a new key to its first signature, in which the previous one signs. The new one is accepted at once. It must be longer than the time until every instance has the key: a mounted Secret takes up to two minutes.',
   ),
   resumeTokenTtlSeconds: seconds('RESUME_TOKEN_TTL_SECONDS', 3600, { min: 1 }, 'Validity of a resume token.'),
 
@@ -328,6 +358,11 @@ export const OPTIONS = {
     { min: 0 },
     'Maximum time to wait for one more scrape after the drain, in addition to DRAIN_TIMEOUT_SECONDS. Set it to slightly more than the scrape interval.',
   ),
+  finalScrapeHeader: header(
+    'FINAL_SCRAPE_HEADER',
+    'X-Prometheus-Scrape-Timeout-Seconds',
+    'Header that makes a GET of `/metrics/` a scrape, which ends that wait: Prometheus and vmagent send this one, curl does not. Set to nothing (`FINAL_SCRAPE_HEADER=`), every GET is one.',
+  ),
   retryAfterMinSeconds: seconds(
     'RETRY_AFTER_MIN_SECONDS',
     0.1,
@@ -365,6 +400,8 @@ export interface Option<T> {
   readonly doc: string;
   /** Its value is never printed: not in the log, not in an error. */
   readonly secret?: true;
+  /** Set to nothing it is empty. Other options take their default then. */
+  readonly mayBeEmpty?: true;
   /**
    * Reads a value.
    * @throws {RangeError} with the rule that was broken
@@ -395,6 +432,15 @@ function secret(name: string, minLength: number, doc: string): Option<string> {
 /** A host name or an address; an IPv6 address may stand in brackets. */
 function host(name: string, doc: string): Option<string> {
   return { ...text(name, '', doc), parse: (raw) => raw.replace(/^\[(.*)\]$/, '$1') };
+}
+
+/** Name of a header (RFC 9110, section 5.1), or nothing. */
+function header(name: string, fallback: string, doc: string): Option<string> {
+  const parse = (raw: string): string => {
+    if (!HEADER.test(raw)) throw new RangeError(`must be ${HEADER_RULE}`);
+    return raw;
+  };
+  return { name, fallback, unit: 'header', rule: HEADER_RULE, doc, parse, mayBeEmpty: true };
 }
 
 function lokiUrl(name: string, doc: string): Option<string> {

@@ -1,8 +1,15 @@
 import type { IncomingMessage, RequestListener } from 'node:http';
-import express, { type ErrorRequestHandler, type Request, type RequestHandler, type Response } from 'express';
+import express, {
+  type ErrorRequestHandler,
+  type Express,
+  type Request,
+  type RequestHandler,
+  type Response,
+} from 'express';
 import { consolePage } from './console-page.ts';
 import { hasValidTarget, normaliseRequest } from './normal-request.ts';
 import { retryAfterSeconds } from './raw-answer.ts';
+import type { Config } from '../config/options.ts';
 import type { Lifecycle } from '../lifecycle/lifecycle.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Metrics } from '../metrics/metrics.ts';
@@ -11,17 +18,20 @@ import type { Readiness } from '../lifecycle/readiness.ts';
 import type { RequestId } from '../protocol/request-id.ts';
 import type { Scrapes } from '../lifecycle/last-scrape.ts';
 
-/** Dependencies of the HTTP routes. */
-export interface HttpContext {
+/** Dependencies of the routes of the metrics listener. */
+export interface MetricsContext {
+  readonly config: Config;
   readonly lifecycle: Lifecycle;
   readonly readiness: Readiness;
   readonly metrics: Metrics;
   readonly scrapes: Scrapes;
   readonly logger: Logger;
-  readonly consoleEnabled: boolean;
+}
+
+/** Dependencies of the routes of the public listener. */
+export interface HttpContext extends MetricsContext {
   /** The answer that this request would get as a WebSocket handshake: `Handshakes.preflight`. */
   readonly preflight: (request: IncomingMessage) => Promise<{ readonly status: number; readonly body?: ErrorBody }>;
-  readonly heartbeatIntervalSeconds: number;
   /** Counts a plain request that came where a WebSocket handshake belongs. @returns its id */
   readonly countNotUpgrade: (request: IncomingMessage) => RequestId;
 }
@@ -36,35 +46,53 @@ interface HealthReport {
   readonly reason?: string;
 }
 
+const METRICS_PATH = '/metrics/';
+const HEALTH_PATHS = ['/healthz/', '/readyz/'] as const;
+
 /**
- * Creates the HTTP routes: health, readiness, metrics, the console page, and JSON errors. Paths are
- * case-sensitive, and the slash at their end is optional.
+ * Creates the routes of the public listener: health, readiness, metrics unless they have a listener of their own, the
+ * console page, and JSON errors. Paths are case-sensitive, and the slash at their end is optional.
  */
 export function createHttpApp(context: HttpContext): RequestListener {
-  const { lifecycle, readiness, consoleEnabled } = context;
+  const { consoleEnabled, heartbeatIntervalSeconds, metricsPort } = context.config;
+  const metricsHere = metricsPort === undefined;
+  const paths = [WEBSOCKET_PATH, ...HEALTH_PATHS, ...(metricsHere ? [METRICS_PATH] : [])];
+  return createRoutes(context, paths, (app) => {
+    serveHealth(app, context);
+    if (metricsHere) serveMetrics(app, context);
+    app.get(WEBSOCKET_PATH, async (request, response, next) => {
+      if (request.accepts(['html', 'json']) === 'json') await answerPreflight(context, request, response);
+      else next();
+    });
+    app.all(WEBSOCKET_PATH, (request, response) => {
+      answerNotUpgrade(context, request, response);
+    });
+    if (consoleEnabled) app.use(consolePage(heartbeatIntervalSeconds));
+  });
+}
+
+/** Creates the routes of the metrics listener: metrics, and health, so that one address is enough to watch a process. */
+export function createMetricsApp(context: MetricsContext): RequestListener {
+  return createRoutes(context, [METRICS_PATH, ...HEALTH_PATHS], (app) => {
+    serveHealth(app, context);
+    serveMetrics(app, context);
+  });
+}
+
+/** @param paths what there is, for those who ask for something else */
+function createRoutes(
+  context: MetricsContext,
+  paths: readonly string[],
+  addRoutes: (app: Express) => void,
+): RequestListener {
   const app = express();
   app.disable('x-powered-by').disable('etag').enable('case sensitive routing');
   app.use((request, _response, next) => {
     next(hasValidTarget(request) ? undefined : 'router');
   });
-  app.get('/healthz/', (_request, response) => {
-    response.status(lifecycle.broken === undefined ? 200 : 503).json(healthReport(lifecycle.broken));
-  });
-  app.get('/readyz/', (_request, response) => {
-    const report = readiness.report();
-    response.status(report.ready ? 200 : 503).json(report);
-  });
-  app.get('/metrics/', (request, response) => answerScrape(context, request, response));
-  app.get(WEBSOCKET_PATH, async (request, response, next) => {
-    if (request.accepts(['html', 'json']) === 'json') await answerPreflight(context, request, response);
-    else next();
-  });
-  app.all(WEBSOCKET_PATH, (request, response) => {
-    answerNotUpgrade(context, request, response);
-  });
-  if (consoleEnabled) app.use(consolePage(context.heartbeatIntervalSeconds));
+  addRoutes(app);
   app.use((request, response) => {
-    answerUnknown(request, response);
+    answerUnknown(paths, request, response);
   });
   app.use(answerFailure(context));
   const routes: RequestHandler = app;
@@ -74,6 +102,33 @@ export function createHttpApp(context: HttpContext): RequestListener {
       answerUnparsable(response as Response);
     });
   };
+}
+
+function serveHealth(app: Express, { lifecycle, readiness }: MetricsContext): void {
+  app.get('/healthz/', (_request, response) => {
+    response.status(lifecycle.broken === undefined ? 200 : 503).json(healthReport(lifecycle.broken));
+  });
+  app.get('/readyz/', (_request, response) => {
+    const report = readiness.report();
+    response.status(report.ready ? 200 : 503).json(report);
+  });
+}
+
+function serveMetrics(app: Express, { config, metrics, scrapes }: MetricsContext): void {
+  const isScrape = scrapeCheck(config.finalScrapeHeader);
+  app.get(METRICS_PATH, async (request, response) => {
+    const startedAt = performance.now();
+    const text = await metrics.registry.metrics();
+    response.on('finish', () => {
+      if (isScrape(request)) scrapes.emit('finished', startedAt);
+    });
+    response.set('Content-Type', metrics.registry.contentType).send(text);
+  });
+}
+
+/** Whether a request reads the metrics for good, and not just for a look. The answer to HEAD carries none. */
+function scrapeCheck(header: string): (request: Request) => boolean {
+  return (request) => request.method === 'GET' && (header === '' || request.get(header) !== undefined);
 }
 
 /** Express passes on a target that it can't parse without asking any route, and would answer in HTML. */
@@ -90,16 +145,6 @@ function healthReport(broken: string | undefined): HealthReport {
     uptime: process.uptime(),
     ...(broken !== undefined && { reason: broken }),
   };
-}
-
-async function answerScrape({ metrics, scrapes }: HttpContext, request: Request, response: Response): Promise<void> {
-  const startedAt = performance.now();
-  const text = await metrics.registry.metrics();
-  response.on('finish', () => {
-    // The answer to HEAD carries no metrics: nothing was read.
-    if (request.method === 'GET') scrapes.emit('finished', startedAt);
-  });
-  response.set('Content-Type', metrics.registry.contentType).send(text);
 }
 
 /**
@@ -127,23 +172,22 @@ function answerNotUpgrade({ countNotUpgrade }: HttpContext, request: Request, re
   response.status(426).set({ Upgrade: 'websocket', Connection: 'Upgrade' }).json(body);
 }
 
-const READ_ONLY = /^\/(healthz|readyz|metrics)?\/?$/;
-
-function answerUnknown(request: Request, response: Response): void {
-  if (READ_ONLY.test(request.path) && !['GET', 'HEAD'].includes(request.method)) {
+function answerUnknown(paths: readonly string[], request: Request, response: Response): void {
+  const isPage = ['/', ...paths].includes(request.path.replace(/\/?$/, '/'));
+  if (isPage && !['GET', 'HEAD'].includes(request.method)) {
     const body: ErrorBody = { error: 'method_not_allowed', message: `${request.path} answers GET and HEAD.` };
     response.status(405).set('Allow', 'GET, HEAD').json(body);
     return;
   }
   const body: ErrorBody = {
     error: 'not_found',
-    message: `Nothing is here. There are ${WEBSOCKET_PATH}, /healthz/, /readyz/ and /metrics/.`,
+    message: `Nothing is here. There are ${paths.slice(0, -1).join(', ')} and ${paths.at(-1) ?? ''}.`,
   };
   // A page of another origin that has a wrong address for its WebSocket can see that it is one.
   response.status(404).set('Access-Control-Allow-Origin', '*').json(body);
 }
 
-function answerFailure({ metrics, logger }: HttpContext): ErrorRequestHandler {
+function answerFailure({ metrics, logger }: MetricsContext): ErrorRequestHandler {
   return (error: Error & { status?: number }, request, response, next) => {
     if (response.headersSent) {
       next(error);

@@ -5,7 +5,8 @@ export { LOG_LEVELS, type LogLevel } from './levels.ts';
  */
 export const LOG_EVENTS = {
   service_starting: 'The process starts; its version and the options that differ from their defaults.',
-  service_listening: 'Ready: `port`, `admin_port` if there is one, and `startup_ms` since the process began.',
+  service_listening:
+    'Ready: `port`, `admin_port` and `metrics_port` if there are any, and `startup_ms` since the process began.',
   service_failed: 'CRITICAL: the process cannot start or cannot continue; `error` says why.',
   service_stopped: 'The last line: the exit `status` and why.',
   config_warning: 'A variable looks misspelled, or a limit does not fit the machine.',
@@ -28,6 +29,11 @@ export const LOG_EVENTS = {
   store_lost:
     'ERROR: the session store lost data (restarted empty, failed over to a replica that was behind, evicted keys); resumes get 1013 for `hold_seconds`, while instances write their counts.',
   store_available: 'The session store works: for the first time, or again after `away_seconds`.',
+
+  resume_keys_changed:
+    'The files of the keys of resume tokens hold others: tokens of both are accepted, and the new one signs in `signs_in_seconds`.',
+  resume_keys_failed:
+    'ERROR: the files of the keys of resume tokens changed, and can not be read; the keys from before are used.',
 
   readiness_changed: 'WARN: the process is too full to be ready (READINESS_CONNECTIONS_RATIO), or no longer is.',
   drain_started: 'The preStop hook or a signal began the drain: readiness fails from now on.',

@@ -1,12 +1,10 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import type { KeyRing } from './key-ring.ts';
 import type { SessionId } from './session-store.ts';
 
 /** Options of {@link ResumeTokens}. */
 export interface ResumeTokenOptions {
-  /** Secret that signs and verifies. */
-  readonly key: string;
-  /** Previous secret: its tokens are still valid, so that a key can be changed without a loss. Empty for none. */
-  readonly previousKey: string;
+  readonly keys: Pick<KeyRing, 'signing' | 'accepted'>;
   /** Seconds that a token is valid. */
   readonly ttlSeconds: number;
   /** Milliseconds since 1970; `Date.now` by default. */
@@ -19,7 +17,7 @@ export const TOKEN_FAULTS = {
   expired: 'it has expired',
   foreign: 'it belongs to another session than session_id',
   older: 'more is known of the session than it says',
-  unconfigured: 'this service has no RESUME_TOKEN_KEY',
+  unconfigured: 'this service has no RESUME_TOKEN_KEY or RESUME_TOKEN_KEY_FILE',
 } as const;
 
 /** A key of {@link TOKEN_FAULTS}. */
@@ -37,12 +35,12 @@ const SIGNATURE_BYTES = 32;
  * nothing is parsed before the signature is verified.
  */
 export class ResumeTokens {
-  readonly #keys: readonly string[];
+  readonly #keys: ResumeTokenOptions['keys'];
   readonly #ttlMs: number;
   readonly #now: () => number;
 
-  constructor({ key, previousKey, ttlSeconds, now = Date.now }: ResumeTokenOptions) {
-    this.#keys = previousKey === '' ? [key] : [key, previousKey];
+  constructor({ keys, ttlSeconds, now = Date.now }: ResumeTokenOptions) {
+    this.#keys = keys;
     this.#ttlMs = ttlSeconds * 1000;
     this.#now = now;
   }
@@ -54,7 +52,7 @@ export class ResumeTokens {
     payload.write(id.replaceAll('-', ''), 1, 'hex');
     payload.writeBigUInt64BE(BigInt(count), 17);
     payload.writeBigUInt64BE(BigInt(Math.ceil((this.#now() + this.#ttlMs) / 1000)), 25);
-    return Buffer.concat([payload, signature(this.#keys[0] as string, payload)]).toString('base64url');
+    return Buffer.concat([payload, signature(this.#keys.signing, payload)]).toString('base64url');
   }
 
   /**
@@ -66,7 +64,7 @@ export class ResumeTokens {
     if (bytes.length !== PAYLOAD_BYTES + SIGNATURE_BYTES || bytes.readUInt8(0) !== VERSION) return 'forged';
     const payload = bytes.subarray(0, PAYLOAD_BYTES);
     const given = bytes.subarray(PAYLOAD_BYTES);
-    if (!this.#keys.some((key) => timingSafeEqual(signature(key, payload), given))) return 'forged';
+    if (!this.#keys.accepted.some((key) => timingSafeEqual(signature(key, payload), given))) return 'forged';
     if (Number(payload.readBigUInt64BE(25)) * 1000 < this.#now()) return 'expired';
     if (payload.toString('hex', 1, 17) !== id?.replaceAll('-', '')) return 'foreign';
     return Number(payload.readBigUInt64BE(17));

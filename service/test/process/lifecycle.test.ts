@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { describe, it } from 'node:test';
+import { describe, it, type TestContext } from 'node:test';
 import { ADMIN_HEADER } from '../../src/http/admin-server.ts';
 import { Client } from '../../../testkit/client.ts';
 import { ServiceProcess, runToEnd } from '../../../testkit/process.ts';
 import { ask, handshake, OPCODE, RawClient } from '../../../testkit/raw-client.ts';
+import { AS_PROMETHEUS } from '../../../testkit/scrape.ts';
 
 describe('SIGTERM', () => {
   for (const signal of ['SIGTERM', 'SIGINT'] as const)
@@ -173,10 +174,12 @@ describe('After the drain', () => {
     service.signal('SIGTERM');
     await client.closed;
     await service.event('drain_finished');
-    // These read no metrics.
-    await fetch(`${service.origin}/metrics/`, { method: 'HEAD' });
-    await fetch(`${service.origin}/metrics`, { method: 'HEAD' });
-    await fetch(`${service.origin}/metrics/`, { method: 'POST' });
+    // These are no scrapes: the first is what curl sends, the others read no metrics.
+    assert.match(await (await fetch(`${service.origin}/metrics/`)).text(), /^websocket_shutdown_time_seconds /m);
+    await fetch(`${service.origin}/metrics/`, { ...AS_PROMETHEUS, method: 'HEAD' });
+    await fetch(`${service.origin}/metrics`, { ...AS_PROMETHEUS, method: 'HEAD' });
+    await fetch(`${service.origin}/metrics/`, { ...AS_PROMETHEUS, method: 'POST' });
+    await fetch(`${service.origin}/healthz/`, AS_PROMETHEUS);
     const metrics = await service.scrape();
     assert.equal(service.log.filter(({ event }) => event === 'final_scrape').length, 0);
     const seconds = metrics.value('websocket_shutdown_time_seconds');
@@ -187,12 +190,62 @@ describe('After the drain', () => {
     assert.equal((await service.exited).status, 0);
   });
 
+  it('a scrape is what has the header of FINAL_SCRAPE_HEADER', async (t) => {
+    const service = await startDrained(t, { FINAL_SCRAPE_HEADER: 'X-Scraper' });
+    await service.scrape();
+    assert.equal(service.log.filter(({ event }) => event === 'final_scrape').length, 0);
+    await fetch(`${service.origin}/metrics/`, { headers: { 'x-scraper': '' } });
+    assert.equal((await service.event('final_scrape'))['scraped'], true);
+    assert.equal((await service.exited).status, 0);
+  });
+
+  it('every GET is a scrape where FINAL_SCRAPE_HEADER is empty, but no HEAD', async (t) => {
+    const service = await startDrained(t, { FINAL_SCRAPE_HEADER: '' });
+    await fetch(`${service.origin}/metrics/`, { method: 'HEAD' });
+    assert.equal(service.log.filter(({ event }) => event === 'final_scrape').length, 0);
+    await fetch(`${service.origin}/metrics/`);
+    assert.equal((await service.event('final_scrape'))['scraped'], true);
+    assert.equal((await service.exited).status, 0);
+  });
+
   it('the wait for a scrape that never comes is bounded', async (t) => {
     const service = await ServiceProcess.start(t, { FINAL_SCRAPE_WAIT_SECONDS: '0.3' });
     service.signal('SIGTERM');
     const line = await service.event('final_scrape');
     assert.equal(line['scraped'], false);
     assert.ok((line['seconds'] as number) >= 0.29);
+    assert.equal((await service.exited).status, 0);
+  });
+});
+
+describe('METRICS_PORT', () => {
+  it('has the metrics for itself, to the last scrape of a drain, and health beside them', async (t) => {
+    const service = await ServiceProcess.start(t, { METRICS_PORT: '0', FINAL_SCRAPE_WAIT_SECONDS: '30' });
+    const watched = `http://127.0.0.1:${service.metricsPort}`;
+    const statuses = async (origin: string): Promise<Record<string, number>> => {
+      const paths = ['/metrics/', '/metrics', '/healthz/', '/readyz/', '/', '/ws/chat/'];
+      const answers = await Promise.all(
+        paths.map(async (path) => [path, (await fetch(origin + path)).status] as const),
+      );
+      return Object.fromEntries(answers);
+    };
+    assert.deepEqual(await statuses(watched), {
+      ...{ '/metrics/': 200, '/metrics': 200, '/healthz/': 200, '/readyz/': 200, '/': 404, '/ws/chat/': 404 },
+    });
+    assert.deepEqual(await statuses(service.origin), {
+      ...{ '/metrics/': 404, '/metrics': 404, '/healthz/': 200, '/readyz/': 200, '/': 200, '/ws/chat/': 426 },
+    });
+    assert.equal((await fetch(`${service.origin}/metrics/`, { method: 'POST' })).status, 404);
+    assert.equal((await fetch(`${watched}/metrics/`, { method: 'POST' })).status, 405);
+    const client = await Client.open(service.url);
+    service.signal('SIGTERM');
+    await client.closed;
+    await service.event('drain_finished');
+    assert.equal((await fetch(`${watched}/readyz/`)).status, 503);
+    await fetch(`${service.origin}/metrics/`, AS_PROMETHEUS);
+    assert.equal(service.log.filter(({ event }) => event === 'final_scrape').length, 0);
+    assert.equal((await service.scrape()).value('websocket_active_connections'), 0);
+    assert.equal((await service.event('final_scrape'))['scraped'], true);
     assert.equal((await service.exited).status, 0);
   });
 });
@@ -298,6 +351,14 @@ describe('A session', () => {
     for (const client of clients) assert.equal((await client.bye()).total, 50);
   });
 });
+
+/** A service that waits for its last scrape. */
+async function startDrained(t: TestContext, env: Readonly<Record<string, string>>): Promise<ServiceProcess> {
+  const service = await ServiceProcess.start(t, { FINAL_SCRAPE_WAIT_SECONDS: '30', ...env });
+  service.signal('SIGTERM');
+  await service.event('drain_finished');
+  return service;
+}
 
 /** Runs the preStop hook as Kubernetes does: a program in the same container, with the same environment. */
 function runHook(service: ServiceProcess): ReturnType<typeof runToEnd> {

@@ -17,6 +17,22 @@ describe('the self-test that helm test runs', () => {
     assert.match(stdout, /resumes on any pod: 3 4/);
   });
 
+  it('finds all well with a service that has its metrics on a port of their own', async (t) => {
+    const service = await ServiceProcess.start(t, { METRICS_PORT: '0' });
+    const args = ['--service', service.origin, '--metrics-port', String(service.metricsPort)];
+    const { status, stdout, stderr } = await selftest(...args);
+    assert.equal(status, 0, stdout + stderr);
+    assert.deepEqual(outcomes(stdout), ['ok', 'ok', 'ok', 'ok', 'ok', 'ok']);
+    assert.match(stdout, /keeps its metrics to port \d+: \/metrics\/ answered 404$/m);
+  });
+
+  it('fails where the metrics are public though they have a port of their own', async (t) => {
+    const service = await ServiceProcess.start(t);
+    const { status, stdout } = await selftest('--service', service.origin, '--metrics-port', String(service.port));
+    assert.equal(status, 1);
+    assert.match(stdout, /^FAILED .*keeps its metrics to port \d+: \/metrics\/ answered 200, not 404$/m);
+  });
+
   it('fails where nothing listens, and says so for each check', async (t) => {
     const origin = await closedOrigin(t);
     const { status, stdout } = await selftest('--service', origin);
@@ -133,6 +149,7 @@ describe('the self-test that helm test runs', () => {
       ['--service', 'http://x', '--alertmanager', 'http://y', '--page', 'page'],
       /--page page must be like critical=page/,
     ],
+    [['--service', 'http://x', '--metrics-port', '99999'], /--metrics-port 99999 must be a number from 1 to 65535/],
   ] as const)
     it(`refuses the arguments ${JSON.stringify(args)}`, async () => {
       const { status, stderr } = await selftest(...args);

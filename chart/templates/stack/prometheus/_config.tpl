@@ -23,6 +23,10 @@ scrape_configs:
           - role: endpointslice
             label: {{ printf "app.kubernetes.io/name=%s,app.kubernetes.io/instance=%s,app.kubernetes.io/component=metrics" (include "wmc.name" .) .Release.Name }}
     relabel_configs:
+      # Prometheus takes the other ports of the pods for targets, too.
+      - source_labels: [__meta_kubernetes_endpointslice_port_name]
+        regex: metrics
+        action: keep
       - source_labels: [__meta_kubernetes_namespace]
         target_label: namespace
       - source_labels: [__meta_kubernetes_service_name]
