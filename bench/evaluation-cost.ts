@@ -6,9 +6,9 @@
  *
  *   npx node bench/evaluation-cost.ts [--pods 20] [--rules alerts/generated/rules.yaml]
  */
-import { createWriteStream, mkdtempSync, readFileSync } from 'node:fs';
-import { once } from 'node:events';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { seconds } from '../alerts/src/duration.ts';
@@ -20,6 +20,7 @@ import type { RuleFile } from '../testkit/rules.ts';
 
 const SCRAPE_SECONDS = 15;
 const DAY = 86_400;
+const PART_SECONDS = DAY / 4;
 /** What a group without an interval of its own has: that of many an installation, and of the chart's own Prometheus. */
 const GLOBAL_INTERVAL = '15s';
 const COUNTERS = [
@@ -48,21 +49,17 @@ try {
 }
 
 async function report(): Promise<void> {
-  const end = Math.floor(Date.now() / 1000 / 3600) * 3600;
-  const metrics = join(folder, 'metrics.txt');
-  await write(metrics, end);
-  const { status, output } = run(findTool('promtool'), [
-    ...['tsdb', 'create-blocks-from', 'openmetrics', '--quiet', metrics, join(folder, 'data')],
-  ]);
-  if (status !== 0) throw new Error(output);
+  const end = Math.floor(Date.now() / 1000 / PART_SECONDS) * PART_SECONDS;
+  for (let from = end - 30 * DAY; from < end; from += PART_SECONDS) importPart(from, end - 3 * DAY);
   const config = join(folder, 'prometheus.yml');
-  createWriteStream(config).end('{}\n');
+  writeFileSync(config, '{}\n');
   const address = await startPrometheusProgram(
     { after: (ending) => endings.push(ending) },
     findTool('prometheus').path,
     folder,
     [`--config.file=${config}`, `--storage.tsdb.path=${join(folder, 'data')}`, '--storage.tsdb.retention.time=60d'],
   );
+  while (!(await fetch(`http://${address}/-/ready`)).ok) await delay(100);
   let perMinute = 0;
   for (const { name, interval = GLOBAL_INTERVAL, rules } of groups) {
     const samples = (await Promise.all(rules.map(({ expr }) => cost(address, expr, end)))).reduce((a, b) => a + b, 0);
@@ -80,24 +77,34 @@ async function cost(address: string, expr: string, time: number): Promise<number
   return answer.data.stats.samples.totalQueryableSamples;
 }
 
-/** Writes the counters of each pod, and what was recorded, in the text format of OpenMetrics. */
-async function write(path: string, end: number): Promise<void> {
-  const file = createWriteStream(path);
-  const series = async (name: string, labels: string, from: number, step: number): Promise<void> => {
-    const [metric = '', own = ''] = name.split(/[{}]/);
-    const written = `${metric}{${[labels, own].filter((each) => each !== '').join(',')}}`;
-    let text = '';
-    for (let at = from, value = 0; at <= end; at += step, value += 1) text += `${written} ${value} ${at}\n`;
-    if (!file.write(text)) await once(file, 'drain');
-  };
+/** Puts a part of the time into the database, in the text format of OpenMetrics: promtool reads a file once for each two hours. */
+function importPart(from: number, countersFrom: number): void {
   const service = 'namespace="chat",job="websocket-message-counter",release="demo"';
-  for (let pod = 0; pod < options.pods; pod += 1)
-    for (const name of COUNTERS)
-      await series(name, `${service},pod="p${pod}",instance="p${pod}"`, end - 3 * DAY, SCRAPE_SECONDS);
   const recordedEvery = seconds(groups[0]?.interval ?? GLOBAL_INTERVAL);
-  for (const slo of SLOS)
-    for (const record of [errorsRecord, totalRecord])
-      await series(record(slo, BUDGET_STEP), service, end - 30 * DAY, recordedEvery);
-  file.end('# EOF\n');
-  await once(file, 'finish');
+  const recorded = SLOS.flatMap((slo) => [errorsRecord(slo, BUDGET_STEP), totalRecord(slo, BUDGET_STEP)]);
+  const pods = from < countersFrom ? [] : Array.from({ length: options.pods }, (_, pod) => `p${pod}`);
+  const file = join(folder, 'metrics.txt');
+  writeFileSync(
+    file,
+    [
+      ...recorded.map((name) => samples(name, service, from, recordedEvery)),
+      ...pods.flatMap((pod) =>
+        COUNTERS.map((name) => samples(name, `${service},pod="${pod}",instance="${pod}"`, from, SCRAPE_SECONDS)),
+      ),
+      '# EOF\n',
+    ].join(''),
+  );
+  const { status, output } = run(findTool('promtool'), [
+    ...['tsdb', 'create-blocks-from', 'openmetrics', '--quiet', file, join(folder, 'data')],
+  ]);
+  if (status !== 0) throw new Error(output);
+}
+
+/** Samples of a series, which grows by one each time. */
+function samples(name: string, labels: string, from: number, step: number): string {
+  const [metric = '', own = ''] = name.split(/[{}]/);
+  const series = `${metric}{${[labels, own].filter((each) => each !== '').join(',')}}`;
+  let text = '';
+  for (let at = from; at < from + PART_SECONDS; at += step) text += `${series} ${at / step} ${at}\n`;
+  return text;
 }

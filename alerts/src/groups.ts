@@ -77,8 +77,7 @@ function sloGroup(slo: slos.Slo, values: RuleValues): Group {
     interval: values.burnInterval,
     windows: [slos.BUDGET_STEP, ...windows.flatMap(({ long, short }) => [long, short])],
     measured: (window) => records(window, slo.errors(values, window), slo.total(values, window)),
-    summedUp: (window) =>
-      records(window, slos.summedUp(errors, window, selector), slos.summedUp(total, window, selector)),
+    summedUp: (window) => records(window, slos.summedUp(errors, window, values), slos.summedUp(total, window, values)),
     constants: [
       {
         record: slos.targetRecord(slo),

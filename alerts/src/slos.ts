@@ -61,9 +61,6 @@ export const BUDGET_STEP = '5m';
 /** Longest window that the counters themselves are read for: a sum of records lags by two minutes, and the first page must not. */
 export const LONGEST_MEASURED = '1h';
 
-/** How often what was recorded is read, in a sum over a burn window. */
-const BURN_RESOLUTION = '1m';
-
 /** How often the rules of budgets are evaluated. Their series are for windows of minutes to days. */
 export const EVALUATION_INTERVAL = '1m';
 
@@ -130,10 +127,14 @@ export function isMeasured(window: string): boolean {
  * A number of events in a window that is longer than {@link LONGEST_MEASURED}, from records of {@link BUDGET_STEP}. Over the counters
  * themselves windows of days would read millions of samples.
  * @param record gives the name of the series of a window
+ * @param recordsPerStep how many records there are within {@link BUDGET_STEP}: each event is in so many
  */
-export function summedUp(record: (window: string) => string, window: string, selector: string): string {
-  const steps = seconds(BUDGET_STEP) / seconds(BURN_RESOLUTION);
-  return `sum_over_time(${record(BUDGET_STEP)}{${selector}}[${window}:${BURN_RESOLUTION}]) / ${steps}`;
+export function summedUp(
+  record: (window: string) => string,
+  window: string,
+  { selector, recordsPerStep }: { readonly selector: string; readonly recordsPerStep: string },
+): string {
+  return `sum_over_time(${record(BUDGET_STEP)}{${selector}}[${window}]) / ${recordsPerStep}`;
 }
 
 /** Name of the recorded number of bad events in a window. */
@@ -168,7 +169,7 @@ export function ratioExpr(slo: Slo, window: string, selector: string): string {
 
 /** Share of the budget left: 1 is all of it, below 0 the promise is broken. Weighed by traffic, not by time. */
 export function budgetExpr(slo: Slo, selector: string, target: string): string {
-  const sum = (record: string): string => `sum_over_time(${record}{${selector}}[${BUDGET_PERIOD}:${BUDGET_STEP}])`;
+  const sum = (record: string): string => `sum_over_time(${record}{${selector}}[${BUDGET_PERIOD}])`;
   return `1 - (\n  ${sum(errorsRecord(slo, BUDGET_STEP))}\n  /\n  ${sum(totalRecord(slo, BUDGET_STEP))}\n) / (1 - ${target})`;
 }
 

@@ -4,6 +4,7 @@ import { GRAFANA_URL, JOB, RUNBOOK_URL } from './config.ts';
 import { seconds } from './duration.ts';
 import { SCRAPES_PER_WINDOW, SERVICE_LABELS, type Alert, type Context, type Setting, type Tier } from './rule.ts';
 import {
+  BUDGET_STEP,
   BURN_WINDOWS,
   EVALUATION_INTERVAL,
   LATENCY_CHOICES,
@@ -37,6 +38,8 @@ export interface RuleValues {
   readonly interval: string;
   /** The same for the rules of budgets. */
   readonly burnInterval: string;
+  /** How often they are evaluated within {@link BUDGET_STEP}. */
+  readonly recordsPerStep: string;
   readonly latencySeconds: string;
   readonly minErrors: string;
   readonly by: Context['by'];
@@ -76,6 +79,7 @@ export function defaultsFor({
     linkVariables: additionalLabels.map((label) => `&var-${label}={{ $labels.${label} }}`).join(''),
     interval: '',
     burnInterval: EVALUATION_INTERVAL,
+    recordsPerStep: String(seconds(BUDGET_STEP) / seconds(EVALUATION_INTERVAL)),
     latencySeconds: String(LATENCY_SECONDS[durability]),
     minErrors: String(MIN_ERRORS),
     by: (...others) => `by (${[...SERVICE_LABELS, ...additionalLabels, ...others].join(', ')})`,

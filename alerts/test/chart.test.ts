@@ -105,7 +105,7 @@ describe('the rules in the chart', { skip: helm.skip }, () => {
       )?.expr ?? '';
     assert.equal(group?.interval, '2m');
     assert.match(expr('2m'), /\[2m\]/);
-    assert.match(expr('2h'), /^sum_over_time\(namespace_job_release:[^[]+increase5m\{[^[]+\[2h:1m\]\) \/ 5$/);
+    assert.match(expr('2h'), /^sum_over_time\(namespace_job_release:[^[]+increase5m\{[^[]+\[2h\]\) \/ 2\.5$/);
   });
 
   test('carry the labels and annotations that are added to alerts, and link to the addresses given', () => {

@@ -122,12 +122,12 @@ async function startService(t: Cleanup, env: Readonly<Record<string, string>>): 
   return service;
 }
 
-/** An instance that is away is told of at once, and not after minutes; the other alerts keep their time. */
+/** An instance that is away is told of at once, and records are there at once; the other alerts keep their time. */
 function readRules(): string {
   const rules = readFileSync(RULES, 'utf8');
   const hurried = rules.replace(/(- alert: WebsocketInstanceUnreachable\n(?: {8}.*\n)*? {8}for: )2m/, '$10s');
   if (hurried === rules) throw new Error('WebsocketInstanceUnreachable was not found in the rules');
-  return hurried;
+  return hurried.replaceAll(/^ {4}interval: .*\n/gm, '');
 }
 
 /** Clients that send messages all the time, from the moment it is made. */
