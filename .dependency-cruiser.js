@@ -11,7 +11,7 @@ const ROOMS = [
   ['http'],
   ['lifecycle', 'metrics'],
   ['protocol'],
-  ['sessions', 'loki'],
+  ['sessions', 'loki', 'tracing'],
   ['log'],
   ['config'],
   ['runtime'],

@@ -67,6 +67,7 @@ export const TOOLS = {
   alertmanager: builtTool('alertmanager', 'alert routing run live'),
   prometheus: builtTool('prometheus', 'panels run live'),
   loki: builtTool('loki', 'log queries run live'),
+  otelcol: builtTool('otelcol', 'traces sent to a real OpenTelemetry Collector'),
   helm: builtTool('helm', 'tests of the chart'),
 } as const satisfies Record<string, Tool>;
 

@@ -50,6 +50,7 @@ function configKey(key: OptionKey, option: Option<unknown>): string {
 export function optionSchema({ name, unit, rule }: Option<unknown>, nullable: boolean): Schema {
   const type = (kind: string): Pick<Schema, 'type'> => ({ type: nullable ? [kind, 'null'] : kind });
   if (unit === 'list') return { ...type('array'), items: { type: 'string' } };
+  if (unit === 'URL') return { ...type('string'), pattern: '^(https?://.+)?$' };
   if (rule === '') return type('string');
   if (rule === HEADER_RULE) return { ...type('string'), pattern: HEADER.source };
   if (rule === 'true or false') return type('boolean');

@@ -24,6 +24,7 @@ import { Scrapes } from './lifecycle/last-scrape.ts';
 import { createStore } from './create-store.ts';
 import { ResumeKeys } from './resume-keys.ts';
 import type { SessionStore } from './sessions/session-store.ts';
+import { SPANS, type Tracing } from './tracing/tracing.ts';
 import { VERSION } from '../../lib/version.ts';
 
 /** Dependencies of an {@link App}. */
@@ -36,6 +37,8 @@ export interface AppOptions {
   readonly loki?: LokiShipper | undefined;
   /** Delivers the log so far, before the last scrape: lines that are lost then are in its counts. */
   readonly deliverLog?: () => Promise<void>;
+  /** Sends spans, if they are. */
+  readonly tracing?: Tracing | undefined;
   /** By default the one that the configuration asks for. */
   readonly store?: SessionStore;
   /** By default those of handler.ts. */
@@ -64,6 +67,7 @@ export class App {
   readonly #config: Config;
   readonly #logger: Logger;
   readonly #deliverLog: (() => Promise<void>) | undefined;
+  readonly #tracing: Tracing | undefined;
   readonly #store: SessionStore;
   readonly #handler: MessageHandler | undefined;
   readonly #resumeKeys: ResumeKeys | undefined;
@@ -74,11 +78,12 @@ export class App {
   #prestop: Promise<PrestopReport> | undefined;
   #drained: Promise<DrainOutcome> | undefined;
 
-  constructor({ config, logger, stdout, loki, deliverLog, store, ...custom }: AppOptions) {
+  constructor({ config, logger, stdout, loki, deliverLog, tracing, store, ...custom }: AppOptions) {
     const { lifecycle } = this;
     this.#config = config;
     this.#logger = logger;
     this.#deliverLog = deliverLog;
+    this.#tracing = tracing;
     this.connections = new Connections(config);
     const readiness = new Readiness(
       lifecycle,
@@ -105,7 +110,7 @@ export class App {
       this.metrics.lokiPushes.inc({ outcome });
       this.metrics.lokiPushDuration.observe(seconds);
     });
-    this.#store = store ?? createStore(config, this.metrics, logger);
+    this.#store = store ?? createStore(config, this.metrics, logger, tracing);
     this.#resumeKeys = ResumeKeys.from(config, logger.named('chat.sessions'));
     this.#handler = createHandler(custom.handle ?? handle, config);
     // The guide's name of this logger.
@@ -121,6 +126,7 @@ export class App {
       log: new ConnectionLog(connectionLogger, config.logMessageSampling),
       handler: this.#handler,
       authorize: custom.authorize ?? authorize,
+      tracing,
       // A handler and the log at DEBUG get the content of messages, and only `ws` unmasks it.
       fastPath: config.fastPath && this.#handler === undefined && !logger.enabled('DEBUG'),
       warnings: new RateLimitedWarnings(connectionLogger, config.warnIntervalSeconds),
@@ -184,6 +190,7 @@ export class App {
   async #drain(reason: string): Promise<DrainOutcome> {
     const { lifecycle, connections } = this;
     const total = connections.size;
+    const span = this.#tracing?.start(SPANS.drain, { attributes: { reason, connections: total } });
     const outcome = await drain(
       {
         config: this.#config,
@@ -195,6 +202,7 @@ export class App {
       },
       reason,
     );
+    span?.end({}, outcome.clean ? undefined : outcome.unfinished);
     if (outcome.clean)
       this.#logger.info('Drained', {
         event: 'drain_finished',

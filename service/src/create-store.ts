@@ -4,9 +4,15 @@ import { MemoryStore } from './sessions/memory-store.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import { RedisStore, type StoreObserver } from './sessions/redis/redis-store.ts';
 import type { SessionStore } from './sessions/session-store.ts';
+import { SPANS, type Tracing } from './tracing/tracing.ts';
 
 /** Creates the configured session store. A shared one connects in the background. */
-export function createStore(config: Config, metrics: Metrics, logger: Logger): SessionStore {
+export function createStore(
+  config: Config,
+  metrics: Metrics,
+  logger: Logger,
+  tracing: Tracing | undefined,
+): SessionStore {
   const { redisUrl: target, maxSessions, sessionTtlSeconds: ttlSeconds } = config;
   if (target === undefined) return new MemoryStore({ ttlSeconds, maxSessions });
   return new RedisStore({
@@ -22,20 +28,27 @@ export function createStore(config: Config, metrics: Metrics, logger: Logger): S
     timeoutSeconds: config.storeTimeoutSeconds,
     maxPending: config.storeMaxPending,
     maxSessions,
-    observer: createObserver(metrics, logger.named('chat.store'), config.warnIntervalSeconds * 1000),
+    observer: createObserver(metrics, logger.named('chat.store'), config.warnIntervalSeconds * 1000, tracing),
   });
 }
 
-/** Counts the operations of the store, and logs failures and recoveries. */
-function createObserver(metrics: Metrics, logger: Logger, intervalMs: number): StoreObserver {
+/** Counts and traces the operations of the store, and logs failures and recoveries. */
+function createObserver(
+  metrics: Metrics,
+  logger: Logger,
+  intervalMs: number,
+  tracing: Tracing | undefined,
+): StoreObserver {
   let nextAt = 0;
   let suppressed = 0;
   return {
     done: (operation, seconds) => {
       metrics.storeDuration.observe({ operation }, seconds);
+      tracing?.start(SPANS.store, { secondsAgo: seconds, attributes: { operation } }).end();
     },
     failed: (operation, reason, error) => {
       metrics.storeErrors.inc({ operation, reason });
+      tracing?.start(SPANS.store, { attributes: { operation } }).end({}, reason);
       const now = performance.now();
       suppressed += 1;
       if (now < nextAt) return;

@@ -16,6 +16,7 @@ import { describeConfig, changedOptions } from './config/help.ts';
 import { descriptorWarning } from './config/open-files-limit.ts';
 import type { Logger } from './log/logger.ts';
 import { ServiceLog } from './service-log.ts';
+import { createTracing } from './tracing/tracing.ts';
 import { onInterrupt, type Interrupt } from '../../lib/interrupt.ts';
 import { VERSION } from '../../lib/version.ts';
 
@@ -23,6 +24,8 @@ const EXIT = { clean: 0, crash: 1, usage: 2, deadline: 3 } as const;
 /** Maximum wait for the last log lines to reach Loki after a crash or a second signal. Milliseconds. */
 const CRASH_FLUSH_MS = 1000;
 const NO_FILE: EnvFile = { variables: {}, warnings: [] };
+/** Maximum wait at the end for the last spans to reach their collector. */
+const MAX_TRACING_SECONDS = 1;
 /** Uncaught errors after which the drain itself is aborted. */
 const MAX_UNCAUGHT = 10;
 
@@ -30,11 +33,13 @@ let stopping = false;
 const { config, warnings } = configure();
 const log = new ServiceLog(config, 1);
 const { logger } = log;
+const tracing = await createTracing(config, logger);
 const app = new App({
   config,
   logger,
   stdout: log.stdout,
   loki: log.loki,
+  tracing,
   deliverLog: () => log.deliver(config.lokiFlushSeconds * 1000),
 });
 hookErrors();
@@ -129,6 +134,8 @@ async function drainAndStop(reason: string, status: number): Promise<void> {
 async function stop(status: number, reason: string): Promise<void> {
   if (stopping) return;
   stopping = true;
+  // Before the last line, since it logs what it can't send.
+  await tracing?.shutdown(MAX_TRACING_SECONDS);
   const level: keyof Pick<Logger, 'info' | 'error'> = status === EXIT.clean ? 'info' : 'error';
   logger[level]('Service stopped', { event: 'service_stopped', status, reason });
   const lokiMs = config.lokiFlushSeconds * 1000;

@@ -97,6 +97,11 @@ export const OPTIONS = {
     'Maximum time after the drain to deliver the last lines to Loki, before the last scrape; the rest is dropped and counted.',
   ),
 
+  otlpEndpoint: otlpEndpoint(
+    'OTEL_EXPORTER_OTLP_ENDPOINT',
+    'Address of an OpenTelemetry Collector that takes OTLP over HTTP, such as `http://collector:4318`: spans of handshakes, resumes, drains and the batches of the store go there, at `/v1/traces`. Empty sends none, and loads nothing of OpenTelemetry. The other `OTEL_` variables of its SDK for Node.js apply.',
+  ),
+
   consoleEnabled: flag('CONSOLE_ENABLED', true, 'Serve the console page at `/`.'),
   allowedOrigins: list(
     'ALLOWED_ORIGINS',
@@ -445,6 +450,16 @@ function header(name: string, fallback: string, doc: string): Option<string> {
 
 function lokiUrl(name: string, doc: string): Option<string> {
   return { ...text(name, '', doc), parse: lokiBaseUrl };
+}
+
+/** An http address without a slash at its end. */
+function otlpEndpoint(name: string, doc: string): Option<string> {
+  const rule = 'an http:// or https:// address';
+  const parse = (raw: string): string => {
+    if (raw !== '' && !(/^https?:\/\//.test(raw) && URL.canParse(raw))) throw new RangeError(`must be ${rule}`);
+    return raw.replace(/\/+$/, '');
+  };
+  return { name, fallback: '', unit: 'URL', rule, doc, parse };
 }
 
 function redisUrl(name: string, doc: string): Option<RedisTarget | undefined> {

@@ -5,6 +5,7 @@ import type { Logger } from '../log/logger.ts';
 import { timestamp } from '../log/timestamp.ts';
 import type { RequestId } from '../protocol/request-id.ts';
 import type { SessionId } from '../sessions/session-store.ts';
+import type { TraceContext } from '../tracing/trace-context.ts';
 
 /** The connection that a line is about. */
 export interface LoggedConnection {
@@ -14,6 +15,8 @@ export interface LoggedConnection {
   readonly address: string;
   /** Who it is, if `authorize` said so. */
   readonly user?: string | undefined;
+  /** The span of its handshake, or else the client's. */
+  readonly trace?: TraceContext | undefined;
 }
 
 /** Fields of the line of a counted message. */
@@ -122,9 +125,11 @@ export class ConnectionLog {
 }
 
 /** The fields of a connection's lines that never change, as JSON text without braces. */
-export function connectionFields({ requestId, session, address, user }: LoggedConnection): string {
-  const fields = `"request_id":"${requestId}","session_id":"${session.id}","client_ip":${JSON.stringify(address)}`;
-  return user === undefined ? fields : `${fields},"user":${asciiJson(user)}`;
+export function connectionFields({ requestId, session, address, user, trace }: LoggedConnection): string {
+  let fields = `"request_id":"${requestId}","session_id":"${session.id}","client_ip":${JSON.stringify(address)}`;
+  if (user !== undefined) fields += `,"user":${asciiJson(user)}`;
+  if (trace !== undefined) fields += `,"trace_id":"${trace.traceId}","span_id":"${trace.spanId}"`;
+  return fields;
 }
 
 /** JSON text of a string, in ASCII alone. */

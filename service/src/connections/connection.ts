@@ -20,6 +20,7 @@ import type { RequestId } from '../protocol/request-id.ts';
 import { Liveness, type ClientState } from './liveness.ts';
 import type { OwnedSocket, SocketOwner } from './owned-socket.ts';
 import type { ResumeTokens } from '../sessions/resume-token.ts';
+import { traceFields, type TraceContext } from '../tracing/trace-context.ts';
 import { StoreUnavailableError, type Session, type SessionId, type SessionStore } from '../sessions/session-store.ts';
 
 /** What all connections have in common. */
@@ -48,6 +49,8 @@ export interface Client {
   readonly network: string;
   /** Who it is, if `authorize` says so. */
   readonly user?: string | undefined;
+  /** The span of its handshake, or else the client's own. */
+  readonly trace?: TraceContext | undefined;
 }
 
 /** One WebSocket of one session: counts and answers its messages. */
@@ -58,6 +61,8 @@ export class Connection implements ShortTextReceiver, SocketOwner {
   readonly network: string;
   /** Who the client is, if `authorize` said so. */
   readonly user: string | undefined;
+  /** The span of its handshake, or else the client's own. */
+  readonly trace: TraceContext | undefined;
   readonly openedAt = performance.now();
   /** When the last message was counted and the tokens of its rate were refilled, on `performance.now`'s clock. */
   lastMessageAt = this.openedAt;
@@ -93,6 +98,7 @@ export class Connection implements ShortTextReceiver, SocketOwner {
     this.address = client.address;
     this.network = client.network;
     this.user = client.user;
+    this.trace = client.trace;
     this.#socket = socket;
     this.#context = context;
     this.#tokens = context.config.messageBurst;
@@ -417,8 +423,14 @@ export class Connection implements ShortTextReceiver, SocketOwner {
       });
   }
 
-  #identity(): { request_id: string; session_id: string; client_ip: string; user: string | undefined } {
-    return { request_id: this.requestId, session_id: this.session.id, client_ip: this.address, user: this.user };
+  #identity(): Readonly<Record<string, string | undefined>> {
+    return {
+      request_id: this.requestId,
+      session_id: this.session.id,
+      client_ip: this.address,
+      user: this.user,
+      ...traceFields(this.trace),
+    };
   }
 }
 

@@ -13,6 +13,8 @@ import { oneChunkAtATime } from './one-chunk-at-a-time.ts';
 import { OwnedSocket } from './owned-socket.ts';
 import { CLOSE_CODES, REJECTIONS, type ErrorBody, type RejectionReason } from '../protocol/protocol.ts';
 import { requestIdOf, type RequestId } from '../protocol/request-id.ts';
+import { traceContextOf, traceFields, type TraceContext } from '../tracing/trace-context.ts';
+import { SPANS, type Span, type Tracing } from '../tracing/tracing.ts';
 import {
   StoreFullError,
   StoreUnavailableError,
@@ -25,6 +27,8 @@ export interface HandshakeContext extends Omit<ConnectionContext, 'onClosed'> {
   readonly lifecycle: Lifecycle;
   readonly connections: Connections;
   readonly authorize: Authorize;
+  /** `undefined` if no spans are sent. */
+  readonly tracing: Tracing | undefined;
 }
 
 /** The answer to a handshake. */
@@ -73,7 +77,7 @@ export class Handshakes {
 
   /** Listener of the HTTP server's `upgrade` event. */
   handle(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const client = this.#identify(request);
+    const client = this.#arrived(request);
     if (isWebSocketPath(request.url)) this.lastArrivalAt = performance.now();
     const checked = this.#checks.check(request, client.network);
     if ('reason' in checked) this.#reject(socket, checked, client);
@@ -118,8 +122,8 @@ export class Handshakes {
 
   /** Counts and logs a plain request for the WebSocket path. @returns its id */
   countNotUpgrade(request: IncomingMessage): RequestId {
-    const { requestId, address } = this.#identify(request);
-    this.countRejection('not_upgrade', address, requestId);
+    const { requestId, address, trace } = this.#identify(request);
+    this.countRejection('not_upgrade', address, { requestId, trace });
     return requestId;
   }
 
@@ -127,8 +131,7 @@ export class Handshakes {
   countRejection(
     reason: RejectionReason,
     address: string,
-    requestId?: string,
-    status: number = REJECTIONS[reason].status,
+    { requestId, trace, status = REJECTIONS[reason].status }: RejectedRequest = {},
   ): void {
     const { metrics, warnings } = this.#context;
     metrics.errors.inc({ type: 'handshake_rejected' });
@@ -139,13 +142,26 @@ export class Handshakes {
       status,
       request_id: requestId,
       client_ip: address,
+      ...traceFields(trace),
     });
   }
 
   /** The id of a request, and its client. */
   #identify(request: IncomingMessage): Client {
     const address = this.#addressOf(request);
-    return { requestId: requestIdOf(request), address, network: this.#networkOf(address) };
+    const trace = traceContextOf(request.headers['traceparent']);
+    return { requestId: requestIdOf(request), address, network: this.#networkOf(address), trace };
+  }
+
+  /** Begins the span of a handshake, if spans are sent. */
+  #arrived(request: IncomingMessage): TracedClient {
+    const client = this.#identify(request);
+    const span = this.#context.tracing?.start(SPANS.handshake, {
+      parent: client.trace,
+      server: true,
+      attributes: { 'client.address': client.address, 'request.id': client.requestId },
+    });
+    return span === undefined ? client : { ...client, trace: span.context, span };
   }
 
   #networkOf(address: string): string {
@@ -209,6 +225,7 @@ export class Handshakes {
   }
 
   #openSession(handshake: Handshake, asked: SessionRequest): void {
+    const startedAt = performance.now();
     let opened: OpenedSession | Promise<OpenedSession>;
     try {
       opened = this.#context.store.open(asked.id, asked.options);
@@ -219,9 +236,9 @@ export class Handshakes {
     // The store in memory answers at once, and the handshake ends in this turn of the event loop.
     if (opened instanceof Promise)
       this.#later(handshake, opened, (session) => {
-        this.#accept(handshake, asked, session);
+        this.#accept(handshake, asked, session, startedAt);
       });
-    else this.#accept(handshake, asked, opened);
+    else this.#accept(handshake, asked, opened, startedAt);
   }
 
   #later<T>(handshake: Handshake, due: Promise<T>, proceed: (value: T) => void): void {
@@ -238,8 +255,16 @@ export class Handshakes {
     );
   }
 
-  #accept(handshake: Handshake, { options }: SessionRequest, opened: OpenedSession): void {
-    const { store, metrics } = this.#context;
+  #accept(handshake: Handshake, { options }: SessionRequest, opened: OpenedSession, startedAt: number): void {
+    const { store, metrics, tracing } = this.#context;
+    if (opened.resumed)
+      tracing
+        ?.start(SPANS.resume, {
+          parent: handshake.client.trace,
+          secondsAgo: (performance.now() - startedAt) / 1000,
+          attributes: { 'session.id': opened.session.id },
+        })
+        .end();
     const rejection = this.#checks.checkOpened(opened, options);
     if (rejection !== undefined) {
       store.release(opened.session);
@@ -255,8 +280,11 @@ export class Handshakes {
     request.session = opened.session.id;
     request.requestId = client.requestId;
     const webSocket = this.#handleUpgrade(handshake);
-    if (webSocket === undefined) this.#context.store.release(opened.session);
-    else this.#open(webSocket, socket, opened, client);
+    if (webSocket !== undefined) this.#open(webSocket, socket, opened, client);
+    else {
+      this.#context.store.release(opened.session);
+      client.span?.end({}, 'the client is gone');
+    }
   }
 
   /** @returns `undefined` if `ws` rejects the handshake, or the client is gone */
@@ -271,7 +299,7 @@ export class Handshakes {
     return accepted[0];
   }
 
-  #open(socket: OwnedSocket, stream: Duplex, { session, resumed }: OpenedSession, client: Client): void {
+  #open(socket: OwnedSocket, stream: Duplex, { session, resumed }: OpenedSession, client: TracedClient): void {
     const { metrics, log, connections } = this.#context;
     // `ws` listens for errors now; a second listener, left from a wait for the store, would only take memory.
     stream.off('error', ignore);
@@ -282,6 +310,7 @@ export class Handshakes {
     if (resumed) metrics.sessionsResumed.inc();
     else metrics.sessionsCreated.inc();
     log.connected({ connection, resumed });
+    client.span?.end({ [STATUS]: 101, 'session.id': session.id });
   }
 
   #rejectUnopened(error: unknown, handshake: Handshake): void {
@@ -294,6 +323,7 @@ export class Handshakes {
         event: 'websocket_internal_error',
         request_id: client.requestId,
         client_ip: client.address,
+        ...traceFields(client.trace),
         error,
       });
       metrics.errors.inc({ type: 'internal' });
@@ -309,6 +339,7 @@ export class Handshakes {
     const { metrics, warnings } = this.#context;
     const { code } = CLOSE_CODES.tryAgainLater;
     const webSocket = this.#handleUpgrade(handshake);
+    handshake.client.span?.end({ [STATUS]: 101 }, 'store');
     if (webSocket === undefined) return;
     metrics.connectionsOpened.inc();
     metrics.errors.inc({ type: 'store' });
@@ -321,14 +352,17 @@ export class Handshakes {
       reason: 'store',
       request_id: handshake.client.requestId,
       client_ip: handshake.client.address,
+      ...traceFields(handshake.client.trace),
     });
   }
 
-  #reject(socket: Duplex, rejection: Rejection, client: Client): void {
-    const { reason, tokenFault, status } = rejection;
+  #reject(socket: Duplex, rejection: Rejection, client: TracedClient): void {
+    const { reason, tokenFault } = rejection;
+    const status = statusOf(rejection);
     if (tokenFault !== undefined) this.#context.metrics.resumeTokens.inc({ result: tokenFault });
-    this.countRejection(reason, client.address, client.requestId, status);
-    endWithError(socket, statusOf(rejection), this.#errorBody(rejection, client));
+    this.countRejection(reason, client.address, { ...client, status });
+    client.span?.end({ [STATUS]: status }, reason);
+    endWithError(socket, status, this.#errorBody(rejection, client));
   }
 
   #errorBody(rejection: Rejection, { requestId }: Client): ErrorBody {
@@ -364,8 +398,25 @@ interface Handshake {
   readonly request: IdentifiedRequest;
   readonly socket: Duplex;
   readonly head: Buffer;
-  readonly client: Client;
+  readonly client: TracedClient;
 }
+
+/** The client of a handshake, with the handshake's span. */
+interface TracedClient extends Client {
+  /** `undefined` if no spans are sent. */
+  readonly span?: Span;
+}
+
+/** What is known of a handshake that is rejected. */
+interface RejectedRequest {
+  readonly requestId?: string;
+  readonly trace?: TraceContext | undefined;
+  /** That of its reason, if it is not said. */
+  readonly status?: number;
+}
+
+/** HTTP status, by OpenTelemetry's semantic conventions. */
+const STATUS = 'http.response.status_code';
 
 /** A request during its upgrade, with the values of the answer's headers. */
 interface IdentifiedRequest extends IncomingMessage {

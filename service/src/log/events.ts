@@ -51,6 +51,7 @@ export const LOG_EVENTS = {
     'ERROR: the thread that ships lines failed; the lines it held are lost, and a new thread takes over.',
   loki_lines_lost:
     'WARN, on stdout only: Loki did not take the last lines within LOKI_FLUSH_SECONDS; later lines are on stdout alone.',
+  tracing_failed: 'WARN at a limited rate: spans do not reach the OpenTelemetry Collector; `detail` says why.',
   uncaught_error: 'CRITICAL: an error that no code expected. The process drains what it can and exits.',
   http_error: 'ERROR: answering an HTTP request failed in the service.',
 } as const;

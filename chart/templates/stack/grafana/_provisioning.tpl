@@ -23,6 +23,31 @@ datasources:
     access: proxy
     url: {{ . }}
     editable: false
+    {{- if $.Values.tempo.url }}
+    jsonData:
+      derivedFields:
+        - name: trace_id
+          matcherType: label
+          matcherRegex: trace_id
+          url: $${__value.raw}
+          datasourceUid: tempo
+          urlDisplayLabel: Trace
+    {{- end }}
+  {{- end }}
+  {{- with .Values.tempo.url }}
+  - name: Tempo
+    uid: tempo
+    type: tempo
+    access: proxy
+    url: {{ . }}
+    editable: false
+    jsonData:
+      tracesToLogsV2:
+        datasourceUid: loki
+        spanStartTimeShift: -1h
+        spanEndTimeShift: 1h
+        customQuery: true
+        query: '{service="websocket-message-counter"} |= "$${__trace.traceId}" | json'
   {{- end }}
   {{- with include "wmc.alertmanager.url" . }}
   - name: Alertmanager
