@@ -19,6 +19,7 @@ const VIOLATIONS: readonly (readonly [rule: string, from: string, to: string])[]
   ['protocol-imports-downwards', 'service/src/protocol/request-id.ts', 'service/src/http/client-address.ts'],
   ['sessions-imports-downwards', 'service/src/sessions/redis/redis-store.ts', 'service/src/loki/shipper.ts'],
   ['loki-imports-downwards', 'service/src/loki/queue.ts', 'service/src/sessions/memory-store.ts'],
+  ['tracing-imports-downwards', 'service/src/tracing/opentelemetry.ts', 'service/src/sessions/session-store.ts'],
   ['log-imports-downwards', 'service/src/log/logger.ts', 'service/src/protocol/protocol.ts'],
   ['config-imports-downwards', 'service/src/config/load-config.ts', 'service/src/log/levels.ts'],
   ['runtime-imports-downwards', 'service/src/runtime/version.ts', 'service/src/config/redis-url.ts'],
