@@ -9,6 +9,7 @@
 import { constants } from 'node:os';
 import { App } from './app.ts';
 import { parseArguments } from './command-line.ts';
+import { createTracing } from './create-tracing.ts';
 import { ConfigError, loadConfig } from './config/load-config.ts';
 import type { Config } from './config/options.ts';
 import { readEnvFile, type EnvFile } from './config/env-file.ts';
@@ -16,7 +17,6 @@ import { describeConfig, changedOptions } from './config/help.ts';
 import { descriptorWarning } from './config/open-files-limit.ts';
 import type { Logger } from './log/logger.ts';
 import { ServiceLog } from './service-log.ts';
-import { createTracing } from './tracing/tracing.ts';
 import { onInterrupt, type Interrupt } from '../../lib/interrupt.ts';
 import { VERSION } from '../../lib/version.ts';
 

@@ -1,5 +1,3 @@
-import type { Config } from '../config/options.ts';
-import type { Logger } from '../log/logger.ts';
 import type { TraceContext } from './trace-context.ts';
 
 /**
@@ -38,11 +36,4 @@ export interface Tracing {
   start(name: (typeof SPANS)[keyof typeof SPANS], options?: SpanOptions): Span;
   /** Sends what it has, for at most so many seconds, and stops. It never rejects. */
   shutdown(seconds: number): Promise<void>;
-}
-
-/** Tracing as configured, or `undefined`: then nothing of OpenTelemetry is loaded. */
-export async function createTracing(config: Config, logger: Logger): Promise<Tracing | undefined> {
-  if (config.otlpEndpoint === '') return undefined;
-  const { OpenTelemetry } = await import('./opentelemetry.ts');
-  return new OpenTelemetry(config, logger);
 }
