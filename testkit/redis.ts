@@ -1,6 +1,6 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, connect, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -38,11 +38,23 @@ export class RedisServer {
     return server;
   }
 
-  /** Starts a Sentinel from its configuration file, which names its port. */
-  static async startSentinel(t: Cleanup, file: string, port: number): Promise<RedisServer> {
+  /** Starts a Sentinel that decides alone, and soon. It knows the master on this port as `main`. */
+  static async startSentinel(t: Cleanup, master: number): Promise<RedisServer> {
+    const port = await freePort();
+    const folder = mkdtempSync(join(tmpdir(), 'wmc-sentinel-'));
+    const file = join(folder, 'sentinel.conf');
+    const options = [
+      `port ${port}`,
+      'bind 127.0.0.1',
+      `sentinel monitor main 127.0.0.1 ${master} 1`,
+      'sentinel down-after-milliseconds main 500',
+      'sentinel failover-timeout main 3000',
+    ];
+    writeFileSync(file, `${options.join('\n')}\n`);
     const sentinel = new RedisServer(await launch('redis-sentinel', [file]), port, [file], 'redis-sentinel');
     t.after(() => {
       sentinel.#child.kill('SIGKILL');
+      rmSync(folder, { recursive: true, force: true });
     });
     return sentinel;
   }

@@ -150,11 +150,13 @@ export class App {
 
   /**
    * Starts to listen, and becomes ready.
-   * @throws {Error} naming the variable, when it can't listen on a port or at an address, or read a file of a key
+   * @throws {Error} naming the variable, when it can't listen on a port or at an address, or read a file of a key, or when
+   * the store can't do what it asks for
    */
   async start(): Promise<Ports> {
     const { host, port, adminPort, metricsPort } = this.#config;
     await this.#resumeKeys?.open();
+    await this.#prepareStore();
     if (this.#adminServer !== undefined && adminPort !== undefined)
       await listen(this.#adminServer, adminPort, '127.0.0.1', 'ADMIN_PORT');
     if (this.#metricsServer !== undefined && metricsPort !== undefined)
@@ -185,6 +187,15 @@ export class App {
   drain(reason: string): Promise<DrainOutcome> {
     this.#drained ??= this.#drain(reason);
     return this.#drained;
+  }
+
+  async #prepareStore(): Promise<void> {
+    try {
+      await this.#store.prepare?.();
+    } catch (error) {
+      await this.#store.close();
+      throw error;
+    }
   }
 
   async #drain(reason: string): Promise<DrainOutcome> {

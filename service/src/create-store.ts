@@ -23,6 +23,7 @@ export function createStore(
     },
     caFile: config.redisCaFile,
     durability: config.sessionDurability,
+    acknowledgement: { replicas: config.storeReplicas, fsync: config.storeFsync },
     ttlSeconds,
     flushIntervalSeconds: config.sessionFlushIntervalSeconds,
     timeoutSeconds: config.storeTimeoutSeconds,
@@ -67,6 +68,12 @@ function createObserver(
       logger.error('The session store lost what it had: instances write what they know', {
         event: 'store_lost',
         hold_seconds: Math.round(holdSeconds * 1000) / 1000,
+      });
+    },
+    warned: (sentence) => {
+      logger.warn('The session store can lose counts, or may not take any', {
+        event: 'store_warning',
+        detail: sentence,
       });
     },
     available: (awaySeconds) => {

@@ -60,6 +60,11 @@ describe('The configuration', () => {
     [{ DRAIN_SPREAD_SECONDS: '9' }, /DRAIN_TIMEOUT_SECONDS=10 must be more than .* = 11: raise it/],
     [{ PRESTOP_MIN_SECONDS: '30' }, /PRESTOP_MIN_SECONDS=30 must be at most PRESTOP_MAX_SECONDS=20/],
     [{ RETRY_AFTER_MIN_SECONDS: '9' }, /RETRY_AFTER_MIN_SECONDS=9 must be at most RETRY_AFTER_MAX_SECONDS=3/],
+    [{ STORE_REPLICAS: '1', SESSION_DURABILITY: 'strict' }, /STORE_REPLICAS=1 needs a shared store: set REDIS_URL/],
+    [
+      { STORE_FSYNC: 'true', REDIS_URL: 'redis://r' },
+      /STORE_FSYNC=true needs SESSION_DURABILITY=strict: with relaxed, replies do not wait .* drop STORE_FSYNC=true/,
+    ],
     [{ ADMIN_PORT: '8080' }, /ADMIN_PORT=8080 must differ from PORT=8080/],
     [{ METRICS_PORT: '8080' }, /METRICS_PORT=8080 must differ from PORT=8080: leave it empty to serve/],
     [{ METRICS_PORT: '8081', ADMIN_PORT: '8081' }, /METRICS_PORT=8081 must differ from ADMIN_PORT=8081/],

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
@@ -30,7 +30,7 @@ describe('Sentinels', () => {
   it('are asked for the master, and again after a failover: no count goes back', async (t) => {
     const master = await RedisServer.start(t);
     const replica = await RedisServer.start(t, ['--replicaof', '127.0.0.1', String(master.port)]);
-    const sentinel = await startSentinel(t, master.port);
+    const sentinel = await RedisServer.startSentinel(t, master.port);
     const url = `redis+sentinel://127.0.0.1:${sentinel.port}/main`;
     const store = openStore(t, url, { timeoutSeconds: 15 });
     const { session } = await store.open(newId());
@@ -82,15 +82,4 @@ function temporaryFolder(t: Cleanup): string {
     rmSync(folder, { recursive: true, force: true });
   });
   return folder;
-}
-
-async function startSentinel(t: Cleanup, port: number): Promise<RedisServer> {
-  const folder = temporaryFolder(t);
-  const file = join(folder, 'sentinel.conf');
-  const own = await freePort();
-  writeFileSync(
-    file,
-    `port ${own}\nbind 127.0.0.1\nsentinel monitor main 127.0.0.1 ${port} 1\nsentinel down-after-milliseconds main 500\nsentinel failover-timeout main 3000\n`,
-  );
-  return RedisServer.startSentinel(t, file, own);
 }

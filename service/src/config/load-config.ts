@@ -78,6 +78,7 @@ function crossChecks(config: Config): string[] {
     problems.push(
       `STORE_TIMEOUT_SECONDS=${config.storeTimeoutSeconds} must be less than DRAIN_TIMEOUT_SECONDS - DRAIN_SPREAD_SECONDS - CLOSE_TIMEOUT_SECONDS = ${config.drainTimeoutSeconds - closing}: shorten it, or raise DRAIN_TIMEOUT_SECONDS`,
     );
+  problems.push(...acknowledgementProblems(config));
   if (config.prestopMinSeconds > config.prestopMaxSeconds)
     problems.push(
       `PRESTOP_MIN_SECONDS=${config.prestopMinSeconds} must be at most PRESTOP_MAX_SECONDS=${config.prestopMaxSeconds}`,
@@ -114,6 +115,23 @@ function portProblems({ port, adminPort, metricsPort }: Config): string[] {
       `METRICS_PORT=${metricsPort} must differ from ADMIN_PORT=${adminPort}, which this machine alone reaches`,
     );
   return problems;
+}
+
+/** A reply that does not wait for the store can't wait for its replicas or disk either. */
+function acknowledgementProblems(config: Config): string[] {
+  const { storeReplicas, storeFsync, redisUrl, sessionDurability } = config;
+  const set = [
+    ...(storeReplicas > 0 ? [`STORE_REPLICAS=${storeReplicas}`] : []),
+    ...(storeFsync ? [`STORE_FSYNC=${storeFsync}`] : []),
+  ];
+  return set.flatMap((option) => [
+    ...(redisUrl === undefined ? [`${option} needs a shared store: set REDIS_URL, or drop it`] : []),
+    ...(sessionDurability === 'strict'
+      ? []
+      : [
+          `${option} needs SESSION_DURABILITY=strict: with ${sessionDurability}, replies do not wait for the store; set it to strict, or drop ${option}`,
+        ]),
+  ]);
 }
 
 function proxyProblems(proxies: readonly string[]): string[] {

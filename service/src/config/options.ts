@@ -288,6 +288,18 @@ export const OPTIONS = {
     'messages',
     'With SESSION_DURABILITY=strict: maximum number of messages that wait for the store; a further message closes its connection with 1013.',
   ),
+  storeReplicas: integer(
+    'STORE_REPLICAS',
+    0,
+    { min: 0, max: 100 },
+    'replicas',
+    'With SESSION_DURABILITY=strict: number of replicas of the store that must have a count before it is sent; 0 sends it once the master has it. A failover loses no count that was sent if this is the number of replicas, each of which could be promoted. With fewer replicas than this, messages get 1013.',
+  ),
+  storeFsync: flag(
+    'STORE_FSYNC',
+    false,
+    'With SESSION_DURABILITY=strict: send a count once the master, and STORE_REPLICAS replicas, have it on disk. Needs Redis 7.2 or Valkey, with `appendonly yes` on each.',
+  ),
   readinessRequiresStore: flag(
     'READINESS_REQUIRES_STORE',
     false,

@@ -28,6 +28,8 @@ export const LOG_EVENTS = {
     'ERROR at a limited rate: the session store failed, with its `reason`, the error, and what waits for it.',
   store_lost:
     'ERROR: the session store lost data (restarted empty, failed over to a replica that was behind, evicted keys); resumes get 1013 for `hold_seconds`, while instances write their counts.',
+  store_warning:
+    'WARN, after the first connect with STORE_REPLICAS or STORE_FSYNC: what settings of the store lose, or why it acknowledges nothing.',
   store_available: 'The session store works: for the first time, or again after `away_seconds`.',
 
   resume_keys_changed:

@@ -45,6 +45,12 @@ export interface SessionStore {
   /** For metrics and readiness. */
   readonly health: StoreHealth;
   /**
+   * Before the first connection: waits until it knows whether it can do what the configuration asks for, or can't find
+   * out now.
+   * @throws {StoreUnsuitableError} by the promise
+   */
+  prepare?(): Promise<void>;
+  /**
    * Opens a session for one connection, and creates it if it is new. A store that need not wait answers synchronously,
    * so that the handshake ends in the same turn of the event loop.
    * @throws {StoreFullError} when no more sessions can be held
@@ -80,4 +86,9 @@ export class StoreFullError extends Error {
 /** The store can't be reached, or did not answer in time. */
 export class StoreUnavailableError extends Error {
   override readonly name = 'StoreUnavailableError';
+}
+
+/** The store can't do what the configuration asks for. The message says what to change. */
+export class StoreUnsuitableError extends Error {
+  override readonly name = 'StoreUnsuitableError';
 }

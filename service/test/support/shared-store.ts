@@ -18,12 +18,14 @@ export function openStore(
   t: Cleanup,
   url: string,
   options: Partial<RedisStoreOptions> = {},
-): RedisStore & { readonly errors: string[] } {
+): RedisStore & { readonly errors: string[]; readonly warnings: string[] } {
   const errors: string[] = [];
+  const warnings: string[] = [];
   const store = new RedisStore({
     target: parseRedisUrl(url),
     caFile: '',
     durability: 'strict',
+    acknowledgement: { replicas: 0, fsync: false },
     ttlSeconds: 60,
     flushIntervalSeconds: 0.02,
     timeoutSeconds: 15,
@@ -32,13 +34,14 @@ export function openStore(
     observer: {
       done: () => undefined,
       available: () => undefined,
+      warned: (sentence) => warnings.push(sentence),
       lost: () => errors.push('read lost_data'),
       failed: (operation, reason) => errors.push(`${operation} ${reason}`),
     },
     ...options,
   });
   t.after(() => store.close());
-  return Object.assign(store, { errors });
+  return Object.assign(store, { errors, warnings });
 }
 
 /** Waits until something is so, looking once a loop turn. */

@@ -17,6 +17,9 @@ export const LOST_MARK = '!';
  * Batches come one by one. If the last one applied is not the one before this, the store lost data, and the results
  * begin with {@link LOST_MARK}.
  *
+ * It writes whenever it succeeds, a batch that comes again too: on a new connection a `WAIT` behind it would otherwise
+ * be satisfied at once, whoever has the batch.
+ *
  * Everything is read and computed before the first write, so that nothing can fail between two writes.
  */
 export const APPLY_BATCH = `
@@ -26,6 +29,7 @@ if last then
   local colon = string.find(last, ':', 1, true)
   applied = tonumber(string.sub(last, 1, colon - 1))
   if applied >= tonumber(ARGV[1]) then
+    redis.call('EXPIRE', KEYS[1], ARGV[3])
     return string.sub(last, colon + 1)
   end
 end

@@ -7,9 +7,11 @@ import {
   type StoreErrorReason,
 } from './script-runner.ts';
 import type { RedisTarget } from '../../config/redis-url.ts';
+import type { Acknowledgement } from './replicated-scripts.ts';
 import {
   StoreFullError,
   StoreUnavailableError,
+  StoreUnsuitableError,
   type OpenedSession,
   type OpenOptions,
   type Session,
@@ -28,6 +30,8 @@ export interface StoreObserver {
   readonly lost: (holdSeconds: number) => void;
   /** The store works again, after so many seconds. */
   readonly available: (awaySeconds: number) => void;
+  /** Settings of the server can lose counts, or keep them from being acknowledged. Once, after the first connect. */
+  readonly warned: (sentence: string) => void;
 }
 
 /** What a batch does: the `operation` label. */
@@ -42,6 +46,8 @@ export interface RedisStoreOptions {
   readonly caFile: string;
   /** `relaxed` answers at once and writes behind; `strict` answers once the store has the count. */
   readonly durability: 'relaxed' | 'strict';
+  /** With `strict`: who must have a batch before its messages are answered. */
+  readonly acknowledgement: Acknowledgement;
   /** Seconds that a session is stored after its last use. */
   readonly ttlSeconds: number;
   /** Seconds from a count to its write in relaxed mode. */
@@ -82,6 +88,7 @@ export class RedisStore implements SessionStore {
   /** Until when no count is read after a loss of data, on `performance.now`'s clock. */
   #recoveringUntil = 0;
   #probing = false;
+  #checked = false;
   #pendingMessages = 0;
 
   constructor(options: RedisStoreOptions) {
@@ -115,6 +122,11 @@ export class RedisStore implements SessionStore {
     this.#every(Math.min(options.ttlSeconds * 300, 2 ** 31 - 1), () => {
       this.#writeKnownCounts();
     });
+  }
+
+  async prepare(): Promise<void> {
+    const refusal = await this.#check();
+    if (refusal !== undefined) throw new StoreUnsuitableError(refusal);
   }
 
   get size(): number {
@@ -266,9 +278,27 @@ export class RedisStore implements SessionStore {
 
   /** After each connect: the store may have lost data, so all known counts are written. */
   #connected(): void {
+    // Before anything waits for replicas, and blocks the connection.
+    void this.#check();
     for (const writer of this.#writers) writer.retryNow();
     this.#writeKnownCounts();
     this.#probe();
+  }
+
+  /**
+   * Reports, once, what keeps the servers from acknowledging batches, or can lose some.
+   * @returns why no batch would ever be acknowledged
+   */
+  async #check(): Promise<string | undefined> {
+    const { replicas, fsync } = this.#options.acknowledgement;
+    if (this.#checked || (replicas === 0 && !fsync)) return undefined;
+    const findings = await this.#runner.check();
+    if (findings === undefined) return undefined;
+    const [refusal] = findings.refusals;
+    if (!this.#checked)
+      for (const each of [...findings.refusals, ...findings.warnings]) this.#options.observer.warned(each);
+    this.#checked = true;
+    return refusal;
   }
 
   /** Other instances have to connect and write the counts that they know before a stored count is right. */

@@ -1,9 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { RedisClientType } from 'redis';
+import type { RedisClientType, RedisClusterType } from 'redis';
 import { backoffMs, type BackoffBounds } from '../../../../lib/backoff.ts';
 import type { RedisTarget } from '../../config/redis-url.ts';
+import { inTime } from '../../runtime/in-time.ts';
 import { APPLY_BATCH, APPLY_BATCH_SHA } from './batch-script.ts';
+import {
+  NotAcknowledgedError,
+  ReplicatedScripts,
+  type Acknowledgement,
+  type PipelineClient,
+} from './replicated-scripts.ts';
+import { checkReplication, type ReplicationFindings } from './replication-check.ts';
 
 /** Runs the store's script. */
 export interface ScriptRunner {
@@ -12,6 +20,12 @@ export interface ScriptRunner {
    * @throws {Error} of any kind; the script may or may not have run
    */
   apply(keys: string[], args: string[]): Promise<string>;
+  /**
+   * Checks, after the first attempt to connect, whether the servers can acknowledge batches as
+   * {@link RedisRunnerOptions.acknowledgement} asks.
+   * @returns `undefined` while there is no connection
+   */
+  check(): Promise<ReplicationFindings | undefined>;
   /** Closes the connections. */
   close(): Promise<void>;
 }
@@ -23,6 +37,8 @@ export interface RedisRunnerOptions {
   readonly caFile: string;
   /** Seconds after which a silent connection is closed and opened again. */
   readonly timeoutSeconds: number;
+  /** Who must have a batch before it counts as written. */
+  readonly acknowledgement: Acknowledgement;
   /** A connection was made, for the first time or again. */
   readonly onReady: () => void;
   /** A connection failed. It is retried. */
@@ -30,7 +46,9 @@ export interface RedisRunnerOptions {
 }
 
 /** The common part of the library's three clients. */
-type Client = Pick<RedisClientType, 'evalSha' | 'eval' | 'connect' | 'destroy' | 'on'>;
+type Client = Pick<RedisClientType, 'evalSha' | 'eval' | 'connect' | 'destroy' | 'on' | 'isReady'> & PipelineClient;
+/** What a client of a Cluster has besides. */
+type ClusterClient = Pick<RedisClusterType, 'masters' | 'nodeClient' | 'getNodeClientForKey'>;
 
 /** Maximum wait between two attempts to connect, in milliseconds. */
 export const MAX_RECONNECT_MS = 1000;
@@ -41,6 +59,8 @@ export class RedisRunner implements ScriptRunner {
   readonly #options: RedisRunnerOptions;
   readonly #timeoutMs: number;
   #client: Client | undefined;
+  /** Of each connection that batches take: one; in a Cluster one for each master. */
+  readonly #replicated = new WeakMap<PipelineClient, ReplicatedScripts>();
   #closed = false;
   /** Calls wait for the end of the first attempt to connect, instead of failing at start-up. */
   readonly #firstAttempt = Promise.withResolvers<undefined>();
@@ -53,7 +73,21 @@ export class RedisRunner implements ScriptRunner {
   }
 
   apply(keys: string[], args: string[]): Promise<string> {
-    return within(this.#timeoutMs * 2, this.#apply({ keys, arguments: args }));
+    const { replicas, fsync } = this.#options.acknowledgement;
+    const options = { keys, arguments: args };
+    return replicas > 0 || fsync ? this.#applyReplicated(options) : this.#apply(options);
+  }
+
+  async check(): Promise<ReplicationFindings | undefined> {
+    try {
+      const client = await this.#connected();
+      if (!client.isReady) return undefined;
+      const findings = checkReplication(await this.#masters(client), this.#options.acknowledgement);
+      return await this.#inTime(findings);
+    } catch {
+      // Not connected any more: the next connect checks again.
+      return undefined;
+    }
   }
 
   close(): Promise<void> {
@@ -67,11 +101,56 @@ export class RedisRunner implements ScriptRunner {
     return Promise.resolve();
   }
 
-  async #apply(options: ScriptOptions): Promise<string> {
+  #apply(options: ScriptOptions): Promise<string> {
+    return this.#inTime(this.#connected().then((client) => run(client, options)));
+  }
+
+  async #applyReplicated(options: ScriptOptions): Promise<string> {
+    const { keys } = options;
+    const command = ['EVALSHA', APPLY_BATCH_SHA, String(keys.length), ...keys, ...options.arguments];
+    const send = async (): Promise<string> => {
+      const client = await this.#inTime(this.#connected().then((each) => this.#nodeOf(each, keys[0] as string)));
+      return this.#replicatedBy(client).run(command);
+    };
+    try {
+      return await send();
+    } catch (error) {
+      if (!(error instanceof Error && MISDIRECTED.test(error.message))) throw error;
+      // Without waiting, the library follows the keys to their node, and the server gets to know the script.
+      await this.#apply(options);
+      return send();
+    }
+  }
+
+  #replicatedBy(client: PipelineClient): ReplicatedScripts {
+    const known = this.#replicated.get(client);
+    if (known !== undefined) return known;
+    const created = new ReplicatedScripts(client, this.#options.acknowledgement, this.#options.timeoutSeconds);
+    this.#replicated.set(client, created);
+    return created;
+  }
+
+  #nodeOf(client: Client, key: string): PipelineClient | Promise<PipelineClient> {
+    if (this.#options.target.kind !== 'cluster') return client;
+    return (client as unknown as ClusterClient).getNodeClientForKey(key);
+  }
+
+  #masters(client: Client): PipelineClient[] | Promise<PipelineClient[]> {
+    if (this.#options.target.kind !== 'cluster') return [client];
+    const cluster = client as unknown as ClusterClient;
+    return Promise.all(cluster.masters.map((node) => cluster.nodeClient(node)));
+  }
+
+  async #connected(): Promise<Client> {
     if (!this.#tried) await this.#firstAttempt.promise;
-    const client = this.#client;
-    if (client === undefined) throw new Error('not connected yet');
-    return run(client, options);
+    if (this.#client === undefined) throw new Error('not connected yet');
+    return this.#client;
+  }
+
+  /** Bounds what the library does not while it waits for a failover. */
+  #inTime<T>(work: Promise<T>): Promise<Awaited<T>> {
+    const seconds = this.#options.timeoutSeconds * 2;
+    return inTime(work, seconds, `timeout: no reply within ${seconds} s`);
   }
 
   #endFirstAttempt(): void {
@@ -151,7 +230,7 @@ export class RedisRunner implements ScriptRunner {
       ...(target.password !== '' && { password: target.password }),
       // The writer sends a failed batch again.
       disableOfflineQueue: target.kind === 'standalone',
-      // The library's time-out creates an AbortSignal for each command; `within` costs less.
+      // The library's time-out creates an AbortSignal for each command; `inTime` costs less.
       commandOptions: { timeout: 0 },
       // An idle connection receives the answer to a PING well within its time-out.
       pingInterval: this.#timeoutMs / 3,
@@ -177,6 +256,8 @@ export const STORE_ERRORS = [
   'loading',
   'auth',
   'cluster',
+  'too_few_replicas',
+  'not_on_disk',
   'lost_data',
   'other',
 ] as const;
@@ -187,7 +268,7 @@ export type StoreErrorReason = (typeof STORE_ERRORS)[number];
 /** The first word of an error that a server replies (Redis' documentation, "RESP protocol", simple errors). */
 const REPLIES: Readonly<Record<string, StoreErrorReason>> = {
   READONLY: 'read_only',
-  NOREPLICAS: 'read_only',
+  NOREPLICAS: 'too_few_replicas',
   MASTERDOWN: 'read_only',
   OOM: 'out_of_memory',
   MISCONF: 'read_only',
@@ -204,6 +285,7 @@ const REPLIES: Readonly<Record<string, StoreErrorReason>> = {
 
 /** Says why an operation failed. */
 export function storeErrorReason(error: unknown): StoreErrorReason {
+  if (error instanceof NotAcknowledgedError) return error.reason;
   const { message = '', code = '' } = error as { message?: string; code?: string };
   const reply = REPLIES[message.split(' ')[0] ?? ''];
   if (reply !== undefined) return reply;
@@ -212,6 +294,12 @@ export function storeErrorReason(error: unknown): StoreErrorReason {
     return 'unreachable';
   return 'other';
 }
+
+/**
+ * Errors of a script that did nothing, since the server does not know it yet or the keys are on another node of the
+ * Cluster. A `WAIT` behind it proves nothing.
+ */
+const MISDIRECTED = /^(?:NOSCRIPT|MOVED|ASK|TRYAGAIN) /;
 
 /** Keys and arguments of the script. */
 interface ScriptOptions {
@@ -226,18 +314,5 @@ async function run(client: Client, options: ScriptOptions): Promise<string> {
     // The server does not know the script yet, or has restarted.
     if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
     return (await client.eval(APPLY_BATCH, options)) as string;
-  }
-}
-
-/** Bounds a command, which the library does not while it waits for a failover. */
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => {
-    reject(new Error(`timeout: no reply within ${ms} ms`));
-  }, ms);
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    clearTimeout(timer);
   }
 }
