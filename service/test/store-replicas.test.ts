@@ -126,6 +126,7 @@ describe('A Cluster with replicas', () => {
     execFileSync('redis-cli', create, { timeout: 60_000 });
     const withRole = (role: string): RedisServer[] => nodes.filter((node) => node.cli('ROLE').startsWith(role));
     for (const master of withRole('master')) await followed(master, 1);
+    await until(() => nodes.every((node) => node.cli('CLUSTER', 'INFO').startsWith('cluster_state:ok')));
 
     const store = openStore(t, `redis+cluster://${addresses.join(',')}`, { ...REPLICATED, timeoutSeconds: 3 });
     const opened = await Promise.all(Array.from({ length: 200 }, async () => store.open(newId())));

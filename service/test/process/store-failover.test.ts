@@ -37,7 +37,7 @@ async function failOver(
   const env = { ...strict, REDIS_URL: master.url, STORE_REPLICAS: replicas };
   const instances = [await ServiceProcess.start(t, env), await ServiceProcess.start(t, env)] as const;
   const senders = Array.from({ length: SESSIONS }, (_, index) => new Sender(instances[index % 2 === 0 ? 0 : 1].url));
-  await until(() => senders.every(({ told }) => told >= 20));
+  await until(() => senders.every(({ told }) => told >= 100));
 
   stream.stop();
   await delay(BEHIND_MS);
