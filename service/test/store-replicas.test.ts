@@ -164,10 +164,14 @@ describe('Sentinels with two replicas', () => {
     ];
     await followed(master, 2);
     const sentinel = await RedisServer.startSentinel(t, master.port);
-    await until(() =>
-      replicas.every(({ port }) => sentinel.cli('SENTINEL', 'replicas', 'main').includes(String(port))),
-    );
-    const store = openStore(t, `redis+sentinel://127.0.0.1:${sentinel.port}/main`, REPLICATED);
+    // Before, it would find no replica good enough, and try again much later.
+    const good = (): number =>
+      sentinel.cli('SENTINEL', 'replicas', 'main').match(/^master-link-status\nok$/gm)?.length ?? 0;
+    await until(() => good() === replicas.length);
+    const store = openStore(t, `redis+sentinel://127.0.0.1:${sentinel.port}/main`, {
+      ...REPLICATED,
+      timeoutSeconds: 30,
+    });
     const { session } = await store.open(newId());
     assert.equal(await store.add(session), 1);
     await master.kill();
