@@ -294,11 +294,14 @@ export class RedisStore implements SessionStore {
     if (this.#checked || (replicas === 0 && !fsync)) return undefined;
     const findings = await this.#runner.check();
     if (findings === undefined) return undefined;
-    const [refusal] = findings.refusals;
-    if (!this.#checked)
-      for (const each of [...findings.refusals, ...findings.warnings]) this.#options.observer.warned(each);
+    this.#report([...findings.refusals, ...findings.warnings]);
+    return findings.refusals[0];
+  }
+
+  #report(sentences: readonly string[]): void {
+    if (this.#checked) return;
     this.#checked = true;
-    return refusal;
+    for (const each of sentences) this.#options.observer.warned(each);
   }
 
   /** Other instances have to connect and write the counts that they know before a stored count is right. */
