@@ -86,6 +86,19 @@ export const ERRORS: readonly Alert[] = [
       `The slowest hundredth of the {{ $labels.operation }} operations of the session store of ${SERVICE} has taken {{ $value | humanizeDuration }} or longer (threshold ${c.threshold} s) for ${c.for}.`,
   },
   {
+    name: 'WebsocketStoreNotAcknowledged',
+    summary: 'Replicas of the session store, or its disk, do not acknowledge counts.',
+    thresholdDoc: 'Batches within `window` that were not acknowledged in time.',
+    scope: 'service',
+    enabled: true,
+    settings: { window: { value: '2m', doc: 'Time over which these batches are counted.', ofSamples: true } },
+    tiers: [{ severity: 'warning', for: '1m', threshold: 0 }],
+    expr: (c) =>
+      `sum ${c.by('reason')} (increase(websocket_store_errors_total{${c.selector},reason=~"too_few_replicas|not_on_disk"}[${c.setting('window')}])) > ${c.threshold}`,
+    description: (c) =>
+      `{{ $value | humanize }} batches of ${SERVICE} were not acknowledged within ${c.setting('window')} ({{ $labels.reason }}), as STORE_REPLICAS or STORE_FSYNC ask: their messages are not answered.`,
+  },
+  {
     name: 'WebsocketLogLinesDropped',
     summary: 'Log lines are lost.',
     thresholdDoc: 'Lines lost within `window`. Those lost at the end of a drain have an alert of their own.',

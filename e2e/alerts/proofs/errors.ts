@@ -3,7 +3,7 @@ import type { Bed } from '../bed.ts';
 import { Clients, sendBinary, storm } from '../clients.ts';
 import { faultOfLoki } from '../loki-fault.ts';
 import { ruleOf, type Proof } from '../proof.ts';
-import { REDIS } from '../stores.ts';
+import { REDIS, REPLICATED_REDIS } from '../stores.ts';
 
 const errorRatioHigh: Proof = {
   alert: 'WebsocketErrorRatioHigh',
@@ -41,11 +41,23 @@ const storeSlow: Proof = {
   inject: async (bed) => stutter(await bed.process('redis'), { stoppedMs: 400, runningMs: 200 }),
 };
 
+const storeNotAcknowledged: Proof = {
+  alert: 'WebsocketStoreNotAcknowledged',
+  severity: 'warning',
+  fault: 'the replica of the Redis of a release is frozen',
+  says: /^[\d.]+ batches of \S+\/store-not-acknowledged were not acknowledged within 30s \(too_few_replicas\)/,
+  rules: ruleOf('WebsocketStoreNotAcknowledged', { for: '10s', window: '30s' }),
+  values: REPLICATED_REDIS,
+  prepare: sendAllTheTime,
+  inject: async (bed) => freeze(await bed.process('redis-replica')),
+};
+
 /** Alerts about errors that are not told by an error budget. */
 export const ERROR_PROOFS: readonly Proof[] = [
   errorRatioHigh,
   storeUnavailable,
   storeSlow,
+  storeNotAcknowledged,
   logLinesDropped(),
   logLinesLate(),
 ];
