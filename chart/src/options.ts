@@ -3,11 +3,14 @@ import { OPTIONS, type Option } from '../../service/src/config/options.ts';
 /** Key of one of the service's options. */
 export type OptionKey = keyof typeof OPTIONS;
 
-/** Options that the chart leaves at the service's default, with the reason. */
+/** Options that are no values of the chart, with the reason. */
 export const NOT_EXPOSED: Readonly<Partial<Record<OptionKey, string>>> = {
   host: 'a pod listens on all of its addresses: probes and Services reach it by the one that the cluster chose',
   resumeTokenKey: 'the chart mounts the key as a file, which is read again when the Secret changes',
   resumeTokenPreviousKey: 'the same, for the previous key',
+  podName: 'the downward API gives it to a pod that ships its log',
+  podNamespace: 'the downward API gives it to a pod that ships its log',
+  releaseName: 'the downward API gives it to a pod that ships its log',
 };
 
 /** Options that another value of the chart sets, with the value's path. Those the service has not are left out of the pod. */

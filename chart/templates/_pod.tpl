@@ -167,6 +167,11 @@ argument, not NODE_OPTIONS, so that it does not hold for the hook's own process.
   value: "true"
 - name: LOKI_URL
   value: {{ include "wmc.loki.url" . | quote }}
+{{- range $name, $field := dict "POD_NAME" "metadata.name" "POD_NAMESPACE" "metadata.namespace" "RELEASE_NAME" "metadata.labels['app.kubernetes.io/instance']" }}
+- name: {{ $name }}
+  valueFrom:
+    fieldRef: {fieldPath: {{ $field | quote }}}
+{{- end }}
 {{- range $name, $ref := dict "LOKI_BEARER_TOKEN" .Values.loki.bearerTokenSecret "LOKI_PASSWORD" .Values.loki.passwordSecret }}
 {{- if $ref }}
 {{- include "wmc.secretVariable" (dict "name" $name "secret" $ref.name "key" $ref.key) }}

@@ -13,6 +13,8 @@ import { ServiceProcess } from '../../testkit/process.ts';
 
 /** What Loki adds by itself: `discover_service_name`, `discover_log_levels`. */
 const ADDED_BY_LOKI = ['service_name', 'detected_level'];
+/** Where the lines come from, as the downward API tells it. */
+const ORIGIN = { pod: 'chat-7d9c5b8f6d-x2x7q', namespace: 'chat-prod', release: 'chat' };
 const MESSAGE = 'WebSocket message could not be counted';
 
 describe('A real Loki', { skip: NO_LOKI }, () => {
@@ -53,6 +55,8 @@ describe('A real Loki', { skip: NO_LOKI }, () => {
     const all = errors + others;
     const every = await loki.untilLines('{service="websocket-message-counter", environment="production"}', all);
     assert.equal(every.length, all);
+    for (const { labels } of every)
+      assert.deepEqual([labels['pod'], labels['namespace'], labels['release']], [hostname(), undefined, undefined]);
 
     const inLevel = await loki.lines('{service="websocket-message-counter", environment="production", level="INFO"}');
     assert.equal(inLevel.length, every.filter(({ line }) => line.includes('"level":"INFO"')).length);
@@ -142,7 +146,10 @@ function startAppFor(
 ): ReturnType<typeof startApp> {
   return startApp(
     t,
-    { LOKI_ENABLED: 'true', LOKI_URL: loki.url, ENVIRONMENT: environment, LOG_LEVEL: 'DEBUG', MESSAGE_RATE: '0' },
+    {
+      ...{ LOKI_ENABLED: 'true', LOKI_URL: loki.url, ENVIRONMENT: environment, LOG_LEVEL: 'DEBUG', MESSAGE_RATE: '0' },
+      ...{ POD_NAME: ORIGIN.pod, POD_NAMESPACE: ORIGIN.namespace, RELEASE_NAME: ORIGIN.release },
+    },
     extras,
   );
 }
@@ -194,7 +201,7 @@ function assertLabels({ labels, line }: LokiLine, environment: string): void {
     service: 'websocket-message-counter',
     environment,
     level: said.level,
-    pod: hostname(),
+    ...ORIGIN,
     ...Object.fromEntries(own.map((name) => [name, said[name]])),
   });
 }

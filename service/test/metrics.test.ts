@@ -48,6 +48,13 @@ describe('A scrape', () => {
         assert.equal(metrics.value(`websocket_connections_closed_total{code="${code}",initiator="${initiator}"}`), 0);
   });
 
+  it('measures the time of messages from 10 µs on, so that quantiles are not made up within one wide bucket', async (t) => {
+    const { text } = await (await startApp(t)).scrape();
+    const bounds = [...text.matchAll(/^websocket_message_duration_seconds_bucket\{le="([\d.]+)"\}/gm)];
+    const first = bounds.slice(0, 6).map(([, bound]) => Number(bound));
+    assert.deepEqual(first, [0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005]);
+  });
+
   it('says the limits in force', async (t) => {
     const metrics = await (await startApp(t, { MAX_CONNECTIONS: '77', MAX_MESSAGE_BYTES: '88' })).scrape();
     assert.equal(metrics.value('websocket_limit_connections'), 77);

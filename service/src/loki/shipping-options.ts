@@ -21,8 +21,16 @@ export function lokiSenderOptions(config: Config): LokiSenderOptions {
     retryMaxMs: config.lokiRetryMaxSeconds * 1000,
     bufferBytes: config.lokiBufferBytes,
     labels: { service: SERVICE, environment: config.environment },
-    // Not a label, which would make streams of its own for each pod. A pod's name is the name of its host.
-    metadata: { pod: hostname() },
+    metadata: origin(config),
+  };
+}
+
+/** Where lines come from: no labels, which would make streams of their own for each pod. A pod's host name is its name. */
+function origin({ podName, podNamespace, releaseName }: Config): Readonly<Record<string, string>> {
+  return {
+    pod: podName === '' ? hostname() : podName,
+    ...(podNamespace !== '' && { namespace: podNamespace }),
+    ...(releaseName !== '' && { release: releaseName }),
   };
 }
 

@@ -130,12 +130,12 @@ export interface Metrics {
   readonly lokiPushDuration: Histogram;
 }
 
-/** Handling a message takes microseconds; the SLO's bound is 10 ms; a stalled store may take seconds. */
-const MESSAGE_SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5];
+/** Handling a message takes some 10 µs; the SLO's bound is 10 ms; a stalled store may take seconds. */
+const MESSAGE_SECONDS = [0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5];
 /** A push to a Loki nearby takes tens of milliseconds; LOKI_TIMEOUT_SECONDS is 3 by default. */
 const PUSH_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 /** A round trip in a cluster takes part of a millisecond; a failover takes seconds. */
-const STORE_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
+const STORE_SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 /** WebSockets live from a second to days. */
 const CONNECTION_SECONDS = [1, 5, 15, 60, 300, 900, 1800, 3600, 7200, 14_400, 28_800, 86_400, 172_800, 604_800];
 
