@@ -1,6 +1,10 @@
 {{/* Rule groups, the same for the PrometheusRule and for the stack's Prometheus, under the key `groups`. */}}
 {{- define "wmc.rules" -}}
-{{- tpl (.Files.Get "files/alerts.yaml") . | trim -}}
+{{- $rules := tpl (.Files.Get "files/alerts.yaml") . | trim -}}
+{{- if and .Values.dashboards.enabled (ne (include "wmc.stack.grafana.enabled" .) "true") -}}
+{{- $rules = replace "/d/websocket-overview?" (printf "/d/websocket-overview%s?" (include "wmc.dashboards.suffix" .)) $rules -}}
+{{- end -}}
+{{- $rules -}}
 {{- with .Values.prometheusRule.additionalRules }}
   - name: websocket-message-counter.additional
     rules:
@@ -30,4 +34,9 @@
 {{- if .value }}{{ .value }}
 {{- else if gt (float64 $least) (include "wmc.seconds" .default | float64) }}{{ $least }}s
 {{- else }}{{ .default }}{{ end -}}
+{{- end -}}
+
+{{/* What the ids of the release's dashboards end in, in a Grafana that others use, too. */}}
+{{- define "wmc.dashboards.suffix" -}}
+{{- printf "-%s" (printf "%s/%s" .Release.Namespace (include "wmc.fullname" .) | sha256sum | trunc 8) -}}
 {{- end -}}

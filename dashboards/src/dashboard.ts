@@ -12,14 +12,15 @@ import {
   QueryVariableBuilder,
   RowBuilder,
   TextBoxVariableBuilder,
+  VariableHide,
   VariableRefresh,
   VariableSort,
   type Dashboard,
   type Panel,
 } from '@grafana/grafana-foundation-sdk/dashboard';
-import { DataqueryBuilder as LokiQuery } from '@grafana/grafana-foundation-sdk/loki';
+import { DataqueryBuilder as LokiQuery, LokiQueryDirection } from '@grafana/grafana-foundation-sdk/loki';
 import { DataqueryBuilder as PrometheusQuery, PromQueryFormat } from '@grafana/grafana-foundation-sdk/prometheus';
-import { ALL, LOKI, PROMETHEUS, REFRESH, SOME, TAG, TIME } from './config.ts';
+import { ALL_PODS, LOKI, PROMETHEUS, REFRESH, TAG, TIME, UIDS, WINDOW } from './config.ts';
 import { LOGQL } from './logql.ts';
 import { look } from './looks.ts';
 import type { PanelSpec, RowSpec } from './panel.ts';
@@ -45,9 +46,9 @@ export function assemble({ title: name, uid, description, variables }: Head, row
     .description(description)
     .variables(variables)
     .annotations([
-      annotation('Starts', 'starts', 'Instance started', 'blue'),
-      annotation('Drains', 'drains', 'Instance drains', 'purple'),
-      annotation('Alerts', 'alerts', '{{alertname}} ({{severity}})', 'red'),
+      annotation('Rollouts', 'rollouts', 'Rollout of {{replicaset}}', 'blue'),
+      annotation('Drains', 'drains', '{{pod}} drains', 'purple'),
+      annotation('Critical alerts', 'alerts', '{{alertname}}', 'red').enable(false),
     ])
     .tags([TAG])
     .timezone('browser')
@@ -55,13 +56,13 @@ export function assemble({ title: name, uid, description, variables }: Head, row
     .tooltip(DashboardCursorSync.Crosshair)
     .time({ ...TIME })
     .refresh(REFRESH)
-    .links([sisterLink()]);
-  for (const { title, panels } of rows) {
-    if (title !== '') builder.withRow(new RowBuilder(title).id(++id));
-    for (const spec of panels) {
-      const panel = placed(spec, ++id);
-      builder.withPanel({ build: () => panel });
-    }
+    .links([sisterLink(uid)]);
+  for (const { title, panels, open } of rows) {
+    const row = new RowBuilder(title).id(++id).collapsed(open !== true);
+    const built = panels.map((spec) => placed(spec, ++id)).map((panel) => ({ build: () => panel }));
+    if (open !== true) for (const panel of built) row.withPanel(panel);
+    if (title !== '') builder.withRow(row);
+    if (open === true) for (const panel of built) builder.withPanel(panel);
   }
   return withoutPlacement(builder.build()) as DashboardJson;
 }
@@ -75,41 +76,46 @@ function withoutPlacement(value: unknown): unknown {
 }
 
 /** The data source that the reader picks. The linter's rule gives its name and its label. */
-export function datasourceVariable(type: 'prometheus' | 'loki'): DatasourceVariableBuilder {
-  const title = type === 'prometheus' ? 'Prometheus' : 'Loki';
-  return new DatasourceVariableBuilder(`${type}_datasource`).label(`${title} data source`).type(type);
+export function datasourceVariable(type: 'prometheus' | 'loki' | 'alertmanager'): DatasourceVariableBuilder {
+  const variable = new DatasourceVariableBuilder(`${type}_datasource`).label(`${capital(type)} data source`).type(type);
+  // It is needed for a link alone.
+  return type === 'alertmanager' ? variable.hide(VariableHide.HideVariable) : variable;
 }
 
-/** Namespace, release and pod, each offering what fits those before it. */
+/** Job, namespace, release and pod, each offering what fits those before it: of this service, and of no other. */
 export function targetVariables(): QueryVariableBuilder[] {
-  return Object.entries(LABEL_VALUES).map(([name, query]) =>
-    new QueryVariableBuilder(name)
-      .label(name.charAt(0).toUpperCase() + name.slice(1))
+  return Object.entries(LABEL_VALUES).map(([name, query]) => {
+    const variable = listVariable(name)
       .datasource(PROMETHEUS)
       .query({ qryType: 1, query, refId: 'PrometheusVariableQueryEditor-VariableQuery' })
       .definition(query)
-      .refresh(VariableRefresh.OnTimeRangeChanged)
-      .sort(VariableSort.AlphabeticalAsc)
-      .multi(true)
       .includeAll(true)
-      .allValue(ALL)
-      .current({ selected: true, text: 'All', value: '$__all' }),
-  );
+      .current({ selected: true, text: 'All', value: '$__all' });
+    return name === 'pod' ? variable.allValue(ALL_PODS) : variable;
+  });
 }
 
-/** Values of a label of Loki. */
-export function lokiLabelVariable(label: string, allValue: string): QueryVariableBuilder {
-  return new QueryVariableBuilder(label)
-    .label(label.charAt(0).toUpperCase() + label.slice(1))
+/** Values of a label of Loki: one at first, or all of them. */
+export function lokiLabelVariable(label: string, first?: string): QueryVariableBuilder {
+  return listVariable(label)
     .datasource(LOKI)
     .query({ label, refId: 'LokiVariableQueryEditor-VariableQuery', stream: '', type: 1 })
     .definition(`label_values(${label})`)
+    .includeAll(first === undefined)
+    .current({ selected: true, text: first ?? 'All', value: first ?? '$__all' });
+}
+
+/** Where it lists nothing, which is so outside Kubernetes, "All" is `()`, and matches what has no such label. */
+function listVariable(name: string): QueryVariableBuilder {
+  return new QueryVariableBuilder(name)
+    .label(capital(name))
     .refresh(VariableRefresh.OnTimeRangeChanged)
     .sort(VariableSort.AlphabeticalAsc)
-    .multi(true)
-    .includeAll(true)
-    .allValue(allValue)
-    .current({ selected: true, text: 'All', value: '$__all' });
+    .multi(true);
+}
+
+function capital(name: string): string {
+  return name.charAt(0).toUpperCase() + name.slice(1);
 }
 
 /** Levels of the log. */
@@ -119,7 +125,6 @@ export function levelVariable(levels: readonly string[]): CustomVariableBuilder 
     .values(levels.join(','))
     .multi(true)
     .includeAll(true)
-    .allValue(SOME)
     .current({ selected: true, text: 'All', value: '$__all' });
 }
 
@@ -131,10 +136,27 @@ export function textVariable(name: string, label: string): TextBoxVariableBuilde
     .current({ selected: true, text: '', value: '' });
 }
 
-/** Marks in every graph. */
+/** One of a few texts, each for a value; the first is picked. */
+export function choiceVariable(
+  name: string,
+  label: string,
+  choices: Readonly<Record<string, string>>,
+): CustomVariableBuilder {
+  const [[text, value] = ['', '']] = Object.entries(choices);
+  return new CustomVariableBuilder(name)
+    .label(label)
+    .values(
+      Object.entries(choices)
+        .map((choice) => choice.join(' : '))
+        .join(','),
+    )
+    .current({ selected: true, text, value });
+}
+
+/** Marks in every graph: what happened within a step, so that none is missed. */
 function annotation(
   name: string,
-  query: 'starts' | 'drains' | 'alerts',
+  query: 'rollouts' | 'drains' | 'alerts',
   text: string,
   colour: string,
 ): AnnotationQueryBuilder {
@@ -145,18 +167,19 @@ function annotation(
     .hide(false)
     .iconColor(colour)
     .expr(PROMQL[query])
-    .step('60s')
+    .step(WINDOW)
     .titleFormat(text)
     .textFormat('{{namespace}}/{{release}} {{pod}}')
     .tagKeys('namespace,release,pod')
-    .useValueForTime(query === 'starts');
+    .useValueForTime(query === 'rollouts');
 }
 
 /** To the other dashboard, time and variables kept. */
-function sisterLink(): DashboardLinkBuilder {
-  return new DashboardLinkBuilder('Other WebSocket dashboards')
-    .type(DashboardLinkType.Dashboards)
-    .tags([TAG])
+function sisterLink(uid: string): DashboardLinkBuilder {
+  const [name, other] = uid === UIDS.logs ? ['Overview', UIDS.overview] : ['Logs', UIDS.logs];
+  return new DashboardLinkBuilder(name)
+    .type(DashboardLinkType.Link)
+    .url(`/d/${other}`)
     .keepTime(true)
     .includeVars(true);
 }
@@ -164,10 +187,7 @@ function sisterLink(): DashboardLinkBuilder {
 /** The SDK leaves out ids and data sources, which Grafana then guesses. */
 function placed(spec: PanelSpec, id: number): Panel {
   const source = sourceOf(spec);
-  const queries = [
-    ...spec.queries,
-    ...(spec.look.kind === 'gauge' ? [{ query: spec.look.maxFrom, legend: 'limit' }] : []),
-  ];
+  const queries = [...spec.queries, ...('maxFrom' in spec.look ? [{ query: spec.look.maxFrom, legend: 'limit' }] : [])];
   return {
     ...look(spec),
     id,
@@ -188,20 +208,20 @@ function sourceOf({ queries: [first] }: PanelSpec): DataSourceRef {
 
 const FORMATS: Readonly<Partial<Record<PanelSpec['look']['kind'], PromQueryFormat>>> = {
   heatmap: PromQueryFormat.Heatmap,
-  histogram: PromQueryFormat.Heatmap,
   table: PromQueryFormat.Table,
 };
 
 function prometheusTarget(
-  { look: { kind } }: PanelSpec,
+  { look: shape }: PanelSpec,
   expr: string,
   legend: string,
   refId: string,
 ): ReturnType<PrometheusQuery['build']> {
   const query = new PrometheusQuery().refId(refId).datasource(PROMETHEUS).expr(expr).legendFormat(legend);
-  query.format(FORMATS[kind] ?? PromQueryFormat.TimeSeries);
-  if (['stat', 'gauge', 'histogram', 'table'].includes(kind)) query.instant();
+  query.format(FORMATS[shape.kind] ?? PromQueryFormat.TimeSeries);
+  if (['stat', 'gauge', 'table'].includes(shape.kind)) query.instant();
   else query.range();
+  if (shape.kind === 'heatmap' || (shape.kind === 'graph' && shape.bars === true)) query.interval(WINDOW);
   return query.build();
 }
 
@@ -214,5 +234,7 @@ function lokiTarget(
   const query = new LokiQuery().refId(refId).datasource(LOKI).expr(expr).legendFormat(legend);
   query.queryType(shape.kind === 'table' ? 'instant' : 'range');
   if (shape.kind === 'logs') query.maxLines(500);
+  // The first lines, not the last ones, where there are more.
+  if (shape.kind === 'logs' && shape.oldestFirst === true) query.direction(LokiQueryDirection.Forward);
   return query.build();
 }

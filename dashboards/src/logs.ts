@@ -1,7 +1,8 @@
 import { LOG_LEVELS } from '../../service/src/log/events.ts';
-import { ALL, SOME, TITLES, UIDS } from './config.ts';
+import { TITLES, UIDS } from './config.ts';
 import {
   assemble,
+  choiceVariable,
   datasourceVariable,
   levelVariable,
   lokiLabelVariable,
@@ -15,10 +16,10 @@ import { ALL_LINES, ERROR_ANALYSIS, LOG_VOLUME, SESSION_TRACKING } from './panel
 
 /** Where panels stand, in the order of the observability guide. */
 export const LOGS_ROWS: readonly RowSpec[] = [
-  { title: 'Log volume', panels: LOG_VOLUME },
-  { title: 'Error analysis', panels: ERROR_ANALYSIS },
-  { title: 'Session tracking', panels: SESSION_TRACKING },
-  { title: 'Lines', panels: ALL_LINES },
+  { title: 'Log volume', panels: LOG_VOLUME, open: true },
+  { title: 'Error analysis', panels: ERROR_ANALYSIS, open: true },
+  { title: 'Session tracking', panels: SESSION_TRACKING, open: true },
+  { title: 'Lines', panels: ALL_LINES, open: true },
 ];
 
 /** The dashboard of the logs. */
@@ -30,11 +31,12 @@ export function logs(): DashboardJson {
     variables: [
       datasourceVariable('loki'),
       datasourceVariable('prometheus'),
-      lokiLabelVariable('service', SOME),
-      lokiLabelVariable('environment', ALL),
       ...targetVariables(),
+      lokiLabelVariable('service', 'websocket-message-counter'),
+      lokiLabelVariable('environment'),
       levelVariable(LOG_LEVELS),
       textVariable('session', 'Session (type its id)'),
+      choiceVariable('messages', 'Messages of the session', { shown: '^$', folded: 'websocket_message_.+' }),
       textVariable('search', 'Search'),
     ],
   };

@@ -4,23 +4,23 @@ import type { RowSpec } from './panel.ts';
 import { DRAINS } from './panels/drains.ts';
 import { ERRORS } from './panels/errors.ts';
 import { HEALTH } from './panels/health.ts';
-import { KEY } from './panels/key.ts';
+import { FIRST_SCREEN } from './panels/first-screen.ts';
 import { LATENCY } from './panels/latency.ts';
 import { LOG_PATH } from './panels/log-path.ts';
 import { SATURATION } from './panels/saturation.ts';
 import { STORE } from './panels/store.ts';
 import { TRAFFIC } from './panels/traffic.ts';
 
-/** Where panels stand: the guide's four on top, then what one asks, in the order in which one asks it. */
+/** Where panels stand: what tells at a glance whether all is well, then what one asks, in the order in which one asks it. */
 export const OVERVIEW_ROWS: readonly RowSpec[] = [
-  { title: '', panels: KEY },
-  { title: 'Is it healthy?', panels: HEALTH },
-  { title: 'Traffic', panels: TRAFFIC },
+  { title: '', panels: FIRST_SCREEN, open: true },
+  { title: 'Since when?', panels: HEALTH },
   { title: 'Errors', panels: ERRORS },
+  { title: 'Traffic', panels: TRAFFIC },
   { title: 'Latency', panels: LATENCY },
   { title: 'Saturation', panels: SATURATION },
-  { title: 'Rollouts and drains', panels: DRAINS },
   { title: 'Session store', panels: STORE },
+  { title: 'Rollouts and drains', panels: DRAINS },
   { title: 'Log path', panels: LOG_PATH },
 ];
 
@@ -33,8 +33,9 @@ export function overview(): DashboardJson {
       'Health, traffic, errors, latency, saturation, drains, session store and log path of the WebSocket message counter.',
     variables: [
       datasourceVariable('prometheus'),
-      // Only for the links from pods to their lines.
+      // Only for the links to lines and to silences.
       datasourceVariable('loki'),
+      datasourceVariable('alertmanager'),
       ...targetVariables(),
     ],
   };

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { parse } from 'yaml';
-import type { DashboardFile } from '../../testkit/dashboard-file.ts';
+import { panelsOf, type DashboardFile } from '../../testkit/dashboard-file.ts';
 import { ANY, interpolate } from '../../testkit/interpolate.ts';
 import { LokiReader } from '../../testkit/loki-reader.ts';
 import { Client } from '../../testkit/client.ts';
@@ -142,10 +142,8 @@ describe('the stack, in a namespace that enforces the restricted Pod Security St
 
   test('every query of its dashboards runs', async () => {
     const files = Object.values(await configMap('grafana-boards'));
-    const panels = files.flatMap((file) => (JSON.parse(file) as DashboardFile).panels);
-    const targets = panels.flatMap((panel) =>
-      (panel.targets ?? []).map((target) => ({ title: panel.title, ...target })),
-    );
+    const panels = files.flatMap((file) => panelsOf(JSON.parse(file) as DashboardFile));
+    const targets = panels.flatMap(({ title, targets: each }) => each.map((target) => ({ title, ...target })));
     assert.ok(targets.length > 0);
     const prometheus = new Prometheus((await reach('prometheus')).httpUrl);
     const loki = new LokiReader((await reach('loki')).httpUrl);

@@ -1,11 +1,11 @@
-import { SIZE, type PanelSpec } from '../panel.ts';
+import { SIZE, UNITS, type PanelSpec } from '../panel.ts';
 
 /** What do rollouts and drains do? */
 export const DRAINS: readonly PanelSpec[] = [
   {
     title: 'Versions',
     description: 'Instances of each version. Good is one version, and two during a rollout.',
-    unit: 'short',
+    unit: UNITS.number,
     look: { kind: 'graph', stacked: true },
     queries: [{ query: 'versions', legend: '{{version}} on Node.js {{node_version}}' }],
     ...SIZE.quarter,
@@ -14,7 +14,7 @@ export const DRAINS: readonly PanelSpec[] = [
     title: 'Uptime',
     description:
       'Time since each process began. Good is growing; a fall to 0 under the same name is a restart without a rollout.',
-    unit: 's',
+    unit: UNITS.seconds,
     look: { kind: 'graph' },
     queries: [{ query: 'uptime', legend: '{{pod}}' }],
     byPod: true,
@@ -24,7 +24,7 @@ export const DRAINS: readonly PanelSpec[] = [
     title: 'Drain Time',
     description:
       'How long each drain has taken so far: since the hook, and since SIGTERM with its limit. Good is well below the limit.',
-    unit: 's',
+    unit: UNITS.seconds,
     look: { kind: 'graph' },
     queries: [
       { query: 'drainTime', legend: '{{pod}} in all' },
@@ -39,7 +39,7 @@ export const DRAINS: readonly PanelSpec[] = [
     title: 'Connections Left in Drains',
     description:
       'Connections that a draining instance still has. Good is a slope down to 0, without a cliff at its end.',
-    unit: 'short',
+    unit: UNITS.number,
     look: { kind: 'graph' },
     queries: [{ query: 'drainLeft', legend: '{{pod}}' }],
     emptyWhenWell: 'no instance drains',
@@ -50,26 +50,37 @@ export const DRAINS: readonly PanelSpec[] = [
     title: 'Drained Connections',
     description:
       'Connections that drains ended: closed with a bye, or cut because their client did not answer. Good is almost only closed.',
-    unit: 'short',
+    unit: UNITS.number,
     look: { kind: 'graph', stacked: true, bars: true },
     queries: [{ query: 'drainOutcomes', legend: '{{outcome}}' }],
+    colours: [
+      ['^closed$', 'green'],
+      ['^cut$', 'red'],
+    ],
     ...SIZE.third,
   },
   {
     title: 'Closes by Code',
     description:
       "Connections closed a second, by close code and by who began. Good is 1000 and 1001; 1006 is a connection lost without a word, 1011 and 1013 are the service's faults.",
-    unit: 'cps',
+    unit: UNITS.connections,
     look: { kind: 'graph', stacked: true },
     queries: [{ query: 'closesByCode', legend: '{{code}} by {{initiator}}' }],
     emptyWhenWell: 'no connection closes',
+    colours: [
+      ['^1000 ', 'green'],
+      ['^1001 ', 'blue'],
+      ['^(1011|1013) ', 'red'],
+      ['^1006 ', 'orange'],
+      ['^(1002|1003|1005|1007|1008|1009|other) ', 'gray'],
+    ],
     ...SIZE.third,
   },
   {
     title: 'Sessions Made and Resumed',
     description:
       'Handshakes a second. Good in a rollout is a wave of resumed ones, as wide as the spread of the closes; a spike is clients that do not wait, a wave of new ones is clients that lost their session.',
-    unit: 'cps',
+    unit: UNITS.handshakes,
     look: { kind: 'graph' },
     queries: [
       { query: 'sessionsCreated', legend: 'made' },

@@ -1,85 +1,22 @@
-import { SIZE, type PanelSpec, type Threshold } from '../panel.ts';
+import { SIZE, UNITS, type PanelSpec, type State } from '../panel.ts';
 
-const BUDGET: readonly Threshold[] = [
-  [null, 'red'],
-  [0, 'orange'],
-  [0.25, 'green'],
-];
-const SHARE: readonly Threshold[] = [
-  [null, 'red'],
-  [0.99, 'orange'],
-  [0.999, 'green'],
-];
+/** States of an instance, by the value of `instanceStates`. The worst have the lowest numbers. */
+export const INSTANCE_STATES: Readonly<Record<string, State>> = {
+  '-1': { text: 'unreachable', color: 'red' },
+  '0': { text: 'not ready', color: 'orange' },
+  '1': { text: 'ready', color: 'green' },
+  '2': { text: 'draining', color: 'blue' },
+  '3': { text: 'draining', color: 'blue' },
+};
 
-/** Is it healthy? */
+/** Since when is it so? */
 export const HEALTH: readonly PanelSpec[] = [
-  {
-    title: 'Ready Instances',
-    description: 'Instances that take connections. Good is as many as there are replicas.',
-    unit: 'short',
-    look: { kind: 'stat' },
-    queries: [{ query: 'readyInstances', legend: 'ready' }],
-    thresholds: [
-      [null, 'red'],
-      [1, 'green'],
-    ],
-    ...SIZE.small,
-  },
-  {
-    title: 'Known Instances',
-    description:
-      'Instances that Prometheus scrapes, ready or not. Good is the number that are ready, except in a rollout.',
-    unit: 'short',
-    look: { kind: 'stat' },
-    queries: [{ query: 'instances', legend: 'scraped' }],
-    ...SIZE.small,
-  },
-  {
-    title: 'Good Messages',
-    description:
-      'Share of messages that were answered within the latency bound and without an error of the service, in the selected time range. Good is the objective, 99.9 %, or more.',
-    unit: 'percentunit',
-    look: { kind: 'stat', decimals: 3 },
-    queries: [{ query: 'goodMessages', legend: 'good' }],
-    thresholds: SHARE,
-    ...SIZE.small,
-  },
-  {
-    title: 'Good Handshakes',
-    description:
-      'Share of handshakes that the service did not refuse for a fault of its own, in the selected time range; no data without handshakes. Good is the objective, 99.9 %, or more.',
-    unit: 'percentunit',
-    look: { kind: 'stat', decimals: 3 },
-    queries: [{ query: 'goodHandshakes', legend: 'good' }],
-    thresholds: SHARE,
-    ...SIZE.small,
-  },
-  {
-    title: 'Message Budget Left',
-    description:
-      'What is left of the errors that the objective for messages allows within 30 days. Good is above a quarter; below 0 the promise is broken.',
-    unit: 'percentunit',
-    look: { kind: 'stat', decimals: 1 },
-    queries: [{ query: 'messageBudget', legend: 'left' }],
-    thresholds: BUDGET,
-    ...SIZE.small,
-  },
-  {
-    title: 'Handshake Budget Left',
-    description:
-      'What is left of the refusals that the objective for handshakes allows within 30 days. Good is above a quarter; below 0 the promise is broken.',
-    unit: 'percentunit',
-    look: { kind: 'stat', decimals: 1 },
-    queries: [{ query: 'handshakeBudget', legend: 'left' }],
-    thresholds: BUDGET,
-    ...SIZE.small,
-  },
   {
     title: 'Error Budget Burn',
     description:
-      'How many times faster than allowed the budgets are used up. Good is below 1, at which they last exactly 30 days; 14.4 for an hour pages.',
-    unit: 'short',
-    look: { kind: 'graph' },
+      'How many times faster than allowed the budgets are used up; 20 stands for 20 and more. Good is below 1, at which they last exactly 30 days; 14.4 for an hour pages.',
+    unit: UNITS.times,
+    look: { kind: 'graph', max: 20 },
     queries: [
       { query: 'messageBurn', legend: 'messages' },
       { query: 'handshakeBurn', legend: 'handshakes' },
@@ -89,33 +26,16 @@ export const HEALTH: readonly PanelSpec[] = [
       [1, 'orange'],
       [14.4, 'red'],
     ],
-    ...SIZE.third,
+    ...SIZE.half,
   },
   {
     title: 'Instances',
     description:
-      'The state that each instance reports. Good is ready; draining is normal in a rollout; a gap is an instance that Prometheus cannot reach.',
-    unit: 'none',
-    look: {
-      kind: 'states',
-      states: {
-        '0': { text: 'not ready', color: 'red' },
-        '1': { text: 'ready', color: 'green' },
-        '2': { text: 'draining', color: 'blue' },
-        '3': { text: 'draining', color: 'blue' },
-      },
-    },
+      'The state that each instance reports. Good is ready; draining is normal in a rollout; unreachable is an instance that Prometheus cannot scrape.',
+    unit: UNITS.none,
+    look: { kind: 'states', states: INSTANCE_STATES },
     queries: [{ query: 'instanceStates', legend: '{{pod}}' }],
     byPod: true,
-    ...SIZE.third,
-  },
-  {
-    title: 'Firing Alerts',
-    description: 'Firing alerts of these releases. Good is an empty table.',
-    unit: 'none',
-    look: { kind: 'table' },
-    queries: [{ query: 'firingAlerts', legend: '' }],
-    emptyWhenWell: 'no alert fires',
-    ...SIZE.third,
+    ...SIZE.half,
   },
 ];

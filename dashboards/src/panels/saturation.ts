@@ -1,9 +1,10 @@
-import { SIZE, type PanelSpec, type Threshold } from '../panel.ts';
+import { SIZE, UNITS, type PanelSpec, type Threshold } from '../panel.ts';
 
 const LIMIT: readonly Threshold[] = [
   [null, 'transparent'],
   [0.8, 'orange'],
   [0.95, 'red'],
+  [1, 'red'],
 ];
 
 /** How full is it? */
@@ -12,7 +13,7 @@ export const SATURATION: readonly PanelSpec[] = [
     title: 'Connections against the Limit',
     description:
       'Open connections of each instance as a share of MAX_CONNECTIONS. Good is below 0.8; at 1 handshakes get 503.',
-    unit: 'percentunit',
+    unit: UNITS.share,
     look: { kind: 'graph', max: 1 },
     queries: [{ query: 'connectionUse', legend: '{{pod}}' }],
     thresholds: LIMIT,
@@ -22,7 +23,7 @@ export const SATURATION: readonly PanelSpec[] = [
   {
     title: 'Sessions against the Limit',
     description: 'Sessions of each instance as a share of MAX_SESSIONS. Good is below 0.8; at 1 new sessions get 503.',
-    unit: 'percentunit',
+    unit: UNITS.share,
     look: { kind: 'graph', max: 1 },
     queries: [{ query: 'sessionUse', legend: '{{pod}}' }],
     thresholds: LIMIT,
@@ -33,7 +34,7 @@ export const SATURATION: readonly PanelSpec[] = [
     title: 'Event Loop Lag',
     description:
       'Delay of the event loop: 99th percentile and maximum since the last scrape. Good is about 10 ms, the resolution of the measurement; above 100 ms clients notice.',
-    unit: 's',
+    unit: UNITS.seconds,
     look: { kind: 'graph' },
     queries: [
       { query: 'loopLagP99', legend: '{{pod}} 99 %' },
@@ -50,7 +51,7 @@ export const SATURATION: readonly PanelSpec[] = [
   {
     title: 'CPU',
     description: 'Cores in use. Good is well below 1: the event loop has one thread.',
-    unit: 'short',
+    unit: UNITS.cores,
     look: { kind: 'graph' },
     queries: [{ query: 'cpu', legend: '{{pod}}' }],
     thresholds: [
@@ -64,9 +65,12 @@ export const SATURATION: readonly PanelSpec[] = [
     title: 'Resident Memory',
     description:
       'At the limit of the container, the kernel kills the process. Good is constant, or in proportion to connections.',
-    unit: 'bytes',
+    unit: UNITS.bytes,
     look: { kind: 'graph' },
-    queries: [{ query: 'residentMemory', legend: '{{pod}}' }],
+    queries: [
+      { query: 'residentMemory', legend: '{{pod}}' },
+      { query: 'memoryLimit', legend: 'limit' },
+    ],
     byPod: true,
     ...SIZE.quarter,
   },
@@ -74,7 +78,7 @@ export const SATURATION: readonly PanelSpec[] = [
     title: 'Heap',
     description:
       'Heap used and allocated, and memory outside of it that Node.js tracks (buffers). Good is a sawtooth that returns to the same level.',
-    unit: 'bytes',
+    unit: UNITS.bytes,
     look: { kind: 'graph' },
     queries: [
       { query: 'heapUsed', legend: '{{pod}} used' },
@@ -88,7 +92,7 @@ export const SATURATION: readonly PanelSpec[] = [
     title: 'Garbage Collection',
     description:
       "Share of a thread's time, by kind. Good is a few percent at most; major collections that grow mean that the heap is nearly full.",
-    unit: 'percentunit',
+    unit: UNITS.share,
     look: { kind: 'graph' },
     queries: [{ query: 'collection', legend: '{{kind}}' }],
     ...SIZE.quarter,
@@ -96,8 +100,8 @@ export const SATURATION: readonly PanelSpec[] = [
   {
     title: 'Limits in Force',
     description: 'Configured limits of the instances; 0 is no limit. Good is what you intended.',
-    unit: 'none',
-    look: { kind: 'table', valueColumn: 'Limit' },
+    unit: UNITS.none,
+    look: { kind: 'table', columns: { __name__: { title: 'Name' }, Value: { title: 'Limit' } } },
     queries: [{ query: 'limits', legend: '' }],
     ...SIZE.quarter,
   },

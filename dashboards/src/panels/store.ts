@@ -1,11 +1,11 @@
-import { SIZE, type PanelSpec } from '../panel.ts';
+import { SIZE, UNITS, type PanelSpec } from '../panel.ts';
 
 /** Does the session store work? */
 export const STORE: readonly PanelSpec[] = [
   {
     title: 'Store Reachable',
     description: 'Whether the store answers each instance; the memory store always does. Good is yes.',
-    unit: 'none',
+    unit: UNITS.none,
     look: {
       kind: 'states',
       states: { '0': { text: 'away', color: 'red' }, '1': { text: 'answers', color: 'green' } },
@@ -18,18 +18,20 @@ export const STORE: readonly PanelSpec[] = [
     title: 'Store Errors',
     description:
       'Failed attempts a second, by operation and reason, and what was refused because of them. Good is 0; attempts are repeated, refusals reach clients.',
-    unit: 'cps',
+    unit: UNITS.errors,
     look: { kind: 'graph' },
     queries: [
       { query: 'storeErrors', legend: '{{operation}} {{reason}}' },
       { query: 'storeRefusals', legend: 'refused' },
     ],
+    colours: [['.', 'red']],
+    emptyWhenWell: 'no errors',
     ...SIZE.half,
   },
   {
     title: 'Store Operations',
     description: 'Batches a second, by operation. Good is in proportion to traffic; always 0 with the memory store.',
-    unit: 'cps',
+    unit: UNITS.operations,
     look: { kind: 'graph' },
     queries: [{ query: 'storeOperations', legend: '{{operation}}' }],
     ...SIZE.third,
@@ -37,7 +39,7 @@ export const STORE: readonly PanelSpec[] = [
   {
     title: 'Store Operation Time',
     description: 'Time of the slowest 1 % of the batches. Good is below 10 ms.',
-    unit: 's',
+    unit: UNITS.seconds,
     look: { kind: 'graph' },
     queries: [{ query: 'storeP99', legend: '{{operation}} 99 %' }],
     thresholds: [
@@ -51,7 +53,7 @@ export const STORE: readonly PanelSpec[] = [
     title: 'Waiting for the Store',
     description:
       'Counts that the shared store does not have yet. Good is near 0: waiting counts are lost if the process is killed.',
-    unit: 'short',
+    unit: UNITS.number,
     look: { kind: 'graph' },
     queries: [
       { query: 'storePendingMessages', legend: 'messages' },

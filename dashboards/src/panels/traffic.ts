@@ -1,4 +1,4 @@
-import { SIZE, type PanelSpec } from '../panel.ts';
+import { SIZE, UNITS, type PanelSpec } from '../panel.ts';
 
 /** How much is there to do? */
 export const TRAFFIC: readonly PanelSpec[] = [
@@ -6,7 +6,7 @@ export const TRAFFIC: readonly PanelSpec[] = [
     title: 'Connections by Instance',
     description:
       'Connections open now. Good is an even spread; new instances fill up only if connections have a maximum age.',
-    unit: 'short',
+    unit: UNITS.number,
     look: { kind: 'graph', stacked: true },
     queries: [{ query: 'connectionsByPod', legend: '{{pod}}' }],
     byPod: true,
@@ -16,7 +16,7 @@ export const TRAFFIC: readonly PanelSpec[] = [
     title: 'Connections Opened and Closed',
     description:
       'A second. Good is both the same; closed far above opened means lost clients, opened far above closed an approaching limit.',
-    unit: 'cps',
+    unit: UNITS.connections,
     look: { kind: 'graph' },
     queries: [
       { query: 'opened', legend: 'opened' },
@@ -28,7 +28,7 @@ export const TRAFFIC: readonly PanelSpec[] = [
     title: 'Sessions',
     description:
       'Sessions that the store of each instance holds, connected or not. Good is constant, or rising only with connections.',
-    unit: 'short',
+    unit: UNITS.number,
     look: { kind: 'graph', stacked: true },
     queries: [{ query: 'sessions', legend: '{{pod}}' }],
     byPod: true,
@@ -38,7 +38,7 @@ export const TRAFFIC: readonly PanelSpec[] = [
     title: 'Payload',
     description:
       'Bytes a second of messages counted, and of replies, heartbeats and byes. Good is in proportion to the message rate.',
-    unit: 'Bps',
+    unit: UNITS.bytesPerSecond,
     look: { kind: 'graph' },
     queries: [
       { query: 'receivedBytes', legend: 'received' },

@@ -1,20 +1,21 @@
 import { interpolate, type Picked } from '../../../testkit/interpolate.ts';
-import type { DashboardFile, PanelFile } from '../../../testkit/dashboard-file.ts';
+import { panelsOf, type DashboardFile, type PanelFile } from '../../../testkit/dashboard-file.ts';
 import type { Prometheus } from '../support/prometheus.ts';
 
 /** A series as the page draws it: its name, and its value at each of the times, `null` where there is none. */
 export interface DrawnSeries {
   readonly name: string;
+  /** Letter of its query. */
+  readonly refId: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly values: readonly (number | null)[];
 }
 
-/** A panel as the page draws it. */
-export interface DrawnPanel {
-  readonly title: string;
-  readonly type: string;
-  readonly gridPos: PanelFile['gridPos'];
-  readonly fieldConfig: PanelFile['fieldConfig'];
+/** A panel as the page draws it: how it looks, as Grafana reads it, with the answers to its queries. */
+export interface DrawnPanel extends Pick<
+  PanelFile,
+  'title' | 'type' | 'gridPos' | 'fieldConfig' | 'options' | 'transformations'
+> {
   /** Seconds since 1970. */
   readonly times: readonly number[];
   readonly series: readonly DrawnSeries[];
@@ -41,25 +42,33 @@ interface LokiResult {
 /** Points of metrics, which are scraped each second, and of lines, which are counted over as long. */
 const STEP_SECONDS = { prometheus: 1, loki: 5 } as const;
 
-/** Asks everything that the dashboard asks. */
+/** Asks everything that the dashboard asks; its rows stand open. */
 export async function drawnPanels(dashboard: DashboardFile, source: Source): Promise<DrawnPanel[]> {
-  return Promise.all(dashboard.panels.map((panel) => drawnPanel(panel, source)));
+  const rows = dashboard.panels.filter(({ type }) => type === 'row');
+  const empty = { fieldConfig: { defaults: {}, overrides: [] }, times: [], series: [], lines: [] };
+  return [
+    ...rows.map(({ title, type, gridPos }) => ({ title, type, gridPos, ...empty })),
+    ...(await Promise.all(panelsOf(dashboard).map((panel) => drawnPanel(panel, source)))),
+  ];
 }
 
 async function drawnPanel(panel: PanelFile, source: Source): Promise<DrawnPanel> {
-  const { title, type, gridPos, fieldConfig } = panel;
-  if (type === 'row') return { title, type, gridPos, fieldConfig: { defaults: {} }, times: [], series: [], lines: [] };
+  const { title, type, gridPos, fieldConfig, options = {}, transformations = [] } = panel;
   const step = stepOf(panel);
   const times = Array.from(
     { length: Math.ceil((source.to - source.from) / step) + 1 },
     (_, index) => source.from + index * step,
   );
-  const drawn = { title, type, gridPos, fieldConfig, times };
   const answers = await Promise.all(panel.targets.map((target) => answer(target, type, source, times)));
-  return { ...drawn, series: answers.flatMap(({ series }) => series), lines: answers.flatMap(({ lines }) => lines) };
+  return {
+    ...{ title, type, gridPos, fieldConfig, options, transformations, times },
+    series: answers.flatMap(({ series }) => series),
+    lines: answers.flatMap(({ lines }) => lines),
+  };
 }
 
 type Answer = Pick<DrawnPanel, 'series' | 'lines'>;
+type Unlettered = Omit<DrawnSeries, 'refId'>;
 
 async function answer(
   target: PanelFile['targets'][number],
@@ -74,10 +83,13 @@ async function answer(
     __range: range,
     __auto: `${STEP_SECONDS.loki}s`,
   });
-  const instant = ['stat', 'gauge', 'bargauge', 'table'].includes(type);
-  return target.datasource.type === 'prometheus'
-    ? { series: await fromPrometheus(expr, target.legendFormat, instant, source, times), lines: [] }
-    : fromLoki(expr, target.legendFormat, instant, source, times);
+  const instant = ['stat', 'gauge', 'table'].includes(type);
+  const { refId, legendFormat, direction = 'backward' } = target;
+  const { series, lines } =
+    target.datasource.type === 'prometheus'
+      ? { series: await fromPrometheus(expr, legendFormat, instant, source, times), lines: [] }
+      : await fromLoki({ expr, legend: legendFormat, instant, direction }, source, times);
+  return { series: series.map((each) => ({ ...each, refId })), lines };
 }
 
 async function fromPrometheus(
@@ -86,7 +98,7 @@ async function fromPrometheus(
   instant: boolean,
   source: Source,
   times: readonly number[],
-): Promise<DrawnSeries[]> {
+): Promise<Unlettered[]> {
   const { prometheus, from } = source;
   const found = instant
     ? await prometheus.query(expr)
@@ -99,18 +111,17 @@ async function fromPrometheus(
 }
 
 async function fromLoki(
-  expr: string,
-  legend: string,
-  instant: boolean,
+  { expr, legend, instant, direction }: { expr: string; legend: string; instant: boolean; direction: string },
   source: Source,
   times: readonly number[],
-): Promise<Answer> {
+): Promise<{ series: Unlettered[]; lines: Answer['lines'] }> {
   const nanoseconds = (seconds: number): string => String(BigInt(Math.round(seconds * 1000)) * 1_000_000n);
   const span = {
     start: nanoseconds(source.from),
     end: nanoseconds(source.to),
     step: String(STEP_SECONDS.loki),
     limit: '60',
+    direction,
   };
   const parameters = instant ? { query: expr } : { query: expr, ...span };
   const url = `${source.lokiUrl}/loki/api/v1/${instant ? 'query' : 'query_range'}?${new URLSearchParams(parameters).toString()}`;
@@ -119,7 +130,7 @@ async function fromLoki(
     const entries = data.result.flatMap(({ values = [] }) =>
       values.map(([time, line]) => [BigInt(time), line] as const),
     );
-    entries.sort(([one], [other]) => (one < other ? -1 : 1));
+    entries.sort(([one], [other]) => (one < other === (direction === 'forward') ? -1 : 1));
     return { series: [], lines: entries.map(([time, line]) => [Number(time / 1_000_000n), line] as const) };
   }
   const series = data.result.map(({ metric = {}, values = [], value }) => ({

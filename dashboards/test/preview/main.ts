@@ -5,35 +5,51 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { chromium, type Page } from 'playwright-core';
 import { TOOLS } from '../../../scripts/tools.ts';
-import { readDashboards } from '../../../testkit/dashboard-file.ts';
+import { readDashboards, type DashboardFile } from '../../../testkit/dashboard-file.ts';
 import { ANY } from '../../../testkit/interpolate.ts';
+import { LABEL_VALUES } from '../../src/promql.ts';
+import { PICKED } from '../support/crowd.ts';
 import { NO_STACK, Stack } from '../support/stack.ts';
 import { drawnPanels, type Source } from './data.ts';
 
 /** Time of healthy traffic before the faults, in milliseconds. */
-const HEALTHY_MS = 45_000;
+const HEALTHY_MS = 60_000;
 /** Time after the faults. */
 const AFTERWARDS_MS = 10_000;
+/** A laptop, with what Grafana's bars and the variables leave of its height. */
+const SCREEN = { width: 1280, height: 540 };
 
 const cleanups: (() => void | Promise<void>)[] = [];
 try {
   if (NO_STACK !== false) throw new Error(NO_STACK);
   const stack = await Stack.start({ after: (work) => cleanups.unshift(work) });
   await delay(HEALTHY_MS);
+  const [overview, logs] = readDashboards() as [DashboardFile, DashboardFile];
+  await draw(overview, 'websocket-overview-healthy', await sourceOf(stack), false);
   await stack.spoil();
   await delay(AFTERWARDS_MS);
-  await draw({
-    prometheus: stack.prometheus,
-    lokiUrl: stack.loki.url,
-    from: Math.floor(stack.startedAt),
-    to: Math.floor(Date.now() / 1000),
-    picked: { ...ANY, session: stack.session },
-  });
+  await draw(overview, 'websocket-overview-fault', await sourceOf(stack), false);
+  await draw(overview, 'websocket-overview', await sourceOf(stack), true);
+  await draw(logs, 'websocket-logs', await sourceOf(stack), true);
 } finally {
   for (const work of cleanups) await work();
 }
 
-async function draw(source: Source): Promise<void> {
+async function sourceOf(stack: Stack): Promise<Source> {
+  return {
+    prometheus: stack.prometheus,
+    lokiUrl: stack.loki.url,
+    from: Math.floor(stack.startedAt),
+    to: Math.floor(Date.now() / 1000),
+    picked: {
+      ...{ ...ANY, ...PICKED, session: stack.session },
+      job: await stack.prometheus.all(LABEL_VALUES.job),
+    },
+  };
+}
+
+/** @param whole all of it, its rows opened; otherwise what the first screen shows */
+async function draw(dashboard: DashboardFile, name: string, source: Source, whole: boolean): Promise<void> {
   const executablePath = TOOLS.chromium.find();
   if (executablePath === undefined) throw new Error(`chromium is missing: ${TOOLS.chromium.howToGet}`);
   const browser = await chromium.launch({
@@ -41,15 +57,13 @@ async function draw(source: Source): Promise<void> {
     args: ['--no-sandbox', '--disable-background-networking', '--disable-component-update'],
   });
   try {
-    for (const dashboard of readDashboards()) {
-      const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
-      await load(page);
-      const panels = await drawnPanels(dashboard, source);
-      await page.evaluate(`drawDashboard(${JSON.stringify({ title: dashboard.title, panels })})`);
-      const path = `docs/${dashboard.uid}.png`;
-      await page.screenshot({ path, fullPage: true });
-      process.stdout.write(`wrote ${path}\n`);
-    }
+    const page = await browser.newPage({ viewport: SCREEN });
+    await load(page);
+    const panels = await drawnPanels(dashboard, source);
+    await page.evaluate(`drawDashboard(${JSON.stringify({ panels })})`);
+    const path = `docs/${name}.png`;
+    await page.screenshot({ path, fullPage: whole });
+    process.stdout.write(`wrote ${path}\n`);
   } finally {
     await browser.close();
   }

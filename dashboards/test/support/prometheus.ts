@@ -12,7 +12,7 @@ export interface Series {
   readonly samples: readonly (readonly [time: number, value: number])[];
 }
 
-/** What Prometheus scrapes: an address, and the labels that its series get. */
+/** What Prometheus scrapes: an address, and the labels that its series get; `job` and `__metrics_path__` may be among them. */
 export interface Target {
   readonly port: number;
   readonly labels: Readonly<Record<string, string>>;
@@ -52,13 +52,20 @@ export class Prometheus {
     return prometheus;
   }
 
-  /** What a query gives now. */
-  async query(query: string): Promise<Series[]> {
-    const result = (await this.#ask('query', { query })) as {
+  /** What a query gives now, or at a time in seconds since 1970. */
+  async query(query: string, time?: number): Promise<Series[]> {
+    const result = (await this.#ask('query', { query, ...(time !== undefined && { time: String(time) }) })) as {
       metric: Record<string, string>;
       value: [number, string];
     }[];
     return result.map(({ metric, value }) => ({ labels: metric, samples: [[value[0], Number(value[1])] as const] }));
+  }
+
+  /** What a variable lists, by its `label_values(selector, label)`, with All picked: `(a|b)`. */
+  async all(definition: string): Promise<string> {
+    const [, selector = '', label = ''] = /^label_values\((.+), (\w+)\)$/.exec(definition) ?? [];
+    const series = await this.query(`count by (${label}) (${selector})`);
+    return `(${series.map(({ labels }) => labels[label] ?? '').join('|')})`;
   }
 
   /** What a query gives over a span of time. */

@@ -5,6 +5,7 @@ import { Client } from '../../../testkit/client.ts';
 import { Loki } from '../../../testkit/loki.ts';
 import { ServiceProcess } from '../../../testkit/process.ts';
 import { RedisServer, type Cleanup } from '../../../testkit/redis.ts';
+import { Crowd, OF_PICKED, PICKED, PODS } from './crowd.ts';
 import { Prometheus, prometheusTool } from './prometheus.ts';
 
 /** Why the stack can't run here; `false` if it can. Never under CI=true, where it is to fail instead. */
@@ -23,17 +24,24 @@ interface Parts {
   readonly plain: ServiceProcess;
   /** Keeps sessions in Redis, ships its log to Loki, and is drained in the end. */
   readonly rich: ServiceProcess;
+  readonly crowd: Crowd;
 }
 
+/** Pod of the instance that is never in trouble, of the one that ships its log, and of the first one of the crowd. */
+const [PLAIN = '', RICH = '', MIRROR = ''] = PODS;
+
 /**
- * Two instances of the service under a little load, a Prometheus with the alerting rules that scrapes both, and a Loki that one
- * of them ships its log to.
+ * Two instances of the service under a little load among a crowd of others, a Prometheus with the alerting rules that scrapes
+ * them all, and a Loki that one of them ships its log to.
  */
 export class Stack {
   readonly prometheus: Prometheus;
   readonly loki: Loki;
   /** When it began, in seconds since 1970. */
   readonly startedAt = Date.now() / 1000;
+  /** Mirrors the plain one, in a container with a limit of memory. */
+  readonly plainPod = MIRROR;
+  readonly richPod = RICH;
   /** Session of a client that connected, sent messages, left, and came back. */
   session = '';
   readonly #parts: Parts;
@@ -53,25 +61,24 @@ export class Stack {
       REDIS_URL: redis.url,
       LOKI_ENABLED: 'true',
       LOKI_URL: loki.url,
+      ...{ POD_NAME: RICH, POD_NAMESPACE: PICKED.namespace, RELEASE_NAME: PICKED.release },
       // One client is not going to answer the close, long enough for scrapes to see it.
       CLOSE_TIMEOUT_SECONDS: '3',
       DRAIN_TIMEOUT_SECONDS: '8',
       FINAL_SCRAPE_WAIT_SECONDS: '5',
       WARN_INTERVAL_SECONDS: '0',
     });
+    const crowd = await Crowd.start(t, `${plain.url.replace('ws:', 'http:').replace('/ws/chat/', '')}/metrics/`);
     const prometheus = await Prometheus.start(
       t,
-      [
-        { port: plain.port, labels: labels('demo-plain') },
-        { port: rich.port, labels: labels('demo-rich') },
-      ],
+      [{ port: plain.port, labels: labels(PLAIN) }, { port: rich.port, labels: labels(RICH) }, ...crowd.targets()],
       readRules(),
     );
     const load = new Load([plain.url, rich.url]);
     t.after(() => {
       load.stop();
     });
-    const stack = new Stack({ prometheus, loki, redis, plain, rich });
+    const stack = new Stack({ prometheus, loki, redis, plain, rich, crowd });
     await stack.#warmUp();
     return stack;
   }
@@ -89,13 +96,14 @@ export class Stack {
 
   /** Injects the faults that the panels which are empty when all is well are there for. */
   async spoil(): Promise<void> {
-    const { redis, rich } = this.#parts;
+    const { redis, rich, crowd } = this.#parts;
+    crowd.spoil();
     await misbehave(rich.url);
     await redis.kill();
     await this.prometheus.until('websocket_store_up == 0');
     await this.loki.untilLines('{service="websocket-message-counter", level="ERROR"}', 1);
     await redis.restart();
-    await this.prometheus.until('websocket_store_up == 1', 2);
+    await this.prometheus.until(`websocket_store_up{pod="${RICH}"} == 1`);
     const deaf = await Client.open(rich.url);
     await deaf.count();
     deaf.socket.pause();
@@ -104,11 +112,12 @@ export class Stack {
     await rich.exited;
     deaf.socket.terminate();
     await this.prometheus.until('ALERTS{alertname="WebsocketInstanceUnreachable",alertstate="firing"}');
+    await this.prometheus.until('ALERTS{alertname="WebsocketServiceDown",alertstate="firing"}');
   }
 }
 
 function labels(pod: string): Record<string, string> {
-  return { namespace: 'chat', release: 'demo', pod };
+  return { ...PICKED, pod, [OF_PICKED]: 'picked' };
 }
 
 async function startService(t: Cleanup, env: Readonly<Record<string, string>>): Promise<ServiceProcess> {
@@ -122,12 +131,16 @@ async function startService(t: Cleanup, env: Readonly<Record<string, string>>): 
   return service;
 }
 
-/** An instance that is away is told of at once, and records are there at once; the other alerts keep their time. */
+/** An instance that is away and a service that is down are told of at once, and not after minutes; others keep their time. */
 function readRules(): string {
-  const rules = readFileSync(RULES, 'utf8');
-  const hurried = rules.replace(/(- alert: WebsocketInstanceUnreachable\n(?: {8}.*\n)*? {8}for: )2m/, '$10s');
-  if (hurried === rules) throw new Error('WebsocketInstanceUnreachable was not found in the rules');
-  return hurried.replaceAll(/^ {4}interval: .*\n/gm, '');
+  return ['WebsocketInstanceUnreachable', 'WebsocketServiceDown'].reduce(
+    (rules, name) => {
+      const hurried = rules.replaceAll(new RegExp(`(- alert: ${name}\\n(?: {8}.*\\n)*? {8}for: )\\S+`, 'g'), '$10s');
+      if (hurried === rules) throw new Error(`${name} was not found in the rules`);
+      return hurried;
+    },
+    readFileSync(RULES, 'utf8'),
+  );
 }
 
 /** Clients that send messages all the time, from the moment it is made. */

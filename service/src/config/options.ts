@@ -29,7 +29,11 @@ export const OPTIONS = {
     'Port of the metrics listener, at HOST: `/metrics/` is served there, beside health, and no longer on PORT. Empty serves it on PORT. 0 takes a free one. The chart sets it.',
   ),
   environment: text('ENVIRONMENT', 'production', 'Name of the environment, a label of the logs.'),
-  podName: text('POD_NAME', '', 'Name of the pod, structured metadata `pod` of the lines in Loki; empty is the host name.'),
+  podName: text(
+    'POD_NAME',
+    '',
+    'Name of the pod, structured metadata `pod` of the lines in Loki; empty is the host name.',
+  ),
   podNamespace: text(
     'POD_NAMESPACE',
     '',

@@ -1,8 +1,8 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Config } from '../config/options.ts';
 import { LOKI_DROP_REASONS, PUSH_OUTCOMES } from '../loki/types.ts';
-import { memoryLimitBytes } from '../runtime/memory-limit.ts';
 import { CLOSE_CODES, REJECTIONS } from '../protocol/protocol.ts';
+import { memoryLimitBytes } from '../runtime/memory-limit.ts';
 import { STORE_ERRORS } from '../sessions/redis/script-runner.ts';
 import { STORE_OPERATIONS } from '../sessions/redis/redis-store.ts';
 import { TOKEN_FAULTS } from '../sessions/resume-token.ts';
@@ -131,7 +131,9 @@ export interface Metrics {
 }
 
 /** Handling a message takes some 10 µs; the SLO's bound is 10 ms; a stalled store may take seconds. */
-const MESSAGE_SECONDS = [0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5];
+const MESSAGE_SECONDS = [
+  0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5,
+];
 /** A push to a Loki nearby takes tens of milliseconds; LOKI_TIMEOUT_SECONDS is 3 by default. */
 const PUSH_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 /** A round trip in a cluster takes part of a millisecond; a failover takes seconds. */
