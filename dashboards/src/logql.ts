@@ -16,7 +16,7 @@ const STORY = [
   '{{if eq .event "websocket_connected"}}connected from {{.client_ip}}, {{if eq .resumed "true"}}resumed at count {{.message_count}}{{else}}new{{end}}',
   '{{else if eq .event "websocket_message_received"}}  message {{.message_count}}, {{.message_length}} bytes, {{.duration_ms}} ms',
   '{{else if eq .event "websocket_disconnected"}}closed with {{.code}} by {{.initiator}} ({{.reason}}) after {{.duration_ms}} ms, at count {{.message_count}}',
-  '{{else}}{{.level}} {{.message}}{{with .reason}}: {{.}}{{end}}{{with .detail}}: {{.}}{{end}}{{with .error_message}}: {{.}}{{end}}{{end}}, on {{.pod}}',
+  '{{else}}{{.level}} {{.message}}{{with .reason}}: {{.}}{{end}}{{with .detail}}: {{.}}{{end}}{{with .error_message}}: {{.}}{{end}}{{end}}, on {{regexReplaceAll "^.*-" .pod ""}}',
 ].join('');
 /** A line that tells of trouble in words. */
 const TROUBLE =

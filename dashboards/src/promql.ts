@@ -20,6 +20,8 @@ const DEPLOYMENT =
   'namespace=~"$namespace",deployment=~".*websocket-message-counter.*",deployment=~"($release)(-websocket-message-counter)?"';
 /** Labels that tell instances apart. */
 const BY_POD = 'by (namespace, release, pod)';
+/** Share of its limit from which on an instance is called full. */
+const FULL = 0.95;
 /** Most that the graph of burn rates shows. */
 const MAX_BURN = 20;
 
@@ -44,7 +46,7 @@ export const PROMQL = {
   errorRate: seenRateBy('type', 'websocket_errors_total'),
   connectionDurations: `sum by (le) (increase(websocket_connection_duration_seconds_bucket{${PICKED}}[$__rate_interval]))`,
   firingAlerts: `max by (severity, alertname, namespace, release, pod) (time() - ALERTS_FOR_STATE{alertname=~"Websocket.+",job=~"$job",namespace=~"$namespace|",release=~"$release|"} and ignoring (alertstate) ${FIRING})`,
-  instanceStates: `max ${BY_POD} (websocket_ready{${PICKED}}) + 2 * max ${BY_POD} (websocket_draining{${PICKED}}) or max ${BY_POD} (up{${PICKED}} == 0) - 1`,
+  instanceStates: `max ${BY_POD} (websocket_ready{${PICKED}}) + 2 * max ${BY_POD} (websocket_draining{${PICKED}}) - 0.5 * (${useOf('websocket_active_connections', 'websocket_limit_connections')} >= bool ${FULL}) or max ${BY_POD} (up{${PICKED}} == 0) - 1`,
   connectionsByPod: `max ${BY_POD} (websocket_active_connections{${PICKED}})`,
   connectionUse: useOf('websocket_active_connections', 'websocket_limit_connections'),
   messagesByPod: `sum ${BY_POD} (${rate('websocket_messages_total')})`,
@@ -82,14 +84,14 @@ export const PROMQL = {
 
   // Saturation
   sessionUse: useOf('websocket_sessions', 'websocket_limit_sessions'),
-  loopLagMax: `max ${BY_POD} (nodejs_eventloop_lag_max_seconds{${PICKED}})`,
+  loopLagMax: `max(nodejs_eventloop_lag_max_seconds{${PICKED}})`,
   cpu: `sum ${BY_POD} (${rate('process_cpu_seconds_total')})`,
   residentMemory: `max ${BY_POD} (process_resident_memory_bytes{${PICKED}})`,
   memoryLimit: `min(websocket_limit_memory_bytes{${PICKED}} > 0)`,
   heapUsed: `max ${BY_POD} (nodejs_heap_size_used_bytes{${PICKED}})`,
-  heapTotal: `max ${BY_POD} (nodejs_heap_size_total_bytes{${PICKED}})`,
-  externalMemory: `max ${BY_POD} (nodejs_external_memory_bytes{${PICKED}})`,
-  collection: `sum by (kind) (${rate('nodejs_gc_duration_seconds_sum')})`,
+  heapTotal: `max(nodejs_heap_size_total_bytes{${PICKED}})`,
+  externalMemory: `max(nodejs_external_memory_bytes{${PICKED}})`,
+  collection: seenRateBy('kind', 'nodejs_gc_duration_seconds_sum'),
   limits: `max by (__name__) ({__name__=~"websocket_limit_.+",${PICKED}})`,
 
   // Rollouts and drains
@@ -108,7 +110,7 @@ export const PROMQL = {
   storeErrors: seenRateBy('operation, reason', 'websocket_store_errors_total'),
   storeRefusals: `sum(rate(websocket_errors_total{${PICKED},type="store"}[$__rate_interval])) > 0`,
   storeP99: `histogram_quantile(0.99, sum by (operation, le) (${rate('websocket_store_operation_duration_seconds_bucket')})) >= 0`,
-  storeOperations: rateBy('operation', 'websocket_store_operation_duration_seconds_count'),
+  storeOperations: seenRateBy('operation', 'websocket_store_operation_duration_seconds_count'),
   storePendingMessages: `sum(websocket_store_pending_messages{${PICKED}})`,
   storePendingSessions: `sum(websocket_store_pending_sessions{${PICKED}})`,
 
@@ -118,7 +120,7 @@ export const PROMQL = {
   logQueue: `max by (destination) (websocket_log_queue_bytes{${PICKED}})`,
   stdoutLimit: `min(websocket_limit_log_buffer_bytes{${PICKED}})`,
   lokiLimit: `min(websocket_limit_loki_buffer_bytes{${PICKED}})`,
-  lokiLag: `max ${BY_POD} (websocket_loki_lag_seconds{${PICKED}})`,
+  lokiLag: `max ${BY_POD} (websocket_loki_lag_seconds{${PICKED}}) and max ${BY_POD} (max_over_time(websocket_loki_lag_seconds{${PICKED}}[$__range] @ end())) > 0`,
   lokiPushes: seenRateBy('outcome', 'websocket_loki_pushes_total'),
   lokiP99: `histogram_quantile(0.99, sum by (le) (${rate('websocket_loki_push_duration_seconds_bucket')})) >= 0`,
 

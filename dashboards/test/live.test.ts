@@ -68,7 +68,7 @@ describe('with a loaded service among others, a real Prometheus and a real Loki'
     });
     test('the story of a session is told from its connect on, in words', async () => {
       const told = await loki.lines(interpolate(LOGQL.sessionLines, { ...picked, session: stack.session }));
-      const on = `, on ${stack.richPod}`;
+      const on = `, on ${stack.richPod.split('-').at(-1)}`;
       const patterns = [
         /^connected from \S+, new/,
         ...Array<RegExp>(3).fill(/^ {2}message \d, 1?\d bytes, [\d.]+ ms/),
@@ -143,8 +143,8 @@ describe('with a loaded service among others, a real Prometheus and a real Loki'
       const states = new Map(series.map(({ labels, samples }) => [labels['pod'] ?? '', samples[0]?.[1]]));
       assert.equal(states.size, PODS.length);
       for (const pod of PODS) {
-        const expected = [FAULTY.away, stack.richPod].includes(pod) ? -1 : pod === FAULTY.notReady ? 0 : 1;
-        assert.equal(states.get(pod), expected, pod);
+        const faults = { [FAULTY.away]: -1, [stack.richPod]: -1, [FAULTY.notReady]: 0, [FAULTY.full]: 0.5 };
+        assert.equal(states.get(pod), faults[pod] ?? 1, pod);
       }
     });
     test('alerts are those of the picked release: the other one is down, and this one is not', async () => {

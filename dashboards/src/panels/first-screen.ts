@@ -78,7 +78,7 @@ const STRIP: readonly PanelSpec[] = [
     description:
       'Share of messages that were answered within the latency bound and without an error of the service, in the selected time range. Good is the objective, 99.9 %, or more.',
     unit: UNITS.share,
-    look: { kind: 'stat', decimals: 3 },
+    look: { kind: 'stat', decimals: 2 },
     queries: [{ query: 'goodMessages', legend: 'good' }],
     thresholds: SHARE,
     ...SIZE.strip,
@@ -88,7 +88,7 @@ const STRIP: readonly PanelSpec[] = [
     description:
       'Share of handshakes that the service did not refuse for a fault of its own, in the selected time range; no data without handshakes. Good is the objective, 99.9 %, or more.',
     unit: UNITS.share,
-    look: { kind: 'stat', decimals: 3 },
+    look: { kind: 'stat', decimals: 2 },
     queries: [{ query: 'goodHandshakes', legend: 'good' }],
     thresholds: SHARE,
     ...SIZE.strip,
@@ -169,17 +169,17 @@ const KEY: readonly PanelSpec[] = [
 const POD_COLUMNS: Readonly<Record<string, Column>> = {
   pod: {
     title: 'Pod',
-    width: 7,
+    width: 6,
     isPod: true,
     links: [{ title: 'Logs of ${__value.raw}', url: linkTo('logs', { pod: '${__value.raw}' }) }],
   },
-  'Value #A': { title: 'State', width: 10, states: INSTANCE_STATES },
-  'Value #B': { title: 'Connections', width: 10, unit: UNITS.number },
+  'Value #A': { title: 'State', width: 11, states: INSTANCE_STATES },
+  'Value #B': { title: 'Connections', width: 9, unit: UNITS.number },
   'Value #C': { title: 'Of limit', width: 7, unit: UNITS.share, decimals: 0, thresholds: OF_LIMIT },
-  'Value #D': { title: 'Messages/s', width: 9, unit: UNITS.number, decimals: 1 },
+  'Value #D': { title: 'Msgs/s', width: 6, unit: UNITS.number, decimals: 1 },
   'Value #E': {
-    title: 'Errors/s',
-    width: 7,
+    title: 'Errs/s',
+    width: 6,
     unit: UNITS.number,
     decimals: 1,
     thresholds: [
@@ -189,7 +189,7 @@ const POD_COLUMNS: Readonly<Record<string, Column>> = {
   },
   'Value #F': {
     title: 'Lag',
-    width: 7,
+    width: 6,
     unit: UNITS.seconds,
     decimals: 0,
     thresholds: [
@@ -209,7 +209,7 @@ const POD_COLUMNS: Readonly<Record<string, Column>> = {
       [0.95, 'red'],
     ],
   },
-  'Value #H': { title: 'Age', width: 7, unit: UNITS.seconds, decimals: 0 },
+  'Value #H': { title: 'Age', width: 6, unit: UNITS.seconds, decimals: 0 },
   version: { title: 'Version' },
 };
 
@@ -241,19 +241,19 @@ const TABLES: readonly PanelSpec[] = [
           isPod: true,
           links: [{ title: 'Logs of ${__value.raw}', url: linkTo('logs', { pod: '${__value.raw}' }) }],
         },
-        Value: { title: 'For', width: 6, unit: UNITS.seconds, decimals: 0 },
+        Value: { title: 'For', width: 5, unit: UNITS.seconds, decimals: 0 },
       },
       sort: { title: 'Severity', descending: false },
     },
     queries: [{ query: 'firingAlerts', legend: '' }],
     emptyWhenWell: 'no alert fires',
-    width: 10,
+    width: 11,
     height: 6,
   },
   {
     title: 'Pods',
     description:
-      "Each instance, the worst state first; a click on its name leads to its log. Lag is the event loop's 99th percentile, Memory is a share of the container's limit. Good is every one ready, with even numbers.",
+      "Each instance, the worst state first; a click on its name leads to its log. Msgs/s and Errs/s are messages and errors a second, Lag is the event loop's 99th percentile, Memory is a share of the container's limit. Good is every one ready, with even numbers.",
     unit: UNITS.none,
     look: { kind: 'table', columns: POD_COLUMNS, sort: { title: 'State', descending: false } },
     queries: [
@@ -267,7 +267,7 @@ const TABLES: readonly PanelSpec[] = [
       { query: 'uptime', legend: '' },
       { query: 'versionByPod', legend: '' },
     ],
-    width: 14,
+    width: 13,
     height: 6,
   },
 ];

@@ -39,6 +39,7 @@ export const LOG_PATH: readonly PanelSpec[] = [
     unit: UNITS.seconds,
     look: { kind: 'graph' },
     queries: [{ query: 'lokiLag', legend: '{{pod}}' }],
+    emptyWhenWell: 'no line waits for Loki',
     thresholds: [
       [null, 'transparent'],
       [60, 'orange'],

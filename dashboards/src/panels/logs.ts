@@ -45,7 +45,7 @@ export const ERROR_ANALYSIS: readonly PanelSpec[] = [
     title: 'Top Error Messages',
     description: 'The ten most frequent, in the selected time range. Good is an empty table.',
     unit: UNITS.number,
-    look: { kind: 'table', columns: { message: { title: 'Message' }, Value: { title: 'Lines' } } },
+    look: { kind: 'table', columns: { message: { title: 'Message' }, Value: { title: 'Lines', width: 7 } } },
     queries: [{ query: 'errorsByMessage', legend: '{{message}}' }],
     emptyWhenWell: 'nothing is logged at ERROR or CRITICAL',
     ...SIZE.third,

@@ -33,12 +33,12 @@ export const SATURATION: readonly PanelSpec[] = [
   {
     title: 'Event Loop Lag',
     description:
-      'Delay of the event loop: 99th percentile and maximum since the last scrape. Good is about 10 ms, the resolution of the measurement; above 100 ms clients notice.',
+      'Delay of the event loop: 99th percentile of each instance, and the longest one of all since the last scrape. Good is about 10 ms, the resolution of the measurement; above 100 ms clients notice.',
     unit: UNITS.seconds,
     look: { kind: 'graph' },
     queries: [
       { query: 'loopLagP99', legend: '{{pod}} 99 %' },
-      { query: 'loopLagMax', legend: '{{pod}} longest' },
+      { query: 'loopLagMax', legend: 'longest of all' },
     ],
     thresholds: [
       [null, 'transparent'],
@@ -77,13 +77,13 @@ export const SATURATION: readonly PanelSpec[] = [
   {
     title: 'Heap',
     description:
-      'Heap used and allocated, and memory outside of it that Node.js tracks (buffers). Good is a sawtooth that returns to the same level.',
+      'Heap that each instance uses, and of those with the most: heap allocated, and memory outside of it (buffers). Good is a sawtooth that returns to the same level.',
     unit: UNITS.bytes,
     look: { kind: 'graph' },
     queries: [
-      { query: 'heapUsed', legend: '{{pod}} used' },
-      { query: 'heapTotal', legend: '{{pod}} taken' },
-      { query: 'externalMemory', legend: '{{pod}} outside' },
+      { query: 'heapUsed', legend: '{{pod}}' },
+      { query: 'heapTotal', legend: 'most allocated' },
+      { query: 'externalMemory', legend: 'most outside' },
     ],
     byPod: true,
     ...SIZE.quarter,
@@ -101,7 +101,7 @@ export const SATURATION: readonly PanelSpec[] = [
     title: 'Limits in Force',
     description: 'Configured limits of the instances; 0 is no limit. Good is what you intended.',
     unit: UNITS.none,
-    look: { kind: 'table', columns: { __name__: { title: 'Name' }, Value: { title: 'Limit' } } },
+    look: { kind: 'table', columns: { __name__: { title: 'Name' }, Value: { title: 'Limit', width: 9 } } },
     queries: [{ query: 'limits', legend: '' }],
     ...SIZE.quarter,
   },

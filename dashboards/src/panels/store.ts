@@ -30,10 +30,11 @@ export const STORE: readonly PanelSpec[] = [
   },
   {
     title: 'Store Operations',
-    description: 'Batches a second, by operation. Good is in proportion to traffic; always 0 with the memory store.',
+    description: 'Batches a second, by operation. Good is in proportion to traffic.',
     unit: UNITS.operations,
     look: { kind: 'graph' },
     queries: [{ query: 'storeOperations', legend: '{{operation}}' }],
+    emptyWhenWell: 'the store is the one in memory',
     ...SIZE.third,
   },
   {

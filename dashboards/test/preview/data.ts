@@ -42,6 +42,9 @@ interface LokiResult {
 /** Points of metrics, which are scraped each second, and of lines, which are counted over as long. */
 const STEP_SECONDS = { prometheus: 1, loki: 5 } as const;
 
+/** Window of rates, and step of heatmaps and bars. */
+const WINDOW_SECONDS = 10;
+
 /** Asks everything that the dashboard asks; its rows stand open. */
 export async function drawnPanels(dashboard: DashboardFile, source: Source): Promise<DrawnPanel[]> {
   const rows = dashboard.panels.filter(({ type }) => type === 'row');
@@ -79,7 +82,7 @@ async function answer(
   const range = `${Math.ceil(source.to - source.from)}s`;
   const expr = interpolate(target.expr, {
     ...source.picked,
-    __rate_interval: '10s',
+    __rate_interval: `${WINDOW_SECONDS}s`,
     __range: range,
     __auto: `${STEP_SECONDS.loki}s`,
   });
@@ -102,7 +105,7 @@ async function fromPrometheus(
   const { prometheus, from } = source;
   const found = instant
     ? await prometheus.query(expr)
-    : await prometheus.queryRange(expr, { from, to: times.at(-1) ?? from, step: STEP_SECONDS.prometheus });
+    : await prometheus.queryRange(expr, { from, to: times.at(-1) ?? from, step: (times[1] ?? from + 1) - from });
   return found.map(({ labels, samples }) => ({
     name: nameOf(legend, labels),
     labels,
@@ -158,8 +161,9 @@ function placed(samples: readonly (readonly [number, number])[], times: readonly
   return values;
 }
 
-function stepOf({ datasource }: PanelFile): number {
-  return datasource.type === 'loki' ? STEP_SECONDS.loki : STEP_SECONDS.prometheus;
+function stepOf({ datasource, targets }: PanelFile): number {
+  if (datasource.type === 'loki') return STEP_SECONDS.loki;
+  return targets.some(({ interval }) => interval !== undefined) ? WINDOW_SECONDS : STEP_SECONDS.prometheus;
 }
 
 function nameOf(legend: string, labels: Readonly<Record<string, string>>): string {

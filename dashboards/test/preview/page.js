@@ -159,6 +159,8 @@ function stat(box, panel) {
     big.append(cell);
   }
   box.append(big);
+  // Grafana makes a value as large as fits.
+  for (let size = 26; big.scrollWidth > big.clientWidth && size > 10; size--) big.style.fontSize = `${size - 1}px`;
 }
 
 function gauge(box, panel) {
