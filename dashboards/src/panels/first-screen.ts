@@ -173,9 +173,9 @@ const POD_COLUMNS: Readonly<Record<string, Column>> = {
     isPod: true,
     links: [{ title: 'Logs of ${__value.raw}', url: linkTo('logs', { pod: '${__value.raw}' }) }],
   },
-  'Value #A': { title: 'State', width: 11, states: INSTANCE_STATES },
-  'Value #B': { title: 'Connections', width: 9, unit: UNITS.number },
-  'Value #C': { title: 'Of limit', width: 7, unit: UNITS.share, decimals: 0, thresholds: OF_LIMIT },
+  'Value #A': { title: 'State', width: 9.5, states: INSTANCE_STATES },
+  'Value #B': { title: 'Open', width: 5.5, unit: UNITS.number },
+  'Value #C': { title: 'Of limit', width: 6.5, unit: UNITS.share, decimals: 0, thresholds: OF_LIMIT },
   'Value #D': { title: 'Msgs/s', width: 6, unit: UNITS.number, decimals: 1 },
   'Value #E': {
     title: 'Errs/s',
@@ -225,7 +225,7 @@ const TABLES: readonly PanelSpec[] = [
       columns: {
         severity: {
           title: 'Severity',
-          width: 8,
+          width: 7,
           states: {
             critical: { text: 'critical', color: 'red' },
             warning: { text: 'warning', color: 'orange' },
@@ -233,8 +233,8 @@ const TABLES: readonly PanelSpec[] = [
           },
         },
         alertname: { title: 'Alert', links: ALERT_LINKS },
-        namespace: { title: 'Namespace', width: 9 },
-        release: { title: 'Release', width: 7 },
+        namespace: { title: 'Namespace', width: 8.5 },
+        release: { title: 'Release', width: 6 },
         pod: {
           title: 'Pod',
           width: 6,
@@ -253,7 +253,7 @@ const TABLES: readonly PanelSpec[] = [
   {
     title: 'Pods',
     description:
-      "Each instance, the worst state first; a click on its name leads to its log. Msgs/s and Errs/s are messages and errors a second, Lag is the event loop's 99th percentile, Memory is a share of the container's limit. Good is every one ready, with even numbers.",
+      "Each instance, the worst state first; a click on its name leads to its log. Open is its connections, Msgs/s and Errs/s are messages and errors a second, Lag is the event loop's 99th percentile, Memory is a share of the container's limit. Good is every one ready, with even numbers.",
     unit: UNITS.none,
     look: { kind: 'table', columns: POD_COLUMNS, sort: { title: 'State', descending: false } },
     queries: [

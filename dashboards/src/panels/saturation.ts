@@ -37,7 +37,7 @@ export const SATURATION: readonly PanelSpec[] = [
     unit: UNITS.seconds,
     look: { kind: 'graph' },
     queries: [
-      { query: 'loopLagP99', legend: '{{pod}} 99 %' },
+      { query: 'loopLagP99', legend: '{{pod}}' },
       { query: 'loopLagMax', legend: 'longest of all' },
     ],
     thresholds: [

@@ -138,7 +138,7 @@ async function startService(t: Cleanup, env: Readonly<Record<string, string>>): 
 function readRules(): string {
   const changes = [
     [/^ {4}interval: \S+\n/gm, ''],
-    [/(\[30d):\w+\]/g, '$1:1s]'],
+    [/\[30d:\w+\]/g, '[5m:1s]'],
     ...['WebsocketInstanceUnreachable', 'WebsocketServiceDown'].map(
       (name) => [new RegExp(`(- alert: ${name}\\n(?: {8}.*\\n)*? {8}for: )\\S+`, 'g'), '$10s'] as const,
     ),
