@@ -42,6 +42,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     'websocket_resume_tokens_total{result="accepted"}': 'growing',
     'websocket_handshakes_rejected_total{reason="capacity"}': 'growing',
     'websocket_errors_total{type="store"}': 'growing',
+    websocket_loki_lag_seconds: 5,
   },
   ...Object.fromEntries(CANARY.map((pod) => [pod, { websocket_ready: 0 }])),
 };

@@ -131,26 +131,14 @@ async function startService(t: Cleanup, env: Readonly<Record<string, string>>): 
   return service;
 }
 
-/**
- * An instance that is away and a service that is down are told of at once, and budgets are summed up each second, not after
- * minutes; other rules keep their time.
- */
+/** An instance that is away and a service that is down are told of at once, records are there at once; others keep their time. */
 function readRules(): string {
-  const changes = [
-    [/^ {4}interval: \S+\n/gm, ''],
-    [/\[30d:\w+\]/g, '[5m:1s]'],
-    ...['WebsocketInstanceUnreachable', 'WebsocketServiceDown'].map(
-      (name) => [new RegExp(`(- alert: ${name}\\n(?: {8}.*\\n)*? {8}for: )\\S+`, 'g'), '$10s'] as const,
-    ),
-  ] as const;
-  return changes.reduce(
-    (rules, [pattern, text]) => {
-      const hurried = rules.replaceAll(pattern, text);
-      if (hurried === rules) throw new Error(`the rules have no ${pattern.source}`);
-      return hurried;
-    },
-    readFileSync(RULES, 'utf8'),
-  );
+  const rules = readFileSync(RULES, 'utf8').replaceAll(/^ {4}interval: .*\n/gm, '');
+  return ['WebsocketInstanceUnreachable', 'WebsocketServiceDown'].reduce((text, name) => {
+    const hurried = text.replaceAll(new RegExp(`(- alert: ${name}\\n(?: {8}.*\\n)*? {8}for: )\\S+`, 'g'), '$10s');
+    if (hurried === text) throw new Error(`${name} was not found in the rules`);
+    return hurried;
+  }, rules);
 }
 
 /** Clients that send messages all the time, from the moment it is made. */
