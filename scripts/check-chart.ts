@@ -17,7 +17,7 @@ import { checkEnvironment } from './chart/environment.ts';
 import { kubernetesTypes } from './chart/kubernetes-types.ts';
 import { KubeScore } from './chart/kube-score.ts';
 import {
-  customResourceFolders,
+  customResourceFiles,
   exampleSchemas,
   KUBERNETES_VERSIONS,
   kubeSchemas,
@@ -25,7 +25,7 @@ import {
 } from './chart/kube-schemas.ts';
 import { expectNullsAreEmpty } from './chart/nulls.ts';
 import { missedRefusals, REFUSAL_COUNT } from './chart/refusals.ts';
-import { objectsIn, render, scenarios } from './chart/scenarios.ts';
+import { objectsIn, platforms, render, scenarios } from './chart/scenarios.ts';
 import { checkStackConfig } from './chart/stack-config.ts';
 import { expectTwoInOneRelease } from './chart/subchart.ts';
 import { CHART, ROOT, run, runWell } from './chart/tools.ts';
@@ -34,6 +34,9 @@ import { CHART, ROOT, run, runWell } from './chart/tools.ts';
 const EXAMPLES = join(ROOT, 'examples/external-secret');
 /** Most characters of a failure that are printed: Helm quotes whole templates. */
 const MOST_TEXT = 4000;
+
+/** Kinds that a cloud adds to its clusters: their definitions are not published. */
+const OF_CLOUDS = 'GCPBackendPolicy,HealthCheckPolicy,PodMonitoring';
 
 /** Namespaces that enforce the restricted standard refuse a pod that breaks it, and warn of a pod template that does. */
 const RESTRICTED_NAMESPACE = `
@@ -85,6 +88,11 @@ for (const version of KUBERNETES_VERSIONS)
   check(`kubeconform, Kubernetes ${version}`, () => {
     expectConform(version);
   });
+check('kubeconform, the values of each platform', () => {
+  const location = schemaLocation(kubeSchemas(KUBERNETES_VERSIONS[1]));
+  for (const platform of platforms())
+    runWell('kubeconform', ['-schema-location', location, '-strict', '-skip', OF_CLOUDS, '-'], render(platform));
+});
 check('configuration of the stack, by the programs that read it', () => checkStackConfig());
 if (options.server === true) checkServer();
 console.log(failed === 0 ? 'The chart is well.' : `${failed} checks failed.`);
@@ -130,8 +138,8 @@ function expectConform(version: string): void {
 /** Has the API server admit every scenario, custom resources and all. */
 function checkServer(): void {
   check('the server knows the custom resources', () => {
-    for (const folder of customResourceFolders())
-      runWell('kubectl', ['apply', '--server-side', '--force-conflicts', '--filename', folder]);
+    for (const file of customResourceFiles())
+      runWell('kubectl', ['apply', '--server-side', '--force-conflicts', '--filename', file]);
   });
   check('a namespace that enforces the restricted standard', () => {
     runWell('kubectl', ['apply', '--filename', '-'], RESTRICTED_NAMESPACE);

@@ -6,7 +6,7 @@
 import { globSync, readFileSync, writeFileSync } from 'node:fs';
 import { alertBlocks } from '../alerts/src/docs.ts';
 import { performanceBlocks } from '../bench/docs.ts';
-import { chartBlocks } from '../chart/src/docs.ts';
+import { chartBlocks, platformValues } from '../chart/src/docs.ts';
 import { dashboardBlocks } from '../dashboards/src/docs.ts';
 import { proofBlocks } from '../e2e/alerts/docs.ts';
 import { proxyBlocks } from '../e2e/proxies/docs.ts';
@@ -34,6 +34,7 @@ const BLOCKS: Readonly<Record<string, Blocks>> = {
   'docs/monitor.md': monitorBlocks(),
   'docs/performance.md': performanceBlocks(),
   'docs/platform-proofs.md': platformBlocks(),
+  'docs/platforms.md': platformValues(),
   'docs/protocol.md': protocolBlocks(),
   'docs/proxies.md': proxyBlocks(),
   'docs/releasing.md': releaseBlocks(),

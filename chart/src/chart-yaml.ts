@@ -61,11 +61,16 @@ function plain(text: string): string {
 }
 
 function images(text: string, version: string): readonly { readonly name: string; readonly image: string }[] {
-  const values = parse(text) as { image: Image; stack: Readonly<Record<string, { image?: Image } | undefined>> };
-  const stack = Object.entries(values.stack).flatMap(([name, part]) =>
-    part?.image === undefined ? [] : [{ name, image: nameOf(part.image) }],
+  const values = parse(text) as { image: Image; stack: unknown };
+  const own = { name: 'websocket-message-counter', image: nameOf({ ...values.image, tag: version }) };
+  return [own, ...imagesIn('stack', values.stack)];
+}
+
+function imagesIn(name: string, value: unknown): readonly { readonly name: string; readonly image: string }[] {
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, each]) =>
+    key === 'image' ? [{ name, image: nameOf(each as Image) }] : imagesIn(key, each),
   );
-  return [{ name: 'websocket-message-counter', image: nameOf({ ...values.image, tag: version }) }, ...stack];
 }
 
 interface Image {

@@ -17,6 +17,27 @@ const OWN: Readonly<Record<string, Schema>> = {
   NamePart: { type: ['string', 'null'], maxLength: 48, pattern: '^([a-z]([-a-z0-9]*[a-z0-9])?)?$' },
   /** A host name of an Ingress or HTTPRoute, with a wildcard or not. */
   HostName: { type: 'string', maxLength: 253, pattern: `^(\\*\\.)?${SUBDOMAIN}$` },
+  /** A host of an Ingress with paths of its own. */
+  IngressHost: {
+    type: 'object',
+    required: ['host'],
+    additionalProperties: false,
+    properties: {
+      host: { $ref: 'HostName' },
+      paths: {
+        type: ['array', 'null'],
+        items: {
+          type: 'object',
+          required: ['path'],
+          additionalProperties: false,
+          properties: {
+            path: { type: 'string', pattern: '^/' },
+            pathType: { enum: ['Prefix', 'Exact', 'ImplementationSpecific'] },
+          },
+        },
+      },
+    },
+  },
   Labels: {
     type: ['object', 'null'],
     propertyNames: { pattern: `^${QUALIFIED}$` },

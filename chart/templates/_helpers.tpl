@@ -28,6 +28,11 @@ aliases could have one name ends with a hash.
 {{- end -}}
 {{- end -}}
 
+{{/* Namespace of the release's resources. */}}
+{{- define "wmc.namespace" -}}
+{{- default .Release.Namespace .Values.namespaceOverride -}}
+{{- end -}}
+
 {{/* Labels that select the pods of one component. Call with (dict "root" $ "component" "service"). */}}
 {{- define "wmc.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "wmc.name" .root }}
@@ -59,11 +64,11 @@ clients a reconnect. Call as above.
 
 {{/*
 Metadata of a resource. Call with (dict "root" $ "component" "service"), and where there are any "suffix" of the name,
-"labels" and "annotations" besides.
+"labels", "annotations" and "namespace" besides.
 */}}
 {{- define "wmc.metadata" -}}
 name: {{ include "wmc.fullname" .root }}{{ with .suffix }}-{{ . }}{{ end }}
-namespace: {{ .root.Release.Namespace }}
+namespace: {{ default (include "wmc.namespace" .root) .namespace }}
 labels:
   {{- include "wmc.labels" . | nindent 2 }}
 {{- with merge (dict) (default (dict) .annotations) (default dict .root.Values.commonAnnotations) }}

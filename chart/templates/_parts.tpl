@@ -9,8 +9,14 @@
 {{- if or (eq (toString .enabled) "true") (and (eq (toString .enabled) "auto") (eq (include "wmc.operator" .root) "true")) }}true{{ end -}}
 {{- end -}}
 
-{{- define "wmc.serviceMonitor.enabled" -}}
-{{- include "wmc.whereOperator" (dict "root" . "enabled" .Values.serviceMonitor.enabled) -}}
+{{/* What asks the operator to scrape: ServiceMonitor, PodMonitor, or nothing. */}}
+{{- define "wmc.monitor.kind" -}}
+{{- if .Values.podMonitor.enabled }}PodMonitor
+{{- else if eq (include "wmc.whereOperator" (dict "root" . "enabled" .Values.serviceMonitor.enabled)) "true" }}ServiceMonitor{{ end -}}
+{{- end -}}
+
+{{- define "wmc.monitor.enabled" -}}
+{{- if include "wmc.monitor.kind" . }}true{{ end -}}
 {{- end -}}
 
 {{- define "wmc.prometheusRule.enabled" -}}
@@ -60,13 +66,8 @@ The Prometheus of the operator that scrapes this release, as YAML: url, alertman
 none, where the cluster may not be asked (operator.lookup), and where the chart is rendered without one.
 */}}
 {{- define "wmc.operator.prometheus" -}}
-{{- if and .Values.operator.lookup (eq (include "wmc.operator" .) "true") (eq (include "wmc.serviceMonitor.enabled" .) "true") -}}
-{{- $found := dict -}}
-{{- range (lookup "monitoring.coreos.com/v1" "Prometheus" "" "").items -}}
-{{- if and (not $found) (include "wmc.operator.selects" (dict "root" $ "object" . "kind" "serviceMonitor" "labels" $.Values.serviceMonitor.labels "component" "metrics")) -}}
-{{- $found = . -}}
-{{- end -}}
-{{- end -}}
+{{- if eq (include "wmc.monitor.enabled" .) "true" -}}
+{{- $found := include "wmc.operator.find" (dict "root" $ "of" "Prometheus" "kind" (include "wmc.monitor.kind" $ | untitle) "labels" .Values.serviceMonitor.labels "component" "metrics" "namespace" .Values.serviceMonitor.namespace) | fromYaml -}}
 {{- with $found -}}
 {{- $path := default "" .spec.routePrefix | trimSuffix "/" -}}
 name: {{ .metadata.name }}
@@ -81,11 +82,25 @@ alertmanagerUrl: {{ default "http" .scheme }}://{{ .name }}.{{ default $found.me
 {{- end -}}
 
 {{/*
+The first Prometheus or Alertmanager of the operator that selects an object of this release, as YAML; nothing where there is none,
+and where the cluster is not asked. Call with "of" (its kind) and what wmc.operator.selects is called with.
+*/}}
+{{- define "wmc.operator.find" -}}
+{{- $found := dict -}}
+{{- if and .root.Values.operator.lookup (eq (include "wmc.operator" .root) "true") -}}
+{{- range (lookup "monitoring.coreos.com/v1" .of "" "").items -}}
+{{- if and (not $found) (include "wmc.operator.selects" (merge (dict "object" .) $)) }}{{ $found = . }}{{ end -}}
+{{- end -}}
+{{- end -}}
+{{- with $found }}{{ toYaml . }}{{ end -}}
+{{- end -}}
+
+{{/*
 Whether an object of the operator selects one of this release. Call with (dict "root" $ "object" <Prometheus> "kind"
-"serviceMonitor" "labels" <its own labels> "component" "metrics").
+"serviceMonitor" "labels" <its own labels> "component" "metrics"), and "namespace" if it is not the release's.
 */}}
 {{- define "wmc.operator.selects" -}}
-{{- $own := .root.Release.Namespace -}}
+{{- $own := default (include "wmc.namespace" .root) .namespace -}}
 {{- $namespaces := index .object.spec (printf "%sNamespaceSelector" .kind) -}}
 {{- $inReach := kindIs "invalid" $namespaces | ternary (eq .object.metadata.namespace $own) true -}}
 {{- if and $inReach $namespaces -}}
@@ -117,6 +132,17 @@ Whether an object of the operator selects one of this release. Call with (dict "
 {{- else }}{{ default "" (include "wmc.operator.prometheus" . | fromYaml).url }}{{ end -}}
 {{- end -}}
 
+{{/* The same for what runs in another namespace. */}}
+{{- define "wmc.prometheus.urlFromElsewhere" -}}
+{{- if eq (include "wmc.stack.prometheus.enabled" .) "true" }}http://{{ include "wmc.fullname" . }}-prometheus.{{ include "wmc.namespace" . }}.svc:9090
+{{- else }}{{ include "wmc.prometheus.url" . }}{{ end -}}
+{{- end -}}
+
+{{/* Matchers of the release's own series: the labels that every scraper of it gives. */}}
+{{- define "wmc.seriesSelector" -}}
+{{- printf "namespace=%q,job=%q,release=%q" (include "wmc.namespace" .) (include "wmc.name" .) .Release.Name -}}
+{{- end -}}
+
 {{- define "wmc.alertmanager.url" -}}
 {{- if .Values.alertmanager.url }}{{ .Values.alertmanager.url }}
 {{- else if eq (include "wmc.stack.alertmanager.enabled" .) "true" }}http://{{ include "wmc.fullname" . }}-alertmanager:9093
@@ -132,7 +158,7 @@ Whether Helm asks the cluster. A list of the API has items, be they none; withou
 that is not there yet has lists, too.
 */}}
 {{- define "wmc.cluster" -}}
-{{- if hasKey (lookup "v1" "Secret" .Release.Namespace "") "items" }}true{{ end -}}
+{{- if hasKey (lookup "v1" "Secret" (include "wmc.namespace" .) "") "items" }}true{{ end -}}
 {{- end -}}
 
 {{/*
@@ -148,7 +174,7 @@ A value of a Secret that the chart makes, so that it stays the same: the one tha
 without a cluster to keep it in, where each render would make another. Call with (dict "root" $ "name" "x" "key" "y").
 */}}
 {{- define "wmc.keptSecret" -}}
-{{- $live := lookup "v1" "Secret" .root.Release.Namespace .name -}}
+{{- $live := lookup "v1" "Secret" (include "wmc.namespace" .root) .name -}}
 {{- $value := get (default (dict) $live.data) .key -}}
 {{- if $value }}{{ $value }}{{ else if include "wmc.cluster" .root }}{{ randAlphaNum 48 | b64enc }}{{ end -}}
 {{- end -}}
@@ -217,10 +243,15 @@ Egress to a part: its pods if this release has them, else what networkPolicy.egr
     - {port: {{ .port }}, protocol: TCP}
 {{- else if .url }}
 {{- $rule := get .root.Values.networkPolicy.egress .component -}}
+{{- include "wmc.egress.rule" (dict "to" $rule.to "ports" (include "wmc.egress.partPorts" . | fromJsonArray)) }}
+{{- end }}
+{{- end -}}
+
+{{/* Ports of a part that this release has not, as JSON. Call as above. */}}
+{{- define "wmc.egress.partPorts" -}}
 {{- $port := include "wmc.urlPort" .url | int -}}
 {{- $translated := dict "80" (list 8080 .port) "443" (list 8443 .port) -}}
-{{- include "wmc.egress.rule" (dict "to" $rule.to "ports" (default (concat (list $port) (default list (get $translated (toString $port)))) $rule.ports)) }}
-{{- end }}
+{{- default (concat (list $port) (default list (get $translated (toString $port)))) (get .root.Values.networkPolicy.egress .component).ports | toJson -}}
 {{- end -}}
 
 {{/* Ports in store.redis.url, as YAML under `ports`: of its nodes, the protocol's own where none is written. */}}
@@ -252,13 +283,17 @@ ports: {{ $ports | uniq | toJson }}
 
 {{/* Egress to a Redis that is not of this release. */}}
 {{- define "wmc.egress.redis" -}}
-{{- $rule := .Values.networkPolicy.egress.redis -}}
+{{- include "wmc.egress.rule" (dict "to" .Values.networkPolicy.egress.redis.to "ports" (include "wmc.egress.redisPorts" . | fromJsonArray)) -}}
+{{- end -}}
+
+{{/* Ports of such a Redis, as JSON. */}}
+{{- define "wmc.egress.redisPorts" -}}
 {{- $ports := list 6379 -}}
 {{- with .Values.store.redis.url -}}
 {{- $ports = (include "wmc.redis.urlPorts" $ | fromYaml).ports -}}
 {{- if contains "+sentinel:" . }}{{ $ports = append $ports 6379 | uniq }}{{ end -}}
 {{- end -}}
-{{- include "wmc.egress.rule" (dict "to" $rule.to "ports" (default $ports $rule.ports)) -}}
+{{- default $ports .Values.networkPolicy.egress.redis.ports | toJson -}}
 {{- end -}}
 
 {{/* A peer that is a component of this release. Call with (dict "root" $ "component" "grafana"). */}}
@@ -305,4 +340,44 @@ destinations: {{ $found | toJson }}
 {{- $_ := set $found $receiver (get $severities $receiver) -}}
 {{- end -}}
 receivers: {{ $found | toJson }}
+{{- end -}}
+
+{{/* Egress to a component of this release, in the syntax of Cilium. Call with (dict "root" $ "component" "loki" "port" 3100). */}}
+{{- define "wmc.cilium.component" -}}
+- toEndpoints:
+    - matchLabels:
+        {{- include "wmc.selectorLabels" . | nindent 8 }}
+  toPorts:
+    - ports: [{port: {{ .port | quote }}, protocol: TCP}]
+{{- end -}}
+
+{{/*
+Egress to hosts, in the syntax of Cilium: addresses, names, and for names that may be those of Services, which no answer of DNS leads
+to a pod of, the cluster. Call with (dict "hosts" <with ports or not> "ports" <numbers>); no host, as in a Secret, is any.
+*/}}
+{{- define "wmc.cilium.hosts" -}}
+{{- range $written := .hosts }}
+{{- $host := regexReplaceAll ":[0-9]+$" $written "" | trimAll "[]" }}
+{{- $peers := list }}
+{{- if regexMatch "^[0-9.]+$" $host }}
+{{- $peers = list (dict "toCIDR" (list (printf "%s/32" $host))) }}
+{{- else if contains ":" $host }}
+{{- $peers = list (dict "toCIDR" (list (printf "%s/128" $host))) }}
+{{- else if not $host }}
+{{- $peers = list (dict "toEntities" (list "all")) }}
+{{- else }}
+{{- $peers = list (dict "toFQDNs" (list (dict "matchName" $host))) }}
+{{- if or (lt (len (splitList "." $host)) 3) (regexMatch "\\.(svc|local)$|\\.svc\\." $host) }}
+{{- $peers = list (dict "toEntities" (list "cluster")) }}
+{{- end }}
+{{- end }}
+{{- range $peers }}
+- {{ toYaml . | nindent 2 | trim }}
+  toPorts:
+    - ports:
+        {{- range $.ports }}
+        - {port: {{ . | toString | quote }}, protocol: TCP}
+        {{- end }}
+{{- end }}
+{{- end }}
 {{- end -}}

@@ -5,9 +5,6 @@ automountServiceAccountToken: false
 # Variables for every Service of the namespace would only clash with the service's own.
 enableServiceLinks: false
 terminationGracePeriodSeconds: {{ include "wmc.graceSeconds" . }}
-{{- with .Values.priorityClassName }}
-priorityClassName: {{ . }}
-{{- end }}
 {{- with include "wmc.imagePullSecrets" . }}
 imagePullSecrets:
   {{- . | nindent 2 }}
@@ -18,21 +15,17 @@ securityContext:
 {{- end }}
 containers:
   - {{ include "wmc.container" . | nindent 4 | trim }}
+{{- with .Values.extraContainers }}
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- with concat (include "wmc.volumes.own" . | fromYamlArray) (default list .Values.volumes) }}
 volumes:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .Values.nodeSelector }}
-nodeSelector:
-  {{- toYaml . | nindent 2 }}
+{{- range $field := list "initContainers" "hostAliases" "dnsPolicy" "dnsConfig" "runtimeClassName" "schedulerName" "priorityClassName" "preemptionPolicy" "nodeSelector" "tolerations" "affinity" }}
+{{- with get $.Values $field }}
+{{- dict $field . | toYaml | nindent 0 }}
 {{- end }}
-{{- with .Values.tolerations }}
-tolerations:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with .Values.affinity }}
-affinity:
-  {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with include "wmc.topologySpread" . }}
 topologySpreadConstraints:
@@ -60,12 +53,9 @@ ports:
     containerPort: {{ .Values.containerPorts.metrics }}
     protocol: TCP
 {{- include "wmc.probes" . }}
-{{- if .Values.preStopHook.enabled }}
+{{- with include "wmc.hooks" . | fromYaml }}
 lifecycle:
-  preStop:
-    exec:
-      command:
-        {{- toYaml .Values.preStopHook.command | nindent 8 }}
+  {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with .Values.resources }}
 resources:
@@ -79,6 +69,11 @@ securityContext:
 volumeMounts:
   {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- end -}}
+
+{{- define "wmc.hooks" -}}
+{{- $own := .Values.preStopHook.enabled | ternary (dict "preStop" (dict "exec" (dict "command" .Values.preStopHook.command))) dict -}}
+{{- merge (dict) (default dict .Values.lifecycle) $own | toYaml -}}
 {{- end -}}
 
 {{/*
@@ -213,16 +208,15 @@ Startup and liveness ask whether the process works, which it still does while it
 pod; readiness asks whether it should get new connections.
 */}}
 {{- define "wmc.probes" }}
+{{- $health := dict "httpGet" (dict "path" "/healthz/" "port" "http") }}
+{{- $readiness := dict "httpGet" (dict "path" "/readyz/" "port" "http") }}
+{{- $grace := dict "terminationGracePeriodSeconds" (include "wmc.livenessGraceSeconds" . | int) }}
 startupProbe:
-  httpGet: {path: /healthz/, port: http}
-  {{- toYaml .Values.startupProbe | nindent 2 }}
+  {{- default (merge (dict) .Values.startupProbe $health) .Values.customStartupProbe | toYaml | nindent 2 }}
 livenessProbe:
-  httpGet: {path: /healthz/, port: http}
-  {{- toYaml .Values.livenessProbe | nindent 2 }}
-  terminationGracePeriodSeconds: {{ include "wmc.livenessGraceSeconds" . }}
+  {{- default (merge (dict) .Values.livenessProbe $health $grace) .Values.customLivenessProbe | toYaml | nindent 2 }}
 readinessProbe:
-  httpGet: {path: /readyz/, port: http}
-  {{- toYaml .Values.readinessProbe | nindent 2 }}
+  {{- default (merge (dict) .Values.readinessProbe $readiness) .Values.customReadinessProbe | toYaml | nindent 2 }}
 {{- end -}}
 
 {{/* Over nodes and zones, each ReplicaSet by itself, so that a rollout's new pods spread as well. */}}
@@ -237,7 +231,7 @@ readinessProbe:
   labelSelector:
     matchLabels:
       {{- include "wmc.selectorLabels" (dict "root" $ "component" "service") | nindent 6 }}
-  matchLabelKeys: [pod-template-hash]
+  matchLabelKeys: [{{ $.Values.rollout.enabled | ternary "rollouts-pod-template-hash" "pod-template-hash" }}]
 {{- end }}
 {{- end -}}
 {{- end -}}

@@ -43,7 +43,7 @@ keys: {{ .Values.alertReceivers.secretName | empty | ternary list .Values.alertR
 
 {{/*
 Spec of the AlertmanagerConfig. The operator asks every AlertmanagerConfig of a namespace for each of its alerts, so the route
-takes those of this release alone: another release there has its own.
+takes those of this instance alone: another release there has its own, as has another alias of the chart in this release.
 */}}
 {{- define "wmc.alertmanagerConfig.spec" -}}
 {{- $keys := (include "wmc.receiverKeys" . | fromYaml).keys -}}
@@ -62,7 +62,9 @@ takes those of this release alone: another release there has its own.
 {{- $more := default list .Values.prometheusRule.additionalAggregationLabels -}}
 {{- range prepend $spec.route.routes $spec.route }}{{ $_ := set . "groupBy" (concat .groupBy $more) }}{{ end -}}
 {{- range $spec.inhibitRules }}{{ $_ := set . "equal" (concat .equal $more) }}{{ end -}}
-{{- $_ := set $spec.route "matchers" (append $spec.route.matchers (dict "name" "release" "matchType" "=" "value" .Release.Name)) -}}
+{{- range $name, $value := dict "release" .Release.Name "job" (include "wmc.name" .) -}}
+{{- $_ := set $spec.route "matchers" (append $spec.route.matchers (dict "name" $name "matchType" "=" "value" $value)) -}}
+{{- end -}}
 {{- include "wmc.setTimings" (dict "root" $ "routes" (prepend $spec.route.routes $spec.route) "groupInterval" "groupInterval" "groupWait" "groupWait" "repeatInterval" "repeatInterval") -}}
 {{- toYaml $spec -}}
 {{- end -}}

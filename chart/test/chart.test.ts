@@ -38,6 +38,27 @@ describe('the chart', () => {
     assert.deepEqual(unread, []);
   });
 
+  it('has a unit test that sets each value', () => {
+    const set = new Set(
+      suites()
+        .flatMap((suite) => [suite, ...suite.tests])
+        .flatMap((each) => pathsIn(each.set ?? {})),
+    );
+    const keys = [...valuesTable(read('values.yaml')).matchAll(/^\| `([\w.]+)`/gm)].map(([, key = '']) => key);
+    const isSet = (key: string): boolean => [...set].some((path) => path === key || path.startsWith(`${key}.`));
+    assert.deepEqual(
+      keys.filter((key) => !TESTED_ELSEWHERE.test(key) && !isSet(key)),
+      [],
+    );
+  });
+
+  it('reads the namespace in one place', () => {
+    const readers = globSync(['templates/**/*.{yaml,tpl}', 'files/alerts.yaml'], { cwd: chart }).filter((path) =>
+      read(path).includes('.Release.Namespace'),
+    );
+    assert.deepEqual(readers, ['templates/_helpers.tpl']);
+  });
+
   it('has no link on its page that leads out of the package', () => {
     const links = [...read('README.md').matchAll(/\]\(([^)]+)\)/g)].map(([, target = '']) => target);
     assert.ok(links.length > 0);
@@ -102,11 +123,31 @@ function imageOf(version: string): Record<string, string> {
   return { version, appVersion: version, image: version };
 }
 
-function testedTemplates(): ReadonlySet<string> {
-  const suites = globSync('tests/*_test.yaml', { cwd: chart }).flatMap((path) =>
-    parseAllDocuments(read(path)).map((document) => document.toJS() as { templates: string[] }),
+/** `enabled` is the parent chart's alone. The others are in blocks that generators write, with tests of their own. */
+const TESTED_ELSEWHERE = /^(enabled$|(config|prometheusRule\.(alerts|burnRate|slo)|alertRouting)\.)/;
+
+interface Suite {
+  readonly templates: readonly string[];
+  readonly set?: object;
+  readonly tests: readonly { readonly set?: object }[];
+}
+
+function suites(): readonly Suite[] {
+  return globSync('tests/*_test.yaml', { cwd: chart }).flatMap((path) =>
+    parseAllDocuments(read(path)).map((document) => document.toJS() as Suite),
   );
-  return new Set(suites.flatMap(({ templates }) => templates));
+}
+
+function testedTemplates(): ReadonlySet<string> {
+  return new Set(suites().flatMap(({ templates }) => templates));
+}
+
+/** Paths of the values in an object, and of the objects in it. */
+function pathsIn(values: object): string[] {
+  return Object.entries(values).flatMap(([key, value]: [string, unknown]) => {
+    const below = typeof value === 'object' && value !== null && !Array.isArray(value) ? pathsIn(value) : [];
+    return [key, ...below.map((path) => `${key}.${path}`)];
+  });
 }
 
 function read(path: string): string {

@@ -57,7 +57,7 @@ interface Deployment extends KubeObject {
 /** Variables of the service's container, those from Secrets with what might be there. */
 function environmentIn(yaml: string): Record<string, string> {
   const deployment = objectsIn(yaml).find(
-    ({ kind, metadata }) => kind === 'Deployment' && metadata.name.endsWith('message-counter'),
+    ({ kind, metadata }) => ['Deployment', 'Rollout'].includes(kind) && metadata.name.endsWith('message-counter'),
   ) as Deployment | undefined;
   const env = deployment?.spec.template.spec.containers[0]?.env ?? [];
   const known = new Set(Object.values<{ name: string }>(OPTIONS).map(({ name }) => name));

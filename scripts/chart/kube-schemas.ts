@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
@@ -14,6 +15,8 @@ const CUSTOM_RESOURCES = [
     folder: 'example/prometheus-operator-crd',
   },
   { module: 'sigs.k8s.io/gateway-api', version: 'v1.2.1', folder: 'config/crd/standard' },
+  { module: 'github.com/kedacore/keda/v2', version: 'v2.20.2', folder: 'config/crd/bases' },
+  { module: 'github.com/argoproj/argo-rollouts', version: 'v1.9.0', folder: 'manifests/crds' },
 ] as const;
 
 /** Custom resources of the examples, which need not be in a cluster. */
@@ -28,7 +31,8 @@ type Schema = Record<string, unknown>;
  * of the custom resources. Unknown fields are refused: a server would drop them silently.
  */
 export function kubeSchemas(version: string): string {
-  return cached(`kube-schemas-${version}`, (folder) => {
+  const customs = createHash('sha256').update(JSON.stringify(CUSTOM_RESOURCES)).digest('hex').slice(0, 8);
+  return cached(`kube-schemas-${version}-${customs}`, (folder) => {
     const definitions = apiDefinitions(version);
     for (const [name, definition] of Object.entries(definitions))
       for (const kind of kindsOf(definition)) write(folder, kind, withDefinitions(name, definitions));
@@ -50,9 +54,11 @@ export function apiDefinitions(version: string): Readonly<Record<string, Schema>
   return definitions;
 }
 
-/** Folders with the definitions of the custom resources, for a cluster. */
-export function customResourceFolders(): readonly string[] {
-  return CUSTOM_RESOURCES.map(customFolder);
+/** Files with the definitions of the custom resources, for a cluster. */
+export function customResourceFiles(): readonly string[] {
+  return CUSTOM_RESOURCES.map(customFolder).flatMap((folder) =>
+    yamlFiles(folder).filter((path) => readFileSync(path, 'utf8').includes('kind: CustomResourceDefinition')),
+  );
 }
 
 /** The `--schema-location` of such a folder for kubeconform. */
@@ -96,14 +102,20 @@ function withDefinitions(name: string, all: Readonly<Record<string, Schema>>): S
 }
 
 function writeCustom(folder: string, from: string): void {
-  for (const file of readdirSync(from).filter((name) => name.endsWith('.yaml')))
-    for (const document of parseAllDocuments(readFileSync(join(from, file), 'utf8'))) {
+  for (const file of yamlFiles(from))
+    for (const document of parseAllDocuments(readFileSync(file, 'utf8'))) {
       const object = document.toJS() as CustomResourceDefinition | null;
       if (object?.kind !== 'CustomResourceDefinition') continue;
       const { group, names, versions } = object.spec;
       for (const { name, schema } of versions)
         write(folder, { group, version: name, kind: names.kind }, strict(schema.openAPIV3Schema));
     }
+}
+
+function yamlFiles(folder: string): readonly string[] {
+  return readdirSync(folder)
+    .filter((name) => name.endsWith('.yaml'))
+    .map((name) => join(folder, name));
 }
 
 interface CustomResourceDefinition {

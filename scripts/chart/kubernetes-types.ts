@@ -10,13 +10,21 @@ const COMMAND = 'npx node scripts/chart/kubernetes-types.ts';
 
 /** The types that values have, by their names in the API. Those they consist of come with them. */
 const ROOTS = [
+  'io.k8s.api.autoscaling.v2.HorizontalPodAutoscalerBehavior',
+  'io.k8s.api.autoscaling.v2.MetricSpec',
   'io.k8s.api.core.v1.Affinity',
+  'io.k8s.api.core.v1.Container',
   'io.k8s.api.core.v1.EnvFromSource',
   'io.k8s.api.core.v1.EnvVar',
+  'io.k8s.api.core.v1.HostAlias',
+  'io.k8s.api.core.v1.Lifecycle',
   'io.k8s.api.core.v1.LocalObjectReference',
+  'io.k8s.api.core.v1.PodDNSConfig',
   'io.k8s.api.core.v1.PodSecurityContext',
+  'io.k8s.api.core.v1.Probe',
   'io.k8s.api.core.v1.ResourceRequirements',
   'io.k8s.api.core.v1.SecurityContext',
+  'io.k8s.api.core.v1.ServiceSpec',
   'io.k8s.api.core.v1.Toleration',
   'io.k8s.api.core.v1.TopologySpreadConstraint',
   'io.k8s.api.core.v1.Volume',

@@ -46,6 +46,12 @@ const REFUSALS: readonly { readonly set: readonly string[]; readonly says: reado
   { set: ['ingress.hosts[0]=Chat_1.example.com'], says: [/\/ingress\/hosts\/0/] },
   { set: ['resumeToken.existingSecret=My_Secret'], says: [/\/resumeToken\/existingSecret/] },
   { set: ['service.loadBalancerSourceRanges[0]=10.0.0.1'], says: [/\/service\/loadBalancerSourceRanges\/0/] },
+  { set: ['ingress.hosts[0].hots=x'], says: [/\/ingress\/hosts\/0/] },
+  { set: ['initContainers[0].image=x'], says: [/\/initContainers\/0/, /name/] },
+  { set: ['hostAliases[0].ip=10'], says: [/\/hostAliases\/0\/ip/, /number/] },
+  { set: ['service.spec.sessionAffinity=true'], says: [/\/service\/spec\/sessionAffinity/, /boolean/] },
+  { set: ['namespaceOverride=My_Space'], says: [/\/namespaceOverride/] },
+  { set: ['updateStrategy.type=BlueGreen'], says: [/\/updateStrategy\/type/, /Recreate/] },
   // `null`, by which Helm takes away a default that must be there.
   { set: ['updateStrategy=null'], says: [/missing property 'updateStrategy'/] },
   { set: ['config.maxSessions=null'], says: [/\/config/, /missing property 'maxSessions'/] },

@@ -21,10 +21,12 @@ export interface KubeObject {
 
 /** Every scenario. */
 export function scenarios(): readonly Scenario[] {
-  const folder = join(CHART, 'ci');
-  return readdirSync(folder)
-    .sort()
-    .map((file) => ({ name: basename(file, '.yaml'), path: join(folder, file) }));
+  return scenariosIn('ci');
+}
+
+/** The values of each platform, which docs/platforms.md shows. */
+export function platforms(): readonly Scenario[] {
+  return scenariosIn('platforms');
 }
 
 /** Renders a scenario as YAML, for namespace `chart-check`. */
@@ -37,4 +39,11 @@ export function objectsIn(yaml: string): readonly KubeObject[] {
   return parseAllDocuments(yaml)
     .map((document) => document.toJS() as KubeObject | null)
     .filter((object) => object !== null);
+}
+
+function scenariosIn(name: string): readonly Scenario[] {
+  const folder = join(CHART, name);
+  return readdirSync(folder)
+    .sort()
+    .map((file) => ({ name: basename(file, '.yaml'), path: join(folder, file) }));
 }

@@ -23,7 +23,10 @@ tolerations:
 {{- end }}
 {{- end -}}
 
-{{/* Deployment's spec up to the pod's. One pod that owns its files: the old one must be gone before the new one starts. Call with (dict "root" $ "component" "loki" "checksum" "..."). */}}
+{{/*
+Deployment's spec up to the pod's. One pod that owns its files: the old one must be gone before the new one starts. Call with (dict "root" $ "component" "loki"), and with
+"checksum" of what the pod reads at its start alone.
+*/}}
 {{- define "wmc.stack.deploymentSpec" -}}
 replicas: 1
 revisionHistoryLimit: 2
@@ -36,8 +39,10 @@ template:
   metadata:
     labels:
       {{- include "wmc.podLabels" . | nindent 6 }}
+    {{- with .checksum }}
     annotations:
-      checksum/config: {{ .checksum }}
+      checksum/config: {{ . }}
+    {{- end }}
 {{- end -}}
 
 {{/* The volume that a part keeps its files on. Call with (dict "root" $ "component" "loki" "persistence" .Values.stack.loki.persistence). */}}
