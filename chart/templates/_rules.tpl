@@ -38,5 +38,5 @@
 
 {{/* What the ids of the release's dashboards end in, in a Grafana that others use, too. */}}
 {{- define "wmc.dashboards.suffix" -}}
-{{- printf "-%s" (printf "%s/%s" .Release.Namespace (include "wmc.fullname" .) | sha256sum | trunc 8) -}}
+{{- printf "-%s" (printf "%s/%s" (include "wmc.namespace" .) (include "wmc.fullname" .) | sha256sum | trunc 8) -}}
 {{- end -}}
