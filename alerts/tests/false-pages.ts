@@ -251,6 +251,15 @@ export const FALSE_PAGES: readonly FalsePage[] = [
     silent: ['10m', '20m'],
   },
   {
+    alert: 'WebsocketStoreNotAcknowledged',
+    when: 'when counters begin at 0 again, and while the store is away, of which WebsocketStoreUnavailable tells',
+    series: {
+      'websocket_store_errors_total{operation="write",reason="too_few_replicas"}': '70x10 0x30',
+      'websocket_store_errors_total{operation="write",reason="unreachable"}': '0+10x40',
+    },
+    silent: ['4m', '6m', '8m', '15m'],
+  },
+  {
     alert: 'WebsocketLogLinesDropped',
     when: 'for the last lines of a drain, of which WebsocketDrainLostLogLines tells, and when counters begin at 0 again',
     series: {
