@@ -233,8 +233,8 @@ const TABLES: readonly PanelSpec[] = [
           },
         },
         alertname: { title: 'Alert', links: ALERT_LINKS },
-        namespace: { title: 'Namespace', width: 8.5 },
-        release: { title: 'Release', width: 6 },
+        namespace: { title: 'Namespace', width: 9.5 },
+        release: { title: 'Release', width: 7 },
         pod: {
           title: 'Pod',
           width: 6,
