@@ -7,7 +7,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { program } from '../lib/program.ts';
-import { ROOT, runWell, TESTBED_SCRIPTS, TOOL_ENV, withFolder } from './chart/tools.ts';
+import { baseImage } from './base-image.ts';
+import { runWell, TESTBED_SCRIPTS, TOOL_ENV, withFolder } from './chart/tools.ts';
 
 /** Most bytes of the layers above the base, unpacked: what a node that has the base must still store. */
 const LIMIT_BYTES = 25e6;
@@ -16,18 +17,12 @@ const [image = ''] = program('npx node scripts/image-size.ts', 'Prints how large
   .argument('<image>', 'an image that buildah has, for example websocket-message-counter')
   .parse().args;
 const sizes = layerSizes(image);
-const above = sizes.slice(layerSizes(baseOf(readFileSync(join(ROOT, 'Dockerfile'), 'utf8'))).length);
+const above = sizes.slice(layerSizes(baseImage()).length);
 const bytes = above.reduce((sum, size) => sum + size, 0);
 console.log(
   `${image}: ${megabytes(bytes)} MB in ${above.length} layer${above.length === 1 ? '' : 's'} above its base (${above.map(megabytes).join(' + ')}); at most ${megabytes(LIMIT_BYTES)} MB`,
 );
 process.exitCode = above.length > 0 && bytes <= LIMIT_BYTES ? 0 : 1;
-
-/** The image that the last stage begins with. */
-function baseOf(dockerfile: string): string {
-  const [, base = ''] = [...dockerfile.matchAll(/^FROM (\S+)/gm)].at(-1) ?? [];
-  return base;
-}
 
 /** Sizes of an image's layers, unpacked, the lowest first. */
 function layerSizes(name: string): readonly number[] {

@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { baseImage } from '../base-image.ts';
 import { ROOT, runWell } from '../chart/tools.ts';
 import { machineCodeIn } from './machine-code.ts';
 import { ReleaseProblem } from './problem.ts';
@@ -35,9 +34,11 @@ export interface Build {
 export function buildIndex(repository: string, { version, revision, time, base }: Build): Index {
   const local = `localhost/websocket-message-counter-release:${version}`;
   const flags = (process.env['BUILDAH_FLAGS'] ?? '').split(' ').filter((flag) => flag !== '');
-  const labels = ['--build-arg', `VERSION=${version}`, '--build-arg', `REVISION=${revision}`];
+  const created = new Date(Number(time) * 1000).toISOString();
+  const args = [`VERSION=${version}`, `REVISION=${revision}`, `CREATED=${created}`];
+  const labels = args.flatMap((arg) => ['--build-arg', arg]);
   runWell('buildah', ['build', '--layers', '--quiet', '--timestamp', time, ...labels, ...flags, '--tag', local, ROOT]);
-  const baseName = lastBase(readFileSync(join(ROOT, 'Dockerfile'), 'utf8'));
+  const baseName = baseImage();
   const [built, native] = [`${repository}:built`, `${repository}:base`];
   pushFromStore(local, built);
   pushFromStore(baseName, native);
@@ -85,9 +86,4 @@ function pushFromStore(image: string, to: string): void {
 function layersOf(image: string): readonly string[] {
   const { layers } = JSON.parse(crane(image, 'manifest', image)) as { layers: readonly { readonly digest: string }[] };
   return layers.map(({ digest }) => digest);
-}
-
-/** The image that the last stage begins with. */
-function lastBase(dockerfile: string): string {
-  return [...dockerfile.matchAll(/^FROM (\S+)$/gm)].at(-1)?.[1] ?? '';
 }

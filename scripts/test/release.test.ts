@@ -13,6 +13,8 @@ import {
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { parse } from 'yaml';
+import { REPOSITORY } from '../../lib/repository.ts';
+import { baseImage } from '../base-image.ts';
 import { ROOT, withFolder } from '../chart/tools.ts';
 import { withImage, withListedImage } from '../release/chart-package.ts';
 import { machineCodeUnder } from '../release/machine-code.ts';
@@ -94,6 +96,19 @@ describe('a place in a registry', () => {
   test('that refuses is answered with how to log in', () => {
     const answer = 'Error: GET https://ghcr.io/v2/: UNAUTHORIZED: authentication required';
     assert.match(problemOf('ghcr.io/owner/image:1', answer).message, /crane auth login ghcr\.io /);
+  });
+});
+
+describe('the Dockerfile', () => {
+  test('has the base image of its last stage as the default of an argument', () => {
+    assert.equal(baseImage(), 'gcr.io/distroless/nodejs24-debian12:nonroot');
+    assert.equal(baseImage('ARG A=x:1\nFROM y AS z\nFROM --platform=p ${A}\n'), 'x:1');
+    assert.equal(baseImage('FROM x:1 AS a\nFROM y:2 AS b\n'), 'y:2');
+  });
+
+  test('labels the image with where its sources are', () => {
+    const labels = readFileSync(join(ROOT, 'Dockerfile'), 'utf8');
+    for (const label of ['source', 'url']) assert.ok(labels.includes(`image.${label}="${REPOSITORY}"`), label);
   });
 });
 
