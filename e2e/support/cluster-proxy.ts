@@ -55,7 +55,11 @@ export class ClusterProxy {
     await apply(manifests(name, release.namespace, config, tls?.secretName ?? ''));
     await release.ready(name);
     const path = 'jsonpath={.spec.ports[0].nodePort}';
-    return new ClusterProxy(name, release, Number(await release.kubectl('get', 'service', name, `--output=${path}`)));
+    const port = Number(await release.kubectl('get', 'service', name, `--output=${path}`));
+    const proxy = new ClusterProxy(name, release, port);
+    // A NodePort answers a moment after its Service has a ready pod.
+    await until(`an answer of ${name}`, 30, () => proxy.fingerprint());
+    return proxy;
   }
 
   /** Address for clients outside the cluster. */

@@ -30,7 +30,8 @@ export async function proveScaling(release: Release, replicas: ReplicaLog, { sta
       await until('one pod', 360, async () => (await release.pods()).length === 1);
       figure('from the end of the load to 1 pod', `${secondsSince(ended)} s`);
     });
-    assert.deepEqual(Object.keys(closes), ['1001']);
+    // None at all, if the pod that is left had them all.
+    assert.deepEqual({ ...closes, 1001: 0 }, { 1001: 0 });
   } finally {
     await load.stop();
   }
