@@ -59,6 +59,12 @@ describe('the chart', () => {
     assert.deepEqual(readers, ['templates/_helpers.tpl']);
   });
 
+  it('takes every image of others by the exact version of its tag', () => {
+    const { annotations } = parse(read('Chart.yaml')) as { annotations: Record<string, string> };
+    const images = parse(annotations['artifacthub.io/images'] ?? '') as { image: string }[];
+    for (const { image } of images) assert.match(image, /:v?\d+\.\d+\.\d+(-\w+)?$/);
+  });
+
   it('has no link on its page that leads out of the package', () => {
     const links = [...read('README.md').matchAll(/\]\(([^)]+)\)/g)].map(([, target = '']) => target);
     assert.ok(links.length > 0);

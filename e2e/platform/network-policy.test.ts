@@ -252,7 +252,7 @@ spec:
   ports: [${ports.map(([port, target]) => `{name: p${port}, port: ${port}, targetPort: ${target}}`).join(', ')}]
 `;
   const redis = (port: number): string =>
-    `name: p${port}, image: redis:7-bookworm, args: ["--port", "${port}", "--save", "", "--protected-mode", "no"]`;
+    `name: p${port}, image: redis:7.4.6-bookworm, args: ["--port", "${port}", "--save", "", "--protected-mode", "no"]`;
   const node = (name: string, script: string): string =>
     `name: ${name}, image: ${image}, args: ["--eval", ${JSON.stringify(script.replaceAll(/\s+/g, ' '))}]`;
   return [
