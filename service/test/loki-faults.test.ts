@@ -196,15 +196,7 @@ describe('Loki', { concurrency: 4 }, () => {
 describe('The service', () => {
   it('that can’t deliver its last lines exits all the same, in time, and says on stdout how many they were', async (t) => {
     const loki = await FaultyLoki.start(t);
-    const service = await ServiceProcess.start(t, {
-      LOKI_ENABLED: 'true',
-      LOKI_URL: loki.url,
-      LOKI_FLUSH_SECONDS: '0.5',
-      DRAIN_SPREAD_SECONDS: '0',
-    });
-    await loki.pushes.next();
-    loki.fault = 'hang';
-    const client = await Client.open(service.url);
+    const { service, client } = await startWhileLokiHangs(t, loki);
     await client.count();
     const stoppingAt = performance.now();
     service.signal('SIGTERM');
@@ -218,16 +210,7 @@ describe('The service', () => {
 
   it('counts the lines of a drain that Loki did not take before its last scrape', async (t) => {
     const loki = await FaultyLoki.start(t);
-    const service = await ServiceProcess.start(t, {
-      LOKI_ENABLED: 'true',
-      LOKI_URL: loki.url,
-      LOKI_FLUSH_SECONDS: '0.5',
-      DRAIN_SPREAD_SECONDS: '0',
-      FINAL_SCRAPE_WAIT_SECONDS: '30',
-    });
-    await loki.pushes.next();
-    loki.fault = 'hang';
-    const client = await Client.open(service.url);
+    const { service, client } = await startWhileLokiHangs(t, loki, { FINAL_SCRAPE_WAIT_SECONDS: '30' });
     service.signal('SIGTERM');
     await client.closed;
     const lost = Number((await service.event('loki_lines_lost'))['lines']);
@@ -256,6 +239,24 @@ describe('The service', () => {
     assert.ok(Math.min(...ratios) < 3, `it took ${ratios.join(', ')} times as long`);
   });
 });
+
+/** A service that shipped its first lines before Loki began to hang, with a client. Its last lines have half a second. */
+async function startWhileLokiHangs(
+  t: TestContext,
+  loki: FaultyLoki,
+  env: Readonly<Record<string, string>> = {},
+): Promise<{ service: ServiceProcess; client: Client }> {
+  const service = await ServiceProcess.start(t, {
+    LOKI_ENABLED: 'true',
+    LOKI_URL: loki.url,
+    LOKI_FLUSH_SECONDS: '0.5',
+    DRAIN_SPREAD_SECONDS: '0',
+    ...env,
+  });
+  await loki.pushes.next();
+  loki.fault = 'hang';
+  return { service, client: await Client.open(service.url) };
+}
 
 /** The log of a service that ships to Loki, with what tests ask of it. */
 class ShippedLog {

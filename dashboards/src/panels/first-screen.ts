@@ -166,13 +166,16 @@ const KEY: readonly PanelSpec[] = [
   },
 ];
 
+/** The column of a pod, each a link to its log. */
+const POD: Column = {
+  title: 'Pod',
+  width: 6,
+  isPod: true,
+  links: [{ title: 'Logs of ${__value.raw}', url: linkTo('logs', { pod: '${__value.raw}' }) }],
+};
+
 const POD_COLUMNS: Readonly<Record<string, Column>> = {
-  pod: {
-    title: 'Pod',
-    width: 6,
-    isPod: true,
-    links: [{ title: 'Logs of ${__value.raw}', url: linkTo('logs', { pod: '${__value.raw}' }) }],
-  },
+  pod: POD,
   'Value #A': { title: 'State', width: 9.5, states: INSTANCE_STATES },
   'Value #B': { title: 'Open', width: 5.5, unit: UNITS.number },
   'Value #C': { title: 'Of limit', width: 6.5, unit: UNITS.share, decimals: 0, thresholds: OF_LIMIT },
@@ -235,12 +238,7 @@ const TABLES: readonly PanelSpec[] = [
         alertname: { title: 'Alert', links: ALERT_LINKS },
         namespace: { title: 'Namespace', width: 9.5 },
         release: { title: 'Release', width: 7 },
-        pod: {
-          title: 'Pod',
-          width: 6,
-          isPod: true,
-          links: [{ title: 'Logs of ${__value.raw}', url: linkTo('logs', { pod: '${__value.raw}' }) }],
-        },
+        pod: POD,
         Value: { title: 'For', width: 5, unit: UNITS.seconds, decimals: 0 },
       },
       sort: { title: 'Severity', descending: false },

@@ -87,10 +87,6 @@ function probeFailing(): Proof {
 }
 
 function connectionsDropped(): Proof {
-  let clients: Clients;
-  const connect = async ({ url }: Bed): Promise<void> => {
-    clients = await Clients.open(url, 20, 0.2);
-  };
   return {
     alert: 'WebsocketConnectionsDropped',
     severity: 'critical',
@@ -102,6 +98,17 @@ function connectionsDropped(): Proof {
       critical: { for: '5s' },
       warning: { for: '5s' },
     }),
+    ...clientsThatGo(),
+  };
+}
+
+/** The fault that 20 clients go, all of them; its end is that they come back. */
+function clientsThatGo(): Required<Pick<Proof, 'prepare' | 'inject'>> {
+  let clients: Clients;
+  const connect = async ({ url }: Bed): Promise<void> => {
+    clients = await Clients.open(url, 20, 0.2);
+  };
+  return {
     prepare: async (bed) => {
       await connect(bed);
       bed.after(() => clients.close());
@@ -114,23 +121,12 @@ function connectionsDropped(): Proof {
 }
 
 function connectionsTooFew(): Proof {
-  let clients: Clients;
-  const connect = async ({ url }: Bed): Promise<void> => {
-    clients = await Clients.open(url, 20, 0.2);
-  };
   return {
     alert: 'WebsocketConnectionsTooFew',
     severity: 'warning',
     fault: 'all of 20 clients go, where 10 are the least',
     says: /^\S+\/connections-too-few has had \d+ open connections for 10s, fewer than 10/,
     rules: ruleOf('WebsocketConnectionsTooFew', { enabled: true, for: '10s', threshold: 10 }),
-    prepare: async (bed) => {
-      await connect(bed);
-      bed.after(() => clients.close());
-    },
-    inject: async (bed) => {
-      await clients.close();
-      return () => connect(bed);
-    },
+    ...clientsThatGo(),
   };
 }
