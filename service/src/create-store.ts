@@ -47,9 +47,9 @@ function createObserver(
       metrics.storeDuration.observe({ operation }, seconds);
       tracing?.start(SPANS.store, { secondsAgo: seconds, attributes: { operation } }).end();
     },
-    failed: (operation, reason, error) => {
+    failed: (operation, reason, error, secondsAgo) => {
       metrics.storeErrors.inc({ operation, reason });
-      tracing?.start(SPANS.store, { attributes: { operation } }).end({}, reason);
+      tracing?.start(SPANS.store, { secondsAgo, attributes: { operation } }).end({}, reason);
       const now = performance.now();
       suppressed += 1;
       if (now < nextAt) return;

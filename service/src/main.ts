@@ -79,6 +79,7 @@ async function start(): Promise<void> {
     logger.warn('The configuration looks wrong', { event: 'config_warning', detail: warning });
   try {
     const { port, adminPort, metricsPort } = await app.start();
+    if (app.lifecycle.shuttingDown) return;
     logger.info('Service is ready', {
       event: 'service_listening',
       port,
@@ -87,6 +88,8 @@ async function start(): Promise<void> {
       startup_ms: Math.round(process.uptime() * 1000),
     });
   } catch (error) {
+    // What a signal cut short has not failed.
+    if (app.lifecycle.shuttingDown) return;
     logger.critical('Service can not start', { event: 'service_failed', error });
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     await stop(EXIT.crash, 'start failed');
@@ -135,7 +138,7 @@ async function stop(status: number, reason: string): Promise<void> {
   if (stopping) return;
   stopping = true;
   // Before the last line, since it logs what it can't send.
-  await tracing?.shutdown(MAX_TRACING_SECONDS);
+  await tracing?.shutdown(status > EXIT.deadline ? 0 : MAX_TRACING_SECONDS);
   const level: keyof Pick<Logger, 'info' | 'error'> = status === EXIT.clean ? 'info' : 'error';
   logger[level]('Service stopped', { event: 'service_stopped', status, reason });
   const lokiMs = config.lokiFlushSeconds * 1000;

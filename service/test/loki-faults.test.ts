@@ -112,6 +112,19 @@ describe('Lines', { concurrency: 4 }, () => {
     assert.ok(log.loki.counts.dropped.too_long >= 2);
   });
 
+  it('are waited for by each flush for its own time', async (t) => {
+    const loki = await FaultyLoki.start(t);
+    loki.fault = 503;
+    const log = openLog(t, loki.url);
+    await write(t, log).stop();
+    const short = log.loki.flush(50);
+    const long = log.loki.flush(60_000);
+    assert.equal(await short, false);
+    loki.mend();
+    assert.equal(await long, true);
+    assert.deepEqual(numbers(loki), upTo(LINES));
+  });
+
   it('that the thread fails on are counted, and a new thread goes on', async (t) => {
     const loki = await FaultyLoki.start(t);
     const log = openLog(t, loki.url);
@@ -137,8 +150,9 @@ describe('Lines', () => {
       for (let line = 0; line < 200; line += 1)
         log.write((written += 1), randomBytes(150).toString('hex') as RequestId);
       assert.ok(log.loki.waitingBytes <= 1_048_576 + MAX_TRANSIT_BYTES, `${log.loki.waitingBytes} bytes wait`);
-      // Where cores are few the thread that has the queue gets little time, and lines that it can't take are dropped before they are in it.
-      await delay(30);
+      await delay(5);
+      // Lines that a thread with little CPU time can't take yet would be dropped before they are in its queue.
+      while (log.loki.waitingBytes > 1_048_576 + MAX_TRANSIT_BYTES / 2) await delay(5);
     }
     // All are with the thread before Loki is back: what came to a full queue later would push out what is the oldest by then.
     await log.loki.flush(1000);

@@ -150,11 +150,21 @@ describe('Tracing', () => {
     assert.match(traced.stderr, /OpenTelemetry is loaded/);
   });
 
-  for (const address of ['collector:4318', 'grpc://collector:4317', 'http://'])
+  for (const address of [
+    'collector:4318',
+    'grpc://user:sesame@collector:4317',
+    'http://',
+    'http://collector:4318?token=sesame',
+    'http://collector:4318/#',
+  ])
     it(`refuses ${address} as an address`, async () => {
       const service = new ServiceProcess({ OTEL_EXPORTER_OTLP_ENDPOINT: address });
       assert.equal((await service.exited).status, 2);
-      assert.match(service.stderr, /OTEL_EXPORTER_OTLP_ENDPOINT=".+" must be an http:\/\/ or https:\/\/ address/);
+      assert.match(
+        service.stderr,
+        /OTEL_EXPORTER_OTLP_ENDPOINT=".+" must be an http:\/\/ or https:\/\/ address without a query/,
+      );
+      assert.doesNotMatch(service.stderr, /sesame/);
     });
 });
 

@@ -1,5 +1,6 @@
 import { distance } from 'fastest-levenshtein';
 import proxyAddr from 'proxy-addr';
+import { redactedAddress } from '../../../lib/redaction.ts';
 import { lokiProblems, lokiWarnings } from './loki-rules.ts';
 import { isOriginRule } from './origin-rule.ts';
 import { OPTIONS, type Config, type Option } from './options.ts';
@@ -43,7 +44,8 @@ export function loadConfig(env: Environment): LoadedConfig {
       values[key] = option.parse(isSet ? raw : option.fallback);
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
-      const shown = option.secret === true ? '(a secret)' : quote(raw);
+      const shown =
+        option.secret === true ? '(a secret)' : quote(option.unit === 'URL' ? redactedAddress(raw ?? '') : raw);
       problems.push(`${option.name}=${shown} ${error.message}`);
     }
   }

@@ -328,7 +328,7 @@ export const OPTIONS = {
   resumeTokenPreviousKey: secret(
     'RESUME_TOKEN_PREVIOUS_KEY',
     MIN_KEY_LENGTH,
-    'The previous RESUME_TOKEN_KEY, whose tokens are still accepted: set it while a new key is rolled out, remove it RESUME_TOKEN_TTL_SECONDS after the last instance has it.',
+    'The previous RESUME_TOKEN_KEY, whose tokens are still accepted: set it while a new key is rolled out, remove it RESUME_TOKEN_KEY_DELAY_SECONDS + RESUME_TOKEN_TTL_SECONDS after the last instance has the new one.',
   ),
   resumeTokenKeyFile: text(
     'RESUME_TOKEN_KEY_FILE',
@@ -481,9 +481,9 @@ function lokiUrl(name: string, doc: string): Option<string> {
 
 /** An http address without a slash at its end. */
 function otlpEndpoint(name: string, doc: string): Option<string> {
-  const rule = 'an http:// or https:// address';
+  const rule = 'an http:// or https:// address without a query';
   const parse = (raw: string): string => {
-    if (raw !== '' && !(/^https?:\/\//.test(raw) && URL.canParse(raw))) throw new RangeError(`must be ${rule}`);
+    if (raw !== '' && !(/^https?:\/\/[^?#]+$/.test(raw) && URL.canParse(raw))) throw new RangeError(`must be ${rule}`);
     return raw.replace(/\/+$/, '');
   };
   return { name, fallback: '', unit: 'URL', rule, doc, parse };

@@ -53,7 +53,8 @@ export class LokiShipper extends EventEmitter<ShipperEvents> implements LineDest
   #since = Infinity;
   #shipped = 0;
   readonly #dropped = { buffer_full: 0, rejected: 0, too_long: 0, broken: 0, shutdown: 0 };
-  #onFlushed: ((done: boolean) => void) | undefined;
+  /** For each `flush` that the thread has not answered. */
+  readonly #flushing: ((done: boolean) => void)[] = [];
 
   constructor(options: LokiSenderOptions) {
     super();
@@ -92,12 +93,11 @@ export class LokiShipper extends EventEmitter<ShipperEvents> implements LineDest
   async flush(timeoutMs: number): Promise<boolean> {
     this.#handOver();
     if (this.#worker === undefined || this.#linesInThread === 0) return this.#gatheredLines === 0;
-    const flushed = new Promise<boolean>((resolve) => {
-      this.#onFlushed = resolve;
-    });
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    this.#flushing.push(resolve);
     this.#worker.postMessage('flush' satisfies ToLokiWorker);
-    const timer = setTimeout(() => this.#onFlushed?.(false), timeoutMs);
-    const done = await flushed;
+    const timer = setTimeout(resolve, timeoutMs, false);
+    const done = await promise;
     clearTimeout(timer);
     return done;
   }
@@ -176,7 +176,7 @@ export class LokiShipper extends EventEmitter<ShipperEvents> implements LineDest
   }
 
   #onMessage(message: FromLokiWorker): void {
-    if (message === 'flushed') this.#onFlushed?.(true);
+    if (message === 'flushed') this.#flushing.shift()?.(true);
     else this.#add(message);
   }
 
@@ -212,7 +212,7 @@ export class LokiShipper extends EventEmitter<ShipperEvents> implements LineDest
     this.#transitBytes = 0;
     this.#queueBytes = 0;
     this.#since = Infinity;
-    this.#onFlushed?.(false);
+    for (const resolve of this.#flushing.splice(0)) resolve(false);
   }
 }
 

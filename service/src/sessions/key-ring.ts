@@ -49,6 +49,7 @@ export class KeyRing {
     const configured = [key, previousKey].filter((each) => each !== '');
     this.#signing ??= configured.at(-1);
     this.#signNext();
+    this.#replaceWithdrawn(configured);
     this.#retireAllBut(configured, now);
     for (const each of configured) this.#acceptedUntil.set(each, Infinity);
     if (key === this.#signing) this.#next = undefined;
@@ -75,6 +76,18 @@ export class KeyRing {
 
   #signNext(): void {
     if (this.#next === undefined || this.#now() < this.#next.fromMs) return;
+    this.#signing = this.#next.key;
+    this.#next = undefined;
+  }
+
+  /**
+   * Signs with the next key at once if the one that signs is taken away: an instance that starts from now on knows the
+   * next one alone.
+   */
+  #replaceWithdrawn(configured: readonly string[]): void {
+    const signing = this.#signing ?? '';
+    if (this.#next === undefined || !configured.includes(this.#next.key) || configured.includes(signing)) return;
+    if (this.#acceptedUntil.get(signing) !== Infinity) return;
     this.#signing = this.#next.key;
     this.#next = undefined;
   }

@@ -43,7 +43,8 @@ export class OpenTelemetry implements Tracing {
       name,
       {
         kind: server ? SpanKind.SERVER : SpanKind.INTERNAL,
-        startTime: Date.now() - secondsAgo * 1000,
+        // Without one the SDK reads a clock that is finer than this, and never steps.
+        ...(secondsAgo > 0 && { startTime: Date.now() - secondsAgo * 1000 }),
         ...(attributes !== undefined && { attributes }),
       },
       parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, remoteContext(parent)),

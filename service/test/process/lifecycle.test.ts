@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
 import { ADMIN_HEADER } from '../../src/http/admin-server.ts';
 import { Client } from '../../../testkit/client.ts';
@@ -118,6 +120,24 @@ describe('SIGTERM', () => {
     assert.equal(metrics.value('websocket_drain_connections_total{outcome="cut"}'), 1);
     assert.equal(metrics.value('websocket_drain_connections_total{outcome="closed"}'), 1);
     assert.equal((await service.exited).status, 0);
+  });
+
+  it('before the service is ready ends it as an ordinary stop', async (t) => {
+    const mute = createServer().listen(0, '127.0.0.1');
+    t.after(() => mute.close());
+    await once(mute, 'listening');
+    const service = new ServiceProcess({
+      REDIS_URL: `redis://127.0.0.1:${(mute.address() as AddressInfo).port}`,
+      SESSION_DURABILITY: 'strict',
+      STORE_FSYNC: 'true',
+    });
+    await Promise.all([once(mute, 'connection'), service.event('service_starting')]);
+    service.signal('SIGTERM');
+    assert.deepEqual(await service.exited, { status: 0, signal: null });
+    assert.deepEqual(
+      service.log.filter(({ event }) => ['service_failed', 'service_listening'].includes(event)),
+      [],
+    );
   });
 
   it('twice ends at once with 128 + 15 and the reason logged last', async (t) => {

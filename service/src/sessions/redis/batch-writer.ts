@@ -19,8 +19,8 @@ export interface BatchWriterOptions {
    * published.
    */
   readonly onLost: () => void;
-  /** The batch failed; it is sent again. */
-  readonly onFailed: (error: unknown, messages: number) => void;
+  /** The batch failed after so many seconds; it is sent again. */
+  readonly onFailed: (error: unknown, messages: number, seconds: number) => void;
 }
 
 /** Waits before a failed batch is sent again. */
@@ -155,7 +155,7 @@ export class BatchWriter {
     try {
       results = await this.#options.runner.apply(batch.keys, batch.args);
     } catch (error) {
-      this.#options.onFailed(error, batch.messages);
+      this.#options.onFailed(error, batch.messages, (performance.now() - startedAt) / 1000);
       this.#retry = setTimeout(
         () => {
           this.#retry = undefined;

@@ -25,7 +25,8 @@ import { SharedSession } from './shared-session.ts';
 export interface StoreObserver {
   /** A batch was acknowledged after so many seconds. It had messages (`write`) or only asked for counts (`read`). */
   readonly done: (operation: StoreOperation, seconds: number) => void;
-  readonly failed: (operation: StoreOperation, reason: StoreErrorReason, error: unknown) => void;
+  /** A batch failed after so many seconds, or a connection: it is tried again. */
+  readonly failed: (operation: StoreOperation, reason: StoreErrorReason, error: unknown, seconds: number) => void;
   /** The store lost data. For so many seconds nobody resumes, while instances write the counts that they know. */
   readonly lost: (holdSeconds: number) => void;
   /** The store works again, after so many seconds. */
@@ -247,8 +248,8 @@ export class RedisStore implements SessionStore {
       onLost: () => {
         this.#lost();
       },
-      onFailed: (error, messages) => {
-        this.#failed(messages > 0 ? 'write' : 'read', error);
+      onFailed: (error, messages, seconds) => {
+        this.#failed(messages > 0 ? 'write' : 'read', error, seconds);
       },
     });
   }
@@ -264,9 +265,9 @@ export class RedisStore implements SessionStore {
     this.#writerOf(session.id).remove(session);
   }
 
-  #failed(operation: StoreOperation, error: unknown): void {
+  #failed(operation: StoreOperation, error: unknown, seconds = 0): void {
     this.#awaySince ??= performance.now();
-    this.#options.observer.failed(operation, storeErrorReason(error), error);
+    this.#options.observer.failed(operation, storeErrorReason(error), error, seconds);
   }
 
   #recovered(): void {
@@ -330,7 +331,7 @@ export class RedisStore implements SessionStore {
       },
       (error: unknown) => {
         this.#probing = false;
-        this.#failed('read', error);
+        this.#failed('read', error, (performance.now() - startedAt) / 1000);
       },
     );
   }
