@@ -7,10 +7,16 @@ import { parse } from 'yaml';
 import { ALERT_NAMES } from '../src/alerts.ts';
 import { firstSteps } from '../src/runbook.ts';
 import { codeBlocks } from '../../testkit/runbook.ts';
-import { ALERTS, wrapQueries } from '../../testkit/rules.ts';
+import { alertingRules, ALERTS, wrapQueries } from '../../testkit/rules.ts';
 import { findTool, run, withFolder } from '../../testkit/find-tool.ts';
 
 const promtool = findTool('promtool');
+/** Titles of panels and rows. */
+const TITLES = new Set(
+  ['overview', 'logs']
+    .map((name) => readFileSync(new URL(`../dashboards/websocket-${name}.json`, ALERTS), 'utf8'))
+    .flatMap((dashboard) => [...dashboard.matchAll(/"title": "([^"]+)"/g)].map(([, title]) => title)),
+);
 const values = parse(readFileSync(new URL('../chart/values.yaml', ALERTS), 'utf8')) as Record<string, unknown>;
 
 for (const name of ALERT_NAMES)
@@ -54,6 +60,20 @@ for (const name of ALERT_NAMES)
       }
     });
 
+    test('names only labels that the alert has', () => {
+      if (!hasPod(name)) assert.doesNotMatch(text, /\$POD/);
+    });
+
+    test('names only panels and rows that the dashboards have', () => {
+      const prose = text.replaceAll(/^```[^]*?^```$/gm, '').replaceAll(/`[^`]*`/g, '');
+      for (const [, title = ''] of prose.matchAll(/"([^"]+)"/g)) assert.ok(TITLES.has(title), title);
+      for (const [sentence] of prose.matchAll(/[^.?:]*\bdashboard\b/g)) assert.match(sentence, /"/, 'it names a panel');
+    });
+
+    test('asks for kinds that a cluster may lack by a command of their own, which may fail', () => {
+      assert.doesNotMatch(text, /get \S*,httproutes?|get httproutes?,/);
+    });
+
     test('names only values that the chart has', () => {
       const paths = [
         ...text.matchAll(/--set '?([\w.]+)=/g),
@@ -62,6 +82,13 @@ for (const name of ALERT_NAMES)
       for (const path of paths) assert.ok(hasPath(values, path.split('.')), path);
     });
   });
+
+/** Whether every tier of an alert is about one instance, and so has the label `pod`. */
+function hasPod(name: string): boolean {
+  return alertingRules()
+    .filter(({ alert }) => alert === name)
+    .every(({ annotations }) => annotations['dashboard_url']?.includes('var-pod='));
+}
 
 function hasPath(value: unknown, [key, ...rest]: readonly string[]): boolean {
   if (key === undefined) return true;
