@@ -1,5 +1,5 @@
 import { addressOf, GRAFANA, PARTS, SERVICE, type Part } from './forward.ts';
-import { FULL_NAME } from './names.ts';
+import { FULL_NAME, RELEASE } from './names.ts';
 import { PAGER } from './pager.ts';
 import type { Platform } from './platforms.ts';
 
@@ -35,10 +35,12 @@ export function guide(place: Platform, namespace: string, offset: number, passwo
     `     npm run loadtest -- --host ws://localhost:${port} --sockets 200 --duration 90 --no-metrics`,
     `     ${kubectl} rollout restart deployment/${FULL_NAME}`,
     '   (the tunnel from here ends with its pod, so that clients are away for longer than behind a load balancer)',
-    '3. See a page: take every pod away, and look at what the pager receives, about two minutes later:',
-    `     ${kubectl} scale deployment/${FULL_NAME} --replicas=0`,
+    '3. See a page: kill every pod, and look at what the pager receives, about two minutes later. A quota keeps others from coming:',
+    `     ${kubectl} create quota no-pods --hard=pods=0`,
+    `     ${kubectl} delete pods --force -l app.kubernetes.io/instance=${RELEASE},app.kubernetes.io/component=service`,
     `     ${kubectl} logs --follow deployment/${PAGER}`,
-    `     ${kubectl} scale deployment/${FULL_NAME} --replicas=2`,
+    `     ${kubectl} delete quota no-pods`,
+    `     ${kubectl} rollout restart deployment/${FULL_NAME}`,
     '',
     'Ctrl-C ends the tunnels to it; npm run try opens them again, and npm run try -- --down removes everything.',
   ].join('\n');
