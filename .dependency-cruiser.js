@@ -59,7 +59,7 @@ export default {
       name: 'testkit-is-for-tests',
       comment: 'what programs share lives in lib/',
       severity: 'error',
-      from: { pathNot: ['^(testkit|e2e|bench)/', ...TESTS] },
+      from: { pathNot: ['^(testkit|e2e|bench|chaos)/', ...TESTS] },
       to: { path: '^testkit/' },
     },
     {

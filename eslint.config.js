@@ -34,7 +34,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['**/test/**', 'e2e/**', 'bench/**', 'scripts/**', 'try/**'],
+    files: ['**/test/**', 'e2e/**', 'bench/**', 'chaos/**', 'scripts/**', 'try/**'],
     rules: {
       'no-console': 'off',
       'max-lines-per-function': 'off',

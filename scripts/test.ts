@@ -38,6 +38,7 @@ const TESTS = [
   'scripts',
   'try',
   'bench',
+  'chaos',
   'examples',
 ].map((part) => `${part}/**/*.test.ts`);
 

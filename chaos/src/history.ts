@@ -1,0 +1,78 @@
+import { createReadStream, createWriteStream, type WriteStream } from 'node:fs';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+
+/** How counts are kept: the rows of the first table of docs/sessions.md that a run can have. */
+export const MODES = ['strict', 'replicated', 'relaxed', 'token'] as const;
+export type Mode = (typeof MODES)[number];
+
+/** What a client did or received. `connection` numbers the connections of the client. */
+export interface ClientEntry {
+  /** When, in milliseconds of a steady clock. */
+  readonly at: number;
+  readonly client: number;
+  readonly session: string;
+  readonly connection: number;
+  readonly kind: 'opened' | 'sent' | 'told' | 'bye' | 'closed' | 'refused';
+  /** The count of `told`, the total of `bye`. */
+  readonly count?: number;
+  /** The close code of `closed`, the HTTP status of `refused`. */
+  readonly code?: number;
+  /** The `error` of a refusal. */
+  readonly error?: string | undefined;
+}
+
+/**
+ * What was done to the system, as far as a promise depends on it. `crash`: an instance ended without having written what it had
+ * counted. `away`: instances could not write to the store, or not in time.
+ */
+export interface FaultEntry {
+  readonly at: number;
+  readonly kind: 'began' | 'ended';
+  readonly fault: number;
+  readonly name: string;
+  readonly effect: Effect;
+}
+
+export type Effect = 'crash' | 'away' | 'none';
+export type Entry = ClientEntry | FaultEntry;
+
+/** A history that is being written: JSON lines, in the order of time, never changed. */
+export class History {
+  readonly path: string;
+  readonly #file: WriteStream;
+
+  constructor(path: string) {
+    this.path = path;
+    this.#file = createWriteStream(path);
+  }
+
+  add(entry: Entry): void {
+    this.#file.write(`${JSON.stringify(entry)}\n`);
+  }
+
+  /** Resolves when everything is in the file. */
+  async end(): Promise<void> {
+    this.#file.end();
+    await once(this.#file, 'close');
+  }
+}
+
+/** Reads a history. @throws {Error} at a line that is no entry */
+export async function* readHistory(path: string): AsyncGenerator<Entry> {
+  let number = 0;
+  for await (const line of createInterface({ input: createReadStream(path) })) {
+    number += 1;
+    yield parse(line, `${path}:${number}`);
+  }
+}
+
+function parse(line: string, place: string): Entry {
+  try {
+    const entry = JSON.parse(line) as Partial<Entry>;
+    if (typeof entry.at === 'number' && typeof entry.kind === 'string') return entry as Entry;
+  } catch {
+    // Said below.
+  }
+  throw new Error(`${place}: a line of a history is a JSON object with at and kind, not ${line.slice(0, 80)}`);
+}

@@ -1,0 +1,20 @@
+import { VIOLATIONS, type Verdict } from './checker.ts';
+
+/** Violations that are printed one by one. */
+const SHOWN = 20;
+
+/** A verdict for people. */
+export function describeVerdict({ sessions, sent, told, violations, excused, longestAbsenceMs }: Verdict): string {
+  const amount = (kind: string): number =>
+    violations.filter((each) => each.kind === kind).reduce((sum, each) => sum + each.amount, 0);
+  const sums = Object.keys(VIOLATIONS).map((kind) => `${kind} ${amount(kind)}`);
+  const lines = violations
+    .slice(0, SHOWN)
+    .map(({ at, session, kind, detail }) => `  ${(at / 1000).toFixed(3)} s, session ${session}, ${kind}: ${detail}`);
+  return [
+    `${sessions} sessions sent ${sent} messages and were told ${told} counts`,
+    `${sums.join(', ')}; lost within the promise ${excused}; longest absence ${(longestAbsenceMs / 1000).toFixed(2)} s`,
+    ...lines,
+    ...(violations.length > SHOWN ? [`  and ${violations.length - SHOWN} more`] : []),
+  ].join('\n');
+}
