@@ -1,10 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import type { TestContext } from 'node:test';
 import type { LogLine } from './app.ts';
 import { BARE_ENVIRONMENT, TEST_OPTIONS } from './environment.ts';
 import { Inbox } from './inbox.ts';
+import type { Cleanup } from './redis.ts';
 import { Scrape } from './scrape.ts';
 
 const MAIN = new URL('../service/src/main.ts', import.meta.url).pathname;
@@ -30,7 +30,8 @@ export class ServiceProcess {
     this.child.stderr?.on('data', (chunk: Buffer) => (this.stderr += chunk.toString()));
     if (this.child.stdout !== null)
       createInterface(this.child.stdout).on('line', (text) => {
-        const line = JSON.parse(text) as LogLine;
+        const line = this.#parse(text);
+        if (line === undefined) return;
         this.log.push(line);
         this.lines.put(line);
       });
@@ -44,9 +45,9 @@ export class ServiceProcess {
    * Starts the service and waits until it is ready. It is killed when the test ends, if it still runs.
    * @param main path of another `main.ts`
    */
-  static async start(t: TestContext, env: Readonly<Record<string, string>> = {}, main = MAIN): Promise<ServiceProcess> {
+  static async start(t: Cleanup, env: Readonly<Record<string, string>> = {}, main = MAIN): Promise<ServiceProcess> {
     const service = new ServiceProcess(env, [], main);
-    t.after(() => service.child.kill('SIGKILL'));
+    t.after(() => void service.child.kill('SIGKILL'));
     const ready = await Promise.race([service.event('service_listening'), service.exited]);
     if (!('event' in ready)) throw new Error(`the service did not start: ${service.stderr}`);
     service.port = ready['port'] as number;
@@ -74,6 +75,16 @@ export class ServiceProcess {
 
   signal(signal: NodeJS.Signals): void {
     this.child.kill(signal);
+  }
+
+  /** Reads a line; SIGKILL may cut off the last one. */
+  #parse(text: string): LogLine | undefined {
+    try {
+      return JSON.parse(text) as LogLine;
+    } catch (error) {
+      if (this.child.killed) return undefined;
+      throw error;
+    }
   }
 }
 

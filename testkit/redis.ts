@@ -29,8 +29,10 @@ export class RedisServer {
   static async start(t: Cleanup, args: readonly string[] = [], program = 'redis-server'): Promise<RedisServer> {
     const port = await freePort();
     const folder = mkdtempSync(join(tmpdir(), 'wmc-redis-'));
-    const all = ['--port', String(port), '--dir', folder, '--save', '', '--bind', '127.0.0.1', ...args];
-    const server = new RedisServer(await launch(program, all), port, all, program);
+    const options = ['--port', String(port), '--dir', folder, '--save', '', '--bind', '127.0.0.1', ...args];
+    const file = join(folder, 'redis.conf');
+    writeFileSync(file, configuration(options));
+    const server = new RedisServer(await launch(program, [file]), port, [file], program);
     t.after(() => {
       server.#child.kill('SIGKILL');
       rmSync(folder, { recursive: true, force: true });
@@ -38,15 +40,18 @@ export class RedisServer {
     return server;
   }
 
-  /** Starts a Sentinel that decides alone, and soon. It knows the master on this port as `main`. */
-  static async startSentinel(t: Cleanup, master: number): Promise<RedisServer> {
+  /**
+   * Starts a Sentinel that decides soon. It knows the master on this port as `main`.
+   * @param quorum Sentinels that must agree that the master is down; 1 decides alone
+   */
+  static async startSentinel(t: Cleanup, master: number, quorum = 1): Promise<RedisServer> {
     const port = await freePort();
     const folder = mkdtempSync(join(tmpdir(), 'wmc-sentinel-'));
     const file = join(folder, 'sentinel.conf');
     const options = [
       `port ${port}`,
       'bind 127.0.0.1',
-      `sentinel monitor main 127.0.0.1 ${master} 1`,
+      `sentinel monitor main 127.0.0.1 ${master} ${quorum}`,
       'sentinel down-after-milliseconds main 500',
       'sentinel failover-timeout main 3000',
     ];
@@ -161,6 +166,15 @@ export class LossyProxy {
     });
     return proxy;
   }
+}
+
+/** Options of the command line as a file: one that the server itself may rewrite, as a Sentinel makes it do. */
+function configuration(options: readonly string[]): string {
+  const lines: string[] = [];
+  for (const option of options)
+    if (option.startsWith('--')) lines.push(option.slice(2));
+    else lines.push(`${lines.pop() ?? ''} ${JSON.stringify(option)}`);
+  return `${lines.join('\n')}\n`;
 }
 
 async function launch(program: string, args: readonly string[]): Promise<ChildProcess> {

@@ -8,7 +8,7 @@ export type Mode = (typeof MODES)[number];
 
 /** What a client did or received. `connection` numbers the connections of the client. */
 export interface ClientEntry {
-  /** When, in milliseconds of a steady clock. */
+  /** When, in milliseconds since the epoch. */
   readonly at: number;
   readonly client: number;
   readonly session: string;

@@ -1,4 +1,6 @@
+import { markdownTable } from '../../lib/markdown-table.ts';
 import { VIOLATIONS, type Verdict } from './checker.ts';
+import type { RunResult } from './run.ts';
 
 /** Violations that are printed one by one. */
 const SHOWN = 20;
@@ -16,5 +18,17 @@ export function describeVerdict({ sessions, sent, told, violations, excused, lon
     `${sums.join(', ')}; lost within the promise ${excused}; longest absence ${(longestAbsenceMs / 1000).toFixed(2)} s`,
     ...lines,
     ...(violations.length > SHOWN ? [`  and ${violations.length - SHOWN} more`] : []),
+  ].join('\n');
+}
+
+/** A run for people. */
+export function describeRun({ verdict, happened, healthySeconds, resources, problems }: RunResult): string {
+  const kinds = Object.groupBy(happened, ({ kind }) => kind);
+  const rows = Object.entries(kinds).map(([kind, faults]) => [kind, String(faults?.length ?? 0)]);
+  return [
+    markdownTable(['fault', 'times'], rows.sort()),
+    describeVerdict(verdict),
+    `well ${healthySeconds.toFixed(1)} s after the last fault; at most ${(resources.memoryBytes / 2 ** 20).toFixed()} MiB and ${resources.files} open files an instance`,
+    ...problems.map((problem) => `PROBLEM: ${problem}`),
   ].join('\n');
 }

@@ -1,0 +1,119 @@
+import { setInterval as every } from 'node:timers/promises';
+import { randomUUID } from 'node:crypto';
+import { CounterClient } from '../../client/client.js';
+import type { ClientEntry, History } from './history.ts';
+import { HEARTBEAT_SECONDS } from './system.ts';
+
+/** Time between two messages of a session, in milliseconds. */
+const SEND_EVERY_MS = 200;
+/** Messages that a session sends at once, in turn: so that some are under way at any moment. */
+const AT_ONCE = [1, 2, 1, 3];
+/** What a client does not wait longer for than a frozen instance may be away. Milliseconds. */
+const PATIENCE = { connectTimeoutMs: 3000, backoffMs: 100, maxBackoffMs: 1000 };
+
+/** Good clients, one session each, that write down what they send and receive. */
+export class Clients {
+  readonly #sessions: readonly Session[];
+  readonly #sending = new AbortController();
+
+  constructor(url: string, count: number, history: History) {
+    this.#sessions = Array.from({ length: count }, (_, index) => new Session(url, index, history));
+    for (const session of this.#sessions) void this.#send(session);
+  }
+
+  /** Clients with a connection on which every message was answered. */
+  get wellCount(): number {
+    return this.#sessions.filter(({ isWell }) => isWell).length;
+  }
+
+  get count(): number {
+    return this.#sessions.length;
+  }
+
+  /** Sends no more by itself. */
+  quiet(): void {
+    this.#sending.abort();
+  }
+
+  /** Sends one message from each session, which tells what became of it. */
+  sendOnce(): void {
+    for (const session of this.#sessions) session.send(1);
+  }
+
+  close(): void {
+    for (const session of this.#sessions) session.close();
+  }
+
+  async #send(session: Session): Promise<void> {
+    let turn = session.client;
+    try {
+      for await (const _ of every(SEND_EVERY_MS, undefined, this.#sending)) {
+        session.send(AT_ONCE[turn % AT_ONCE.length] ?? 1);
+        turn += 1;
+      }
+    } catch {
+      // Quiet from now on.
+    }
+  }
+}
+
+class Session {
+  readonly client: number;
+  readonly #counter: CounterClient;
+  readonly #history: History;
+  readonly #session = randomUUID();
+  #connection = 0;
+  #pending = 0;
+  #ended = false;
+
+  constructor(url: string, client: number, history: History) {
+    this.client = client;
+    this.#history = history;
+    const heartbeatMs = HEARTBEAT_SECONDS * 1000;
+    const counter = new CounterClient(url, { sessionId: this.#session, heartbeatMs, ...PATIENCE });
+    this.#counter = counter;
+    counter.addEventListener('open', () => {
+      this.#connection += 1;
+      this.#note('opened');
+    });
+    counter.addEventListener('count', ({ detail: { count } }) => {
+      this.#pending -= 1;
+      this.#note('told', { count });
+    });
+    counter.addEventListener('leaving', ({ detail: { total } }) => {
+      if (total !== undefined) this.#note('bye', { count: total });
+    });
+    counter.addEventListener('close', ({ detail: { code } }) => {
+      this.#pending = 0;
+      if (!this.#ended) this.#note('closed', { code });
+    });
+    counter.addEventListener('refused', ({ detail: { status, error } }) => {
+      this.#note('refused', { code: status, error });
+    });
+  }
+
+  get isWell(): boolean {
+    return this.#counter.state === 'open' && this.#pending === 0;
+  }
+
+  /** Sends messages, if there is a connection. */
+  send(messages: number): void {
+    for (let each = 0; each < messages && this.#counter.state === 'open'; each += 1) {
+      this.#pending += 1;
+      this.#note('sent');
+      void this.#counter.send('chaos').catch(() => undefined);
+    }
+  }
+
+  /** Closes; what comes of that is no part of the history. */
+  close(): void {
+    this.#ended = true;
+    this.#counter.close();
+  }
+
+  #note(kind: ClientEntry['kind'], rest: Partial<ClientEntry> = {}): void {
+    const { client } = this;
+    const [at, session, connection] = [Date.now(), this.#session, this.#connection];
+    this.#history.add({ at, client, session, connection, kind, ...rest });
+  }
+}

@@ -1,0 +1,84 @@
+import { freePort } from '../../testkit/free-port.ts';
+import { ServiceProcess } from '../../testkit/process.ts';
+import type { Cleanup } from '../../testkit/redis.ts';
+
+/** Exit status of a drain that left counts unwritten. */
+const UNWRITTEN = 3;
+
+/** How a process of the service ended, if not as it was told to. */
+export type Mishap = 'unwritten' | 'by itself';
+
+/** A place for a process of the service: always the same port, one process after the other, as a container that is restarted. */
+export class Instance {
+  readonly name: string;
+  readonly port: number;
+  /** Every process so far; the last one is there now. */
+  readonly processes: ServiceProcess[] = [];
+  readonly #env: Readonly<Record<string, string>>;
+  readonly #onMishap: (mishap: Mishap, detail: string) => void;
+  #ending = false;
+
+  private constructor(
+    name: string,
+    port: number,
+    env: Readonly<Record<string, string>>,
+    onMishap: (mishap: Mishap, detail: string) => void,
+  ) {
+    this.name = name;
+    this.port = port;
+    this.#env = { ...env, PORT: String(port), POD_NAME: name };
+    this.#onMishap = onMishap;
+  }
+
+  static async start(
+    t: Cleanup,
+    name: string,
+    env: Readonly<Record<string, string>>,
+    onMishap: (mishap: Mishap, detail: string) => void,
+  ): Promise<Instance> {
+    const instance = new Instance(name, await freePort(), env, onMishap);
+    t.after(() => instance.kill());
+    await instance.up();
+    return instance;
+  }
+
+  get process(): ServiceProcess {
+    const last = this.processes.at(-1);
+    if (last === undefined) throw new Error(`${this.name} was not started`);
+    return last;
+  }
+
+  get origin(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** Starts a process, and waits until it listens. */
+  async up(): Promise<void> {
+    const service = new ServiceProcess(this.#env);
+    this.processes.push(service);
+    this.#ending = false;
+    void service.exited.then(({ status, signal }) => {
+      const detail = `${this.name} ended with ${signal ?? `status ${status}`} ${service.stderr.slice(-500)}`;
+      if (!this.#ending) this.#onMishap('by itself', detail);
+      else if (status === UNWRITTEN) this.#onMishap('unwritten', detail);
+    });
+    await Promise.race([service.event('service_listening'), service.exited]);
+    service.port = this.port;
+  }
+
+  /** Kills it, and waits until it is gone. */
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL');
+  }
+
+  /** Ends it in order, as a rollout does, and waits until it has ended. */
+  async drain(): Promise<void> {
+    await this.#end('SIGTERM');
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    this.#ending = true;
+    this.process.signal(signal);
+    await this.process.exited;
+  }
+}

@@ -1,0 +1,177 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Cleanup } from '../../testkit/redis.ts';
+import { check, type Verdict } from './checker.ts';
+import { Clients } from './clients.ts';
+import { FAULTS, type Target } from './faults.ts';
+import { healthProblems, resources, type Resources } from './health.ts';
+import { History, readHistory, type Effect } from './history.ts';
+import type { Planned } from './schedule.ts';
+import { System, type SystemOptions } from './system.ts';
+
+/** Time from the end of the last fault until everything is well, at most. */
+const HEALTHY_WITHIN_MS = 30_000;
+/** Time for messages under way to be answered, once everything is well. */
+const ANSWERED_WITHIN_MS = 10_000;
+/** Resident memory of an instance at the end, at most. */
+const MOST_MEMORY_BYTES = 256 * 2 ** 20;
+/** Open files of an instance at the end, besides its connections, at most. */
+const MOST_FILES = 64;
+const POLL_MS = 100;
+
+export interface RunOptions extends SystemOptions {
+  readonly clients: number;
+  readonly faults: readonly Planned[];
+  /** File for the history. */
+  readonly history: string;
+  /** Is told what happens. */
+  readonly log: (line: string) => void;
+}
+
+/** A fault that happened. */
+export interface Happened {
+  readonly kind: string;
+  readonly target: string;
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface RunResult {
+  readonly verdict: Verdict;
+  readonly happened: readonly Happened[];
+  /** Seconds from the end of the last fault until everything was well. */
+  readonly healthySeconds: number;
+  readonly resources: Resources;
+  /** What was wrong besides the counts. */
+  readonly problems: readonly string[];
+}
+
+/** Makes one run: starts everything, lets the faults happen, waits until everything is well, and checks the history. */
+export async function run(options: RunOptions): Promise<RunResult> {
+  const ends: (() => void | Promise<void>)[] = [];
+  try {
+    return await new Run(options, { after: (end) => ends.push(end) }).result();
+  } finally {
+    for (const end of ends.reverse()) await end();
+  }
+}
+
+class Run {
+  readonly #options: RunOptions;
+  readonly #t: Cleanup;
+  readonly #history: History;
+  readonly #problems: string[] = [];
+  readonly #happened: Happened[] = [];
+  /** Targets to which a fault is being done, and when that ends. */
+  readonly #busy = new Map<string, Promise<void>>();
+  #entries = 0;
+
+  constructor(options: RunOptions, t: Cleanup) {
+    this.#options = options;
+    this.#t = t;
+    this.#history = new History(options.history);
+  }
+
+  async result(): Promise<RunResult> {
+    const { mode, clients: count } = this.#options;
+    const system = await System.start(this.#t, this.#options, (mishap, detail) => {
+      if (mishap === 'unwritten') this.#note('unwritten', 'crash');
+      else this.#problems.push(`a process of the service ended by itself: ${detail}`);
+    });
+    const clients = new Clients(system.url, count, this.#history);
+    this.#t.after(() => {
+      clients.close();
+    });
+    await this.#until('clients are connected', HEALTHY_WITHIN_MS, () => clients.wellCount === count);
+    for (const fault of this.#options.faults) await this.#begin(fault, system, clients);
+    await Promise.all(this.#busy.values());
+    const endedAt = performance.now();
+    await this.#until('everything is well', HEALTHY_WITHIN_MS, () => this.#isWell(system, clients));
+    const healthySeconds = (performance.now() - endedAt) / 1000;
+    await this.#lastMessages(clients);
+    const used = await resources(system.instances);
+    this.#checkResources(used, count);
+    clients.close();
+    await this.#history.end();
+    const verdict = await check(readHistory(this.#history.path), mode);
+    return { verdict, happened: this.#happened, healthySeconds, resources: used, problems: this.#problems };
+  }
+
+  /** Waits for the time of a fault, and begins it. */
+  async #begin({ kind, gapMs, lastsMs, pick }: Planned, system: System, clients: Clients): Promise<void> {
+    await delay(gapMs);
+    const { alone = false, effect = 'none', targets } = FAULTS[kind] ?? unknownKind(kind);
+    if (alone) {
+      await Promise.all(this.#busy.values());
+      await this.#until('everything is well', HEALTHY_WITHIN_MS, () => this.#isWell(system, clients));
+    }
+    const target = await this.#free(targets(system), pick);
+    const done = this.#happen(kind, effect, target, lastsMs).finally(() => this.#busy.delete(target.name));
+    this.#busy.set(target.name, done);
+    if (alone) await done;
+  }
+
+  /** The target that was drawn, or one after it to which nothing is being done. */
+  async #free(targets: readonly Target[], pick: number): Promise<Target> {
+    const from = Math.floor(pick * targets.length);
+    for (;;) {
+      const found = [...targets.slice(from), ...targets.slice(0, from)].find(({ name }) => !this.#busy.has(name));
+      if (found !== undefined) return found;
+      await Promise.race(targets.map(({ name }) => this.#busy.get(name)));
+    }
+  }
+
+  async #happen(kind: string, effect: Effect, target: Target, ms: number): Promise<void> {
+    const from = Date.now();
+    const fault = this.#note(kind, effect);
+    this.#options.log(`${kind} ${target.name} for ${ms} ms`);
+    try {
+      const undo = await target.apply(ms);
+      await delay(Math.max(0, from + ms - Date.now()));
+      await undo();
+    } catch (error) {
+      this.#problems.push(`${kind} of ${target.name} failed: ${(error as Error).message}`);
+    }
+    this.#history.add({ at: Date.now(), kind: 'ended', fault, name: kind, effect });
+    this.#happened.push({ kind, target: target.name, from, to: Date.now() });
+  }
+
+  #note(name: string, effect: Effect): number {
+    const fault = (this.#entries += 1);
+    this.#history.add({ at: Date.now(), kind: 'began', fault, name, effect });
+    return fault;
+  }
+
+  async #isWell(system: System, clients: Clients): Promise<boolean> {
+    return clients.wellCount === clients.count && (await healthProblems(system)).length === 0;
+  }
+
+  /** One message of each session, when nothing else is under way: its count shows what became of all before. */
+  async #lastMessages(clients: Clients): Promise<void> {
+    clients.quiet();
+    const answered = (): boolean => clients.wellCount === clients.count;
+    await this.#until('every message is answered', ANSWERED_WITHIN_MS, answered);
+    clients.sendOnce();
+    await this.#until('every last message is answered', ANSWERED_WITHIN_MS, answered);
+  }
+
+  #checkResources({ memoryBytes, files }: Resources, clients: number): void {
+    if (memoryBytes > MOST_MEMORY_BYTES)
+      this.#problems.push(`an instance has ${(memoryBytes / 2 ** 20).toFixed()} MiB of memory at the end`);
+    if (files > clients + MOST_FILES) this.#problems.push(`an instance has ${files} open files at the end`);
+  }
+
+  async #until(what: string, ms: number, holds: () => boolean | Promise<boolean>): Promise<void> {
+    const deadline = performance.now() + ms;
+    while (!(await holds())) {
+      if (performance.now() > deadline) {
+        this.#problems.push(`not in ${ms / 1000} s: ${what}`);
+        return;
+      }
+      await delay(POLL_MS);
+    }
+  }
+}
+
+function unknownKind(kind: string): never {
+  throw new Error(`there is no fault ${kind}; there are ${Object.keys(FAULTS).join(', ')}`);
+}

@@ -1,0 +1,37 @@
+import { seeded } from '../../testkit/seed.ts';
+import { FAULTS } from './faults.ts';
+import type { Mode } from './history.ts';
+
+/** Mean time from the begin of a fault to that of the next, in milliseconds. */
+const GAP_MS = 1000;
+/** How long a fault lasts, in milliseconds. Some are longer than the time-outs (2 s), some shorter. */
+const SHORTEST_MS = 200;
+const LONGEST_MS = 5000;
+
+/** A fault as it is drawn, before anything runs. */
+export interface Planned {
+  readonly kind: string;
+  /** From the begin of the previous one, in milliseconds. */
+  readonly gapMs: number;
+  readonly lastsMs: number;
+  /** Which of its targets: from 0 to 1. */
+  readonly pick: number;
+}
+
+/** Draws faults: the same ones from the same seed. @param kinds to draw from */
+export function drawFaults(count: number, seed: number, kinds: readonly string[]): readonly Planned[] {
+  const random = seeded(seed);
+  return Array.from({ length: count }, () => ({
+    kind: kinds[Math.floor(random() * kinds.length)] ?? '',
+    gapMs: Math.round(random() * 2 * GAP_MS),
+    lastsMs: Math.round(SHORTEST_MS + random() * (LONGEST_MS - SHORTEST_MS)),
+    pick: random(),
+  }));
+}
+
+/** The kinds whose effects a mode's promise covers. */
+export function kindsOf(mode: Mode): readonly string[] {
+  return Object.entries(FAULTS)
+    .filter(([, { modes }]) => modes === undefined || modes.includes(mode))
+    .map(([name]) => name);
+}

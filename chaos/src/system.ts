@@ -1,0 +1,145 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { FaultyLoki } from '../../testkit/faulty-loki.ts';
+import { Loki, NO_LOKI } from '../../testkit/loki.ts';
+import { RedisServer, type Cleanup } from '../../testkit/redis.ts';
+import { Balancer } from './balancer.ts';
+import type { Mode } from './history.ts';
+import { Instance, type Mishap } from './instance.ts';
+import { Toxiproxy, type Link } from './toxiproxy.ts';
+
+/** How often a client gets a heartbeat, in seconds: a client misses a frozen instance after two to two and a half. */
+export const HEARTBEAT_SECONDS = 1;
+/** Replicas and Sentinels, where the store has them. */
+const REPLICAS = 2;
+const SENTINELS = 3;
+const TOKEN_KEY = 'a key of the chaos runs and of no one else';
+
+/** What a system is made of. */
+export interface SystemOptions {
+  readonly mode: Mode;
+  readonly instances: number;
+  readonly loki: boolean;
+}
+
+/** Everything that a run has: instances behind a balancer, the store, Loki, and a link before each of them. */
+export class System {
+  readonly mode: Mode;
+  readonly instances: readonly Instance[];
+  readonly balancer: Balancer;
+  readonly redis: readonly RedisServer[];
+  readonly sentinels: readonly RedisServer[];
+  readonly loki: Loki | undefined;
+  /** Takes the place of Loki, and answers 500. */
+  readonly brokenLoki: FaultyLoki | undefined;
+  /** Links of the instances to the servers of the store, of the servers among each other, and of the Sentinels to them. */
+  readonly redisLinks: readonly Link[];
+  readonly instanceLinks: readonly Link[];
+  readonly lokiLinks: readonly Link[];
+
+  private constructor(parts: Omit<System, 'url' | 'master'>) {
+    ({
+      mode: this.mode,
+      instances: this.instances,
+      balancer: this.balancer,
+      redis: this.redis,
+      sentinels: this.sentinels,
+      loki: this.loki,
+      brokenLoki: this.brokenLoki,
+      redisLinks: this.redisLinks,
+      instanceLinks: this.instanceLinks,
+      lokiLinks: this.lokiLinks,
+    } = parts);
+  }
+
+  /** Starts everything, and waits until it works. @param onMishap called when a process of the service ends on its own */
+  static async start(
+    t: Cleanup,
+    { mode, instances: count, loki: withLoki }: SystemOptions,
+    onMishap: (mishap: Mishap, detail: string) => void,
+  ): Promise<System> {
+    const proxy = await Toxiproxy.start(t);
+    const { loki, brokenLoki, lokiLinks } = withLoki ? await startLoki(t, proxy) : NO_LOKI_PARTS;
+    const { redis, sentinels, redisLinks, url } = await startStore(t, proxy, mode);
+    const env = environment(mode, url, lokiLinks[0]);
+    const instances = await Promise.all(
+      Array.from({ length: count }, (_, index) => Instance.start(t, `service-${index}`, env, onMishap)),
+    );
+    const instanceLinks: Link[] = [];
+    for (const { name, port } of instances) instanceLinks.push(await proxy.link(name, port));
+    const balancer = await Balancer.start(
+      t,
+      instanceLinks.map(({ port }) => port),
+    );
+    return new System({
+      ...{ mode, instances, balancer, redis, sentinels, loki, brokenLoki, redisLinks, instanceLinks, lokiLinks },
+    });
+  }
+
+  /** Where clients connect. */
+  get url(): string {
+    return `ws://127.0.0.1:${this.balancer.port}/ws/chat/`;
+  }
+}
+
+const NO_LOKI_PARTS = { loki: undefined, brokenLoki: undefined, lokiLinks: [] } as const;
+
+async function startLoki(t: Cleanup, proxy: Toxiproxy): Promise<Pick<System, 'loki' | 'brokenLoki' | 'lokiLinks'>> {
+  if (NO_LOKI !== false) throw new Error(NO_LOKI);
+  const loki = await Loki.start('', 'low');
+  t.after(() => loki.remove());
+  const brokenLoki = await FaultyLoki.start(t);
+  brokenLoki.fault = 500;
+  return { loki, brokenLoki, lokiLinks: [await proxy.link('loki', Number(new URL(loki.url).port))] };
+}
+
+type Store = Pick<System, 'redis' | 'sentinels' | 'redisLinks'> & { readonly url: string };
+
+async function startStore(t: Cleanup, proxy: Toxiproxy, mode: Mode): Promise<Store> {
+  if (mode === 'token') return { redis: [], sentinels: [], redisLinks: [], url: '' };
+  const redis: RedisServer[] = [];
+  const redisLinks: Link[] = [];
+  for (let index = 0; index <= (mode === 'replicated' ? REPLICAS : 0); index += 1) {
+    const server = await RedisServer.start(t, DURABLE);
+    const link = await proxy.link(`redis-${index}`, server.port);
+    // What a server is known by to Sentinels, replicas and instances: the link before it.
+    server.cli('CONFIG', 'SET', 'replica-announce-ip', '127.0.0.1', 'replica-announce-port', String(link.port));
+    if (redisLinks[0] !== undefined) server.cli('REPLICAOF', '127.0.0.1', String(redisLinks[0].port));
+    server.cli('CONFIG', 'REWRITE');
+    redis.push(server);
+    redisLinks.push(link);
+  }
+  const [master] = redisLinks;
+  if (master === undefined) throw new Error('a store has a server');
+  if (mode !== 'replicated') return { redis, sentinels: [], redisLinks, url: `redis://127.0.0.1:${master.port}` };
+  while ((redis[0]?.cli('INFO', 'replication').match(/state=online/g)?.length ?? 0) < REPLICAS) await delay(50);
+  const sentinels: RedisServer[] = [];
+  for (let index = 0; index < SENTINELS; index += 1)
+    sentinels.push(await RedisServer.startSentinel(t, master.port, Math.ceil(SENTINELS / 2)));
+  // They find each other and the replicas through the master.
+  while (!sentinels.every((sentinel) => knows(sentinel))) await delay(50);
+  const hosts = sentinels.map(({ port }) => `127.0.0.1:${port}`).join(',');
+  return { redis, sentinels, redisLinks, url: `redis+sentinel://${hosts}/main` };
+}
+
+/** A server that is killed has what it acknowledged when it is started again. */
+const DURABLE = ['--appendonly', 'yes', '--repl-diskless-sync-delay', '0', '--maxmemory-policy', 'noeviction'];
+
+function knows(sentinel: RedisServer): boolean {
+  const master = sentinel.cli('SENTINEL', 'MASTER', 'main').split('\n');
+  const value = (name: string): number => Number(master[master.indexOf(name) + 1]);
+  return value('num-slaves') === REPLICAS && value('num-other-sentinels') === SENTINELS - 1;
+}
+
+/** Configuration of the instances. Times are short, so that a run sees many of each. */
+function environment(mode: Mode, url: string, loki: Link | undefined): Readonly<Record<string, string>> {
+  return {
+    HEARTBEAT_INTERVAL_SECONDS: String(HEARTBEAT_SECONDS),
+    LOG_MESSAGE_SAMPLING: '0',
+    DRAIN_SPREAD_SECONDS: '0.5',
+    RETRY_AFTER_MAX_SECONDS: '1',
+    ...(loki !== undefined && { LOKI_ENABLED: 'true', LOKI_URL: `http://127.0.0.1:${loki.port}` }),
+    ...(mode === 'token' ? { RESUME_TOKEN_KEY: TOKEN_KEY } : { REDIS_URL: url }),
+    ...(mode !== 'token' && { SESSION_DURABILITY: mode === 'relaxed' ? 'relaxed' : 'strict' }),
+    ...(mode === 'replicated' && { STORE_REPLICAS: String(REPLICAS) }),
+  };
+}
