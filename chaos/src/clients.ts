@@ -1,4 +1,3 @@
-import { setInterval as every } from 'node:timers/promises';
 import { randomUUID } from 'node:crypto';
 import { CounterClient } from '../../client/client.js';
 import type { ClientEntry, History } from './history.ts';
@@ -14,11 +13,15 @@ const PATIENCE = { connectTimeoutMs: 3000, backoffMs: 100, maxBackoffMs: 1000 };
 /** Good clients, one session each, that write down what they send and receive. */
 export class Clients {
   readonly #sessions: readonly Session[];
-  readonly #sending = new AbortController();
+  readonly #timer: NodeJS.Timeout;
 
   constructor(url: string, count: number, history: History) {
     this.#sessions = Array.from({ length: count }, (_, index) => new Session(url, index, history));
-    for (const session of this.#sessions) void this.#send(session);
+    let turn = 0;
+    this.#timer = setInterval(() => {
+      turn += 1;
+      for (const session of this.#sessions) session.send(AT_ONCE[(turn + session.client) % AT_ONCE.length] ?? 1);
+    }, SEND_EVERY_MS);
   }
 
   /** Clients with a connection on which every message was answered. */
@@ -32,7 +35,7 @@ export class Clients {
 
   /** Sends no more by itself. */
   quiet(): void {
-    this.#sending.abort();
+    clearInterval(this.#timer);
   }
 
   /** Sends one message from each session, which tells what became of it. */
@@ -41,19 +44,8 @@ export class Clients {
   }
 
   close(): void {
+    this.quiet();
     for (const session of this.#sessions) session.close();
-  }
-
-  async #send(session: Session): Promise<void> {
-    let turn = session.client;
-    try {
-      for await (const _ of every(SEND_EVERY_MS, undefined, this.#sending)) {
-        session.send(AT_ONCE[turn % AT_ONCE.length] ?? 1);
-        turn += 1;
-      }
-    } catch {
-      // Quiet from now on.
-    }
   }
 }
 

@@ -47,13 +47,13 @@ export const FAULTS: Readonly<Record<string, FaultKind>> = {
   'service-frozen': {
     doc: 'an instance stands still (SIGSTOP)',
     effect: 'away',
-    targets: instances(({ process }) => frozen((signal) => process.signal(signal))),
+    targets: instances(({ process }) => frozen(process)),
     signs: ['unscraped', 'slow_loop'],
   },
   'service-starved': {
     doc: 'an instance gets a tenth of its CPU time (SIGSTOP and SIGCONT in turn)',
     effect: 'away',
-    targets: instances(({ process }, ms) => starved((signal) => process.signal(signal), ms)),
+    targets: instances(({ process }, ms) => starved(process, ms)),
     signs: ['unscraped', 'slow_loop'],
   },
   'service-drained': {
@@ -78,11 +78,7 @@ export const FAULTS: Readonly<Record<string, FaultKind>> = {
     doc: 'a server of the store stands still (SIGSTOP)',
     effect: 'away',
     modes: STORED,
-    targets: servers((server) =>
-      frozen((signal) => {
-        server.signal(signal);
-      }),
-    ),
+    targets: servers((server) => frozen(server)),
     signs: STORE_SIGNS,
   },
 };
@@ -95,24 +91,29 @@ function servers(apply: (server: RedisServer, ms: number) => Promise<Undo>): Fau
   return ({ redis }) => redis.map((server, index) => ({ name: `redis-${index}`, apply: (ms) => apply(server, ms) }));
 }
 
-function frozen(signal: (signal: NodeJS.Signals) => void): Promise<Undo> {
-  signal('SIGSTOP');
+/** A program that takes signals. */
+interface Signalled {
+  readonly signal: (signal: NodeJS.Signals) => void;
+}
+
+function frozen(program: Signalled): Promise<Undo> {
+  program.signal('SIGSTOP');
   return Promise.resolve(() => {
-    signal('SIGCONT');
+    program.signal('SIGCONT');
   });
 }
 
-/** Share of the time that a starved process runs, and the length of a turn. */
-const RUNS_MS = 10;
+/** How long a starved program stands, and runs, in turn. */
 const STANDS_MS = 90;
+const RUNS_MS = 10;
 
-function starved(signal: (signal: NodeJS.Signals) => void, ms: number): Promise<Undo> {
+function starved(program: Signalled, ms: number): Promise<Undo> {
   const end = performance.now() + ms;
   const done = (async (): Promise<void> => {
     while (performance.now() < end) {
-      signal('SIGSTOP');
+      program.signal('SIGSTOP');
       await delay(STANDS_MS);
-      signal('SIGCONT');
+      program.signal('SIGCONT');
       await delay(RUNS_MS);
     }
   })();

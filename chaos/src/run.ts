@@ -116,7 +116,7 @@ class Run {
     for (;;) {
       const found = [...targets.slice(from), ...targets.slice(0, from)].find(({ name }) => !this.#busy.has(name));
       if (found !== undefined) return found;
-      await Promise.race(targets.map(({ name }) => this.#busy.get(name)));
+      await Promise.race(targets.flatMap(({ name }) => this.#busy.get(name) ?? []));
     }
   }
 

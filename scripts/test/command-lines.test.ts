@@ -9,6 +9,8 @@ const PROGRAMS = [
   'monitor/src/main.ts',
   'bench/run.ts',
   'bench/fuzz.ts',
+  'chaos/src/main.ts',
+  'chaos/src/check.ts',
   'e2e/run.ts',
   'e2e/alerts/run.ts',
   'e2e/proxies/run.ts',
