@@ -11,10 +11,9 @@ const { fix } = program('npm run lint --', 'Checks types, imports, style, format
   .parse()
   .opts<{ fix?: true }>();
 const CHECKS: readonly (readonly string[])[] = [
-  ['tsc', '-p', 'tsconfig.json'],
+  ['oxlint', '--type-aware', '--type-check', '--report-unused-disable-directives', ...(fix ? ['--fix'] : [])],
   ['tsc', '-p', 'service/console/tsconfig.json'],
   ['depcruise', '.'],
-  ['eslint', '.', '--max-warnings', '0', ...(fix ? ['--fix'] : [])],
   ['prettier', '.', '--log-level', 'warn', fix ? '--write' : '--check'],
 ];
 

@@ -110,12 +110,12 @@ class PartRun {
       const details = await fc.check(property, {
         seed,
         numRuns: BATCHES,
-        interruptAfterTimeLimit: MAX_CHECK_MS,
+        plugins: [fc.interruptAfterTimeLimit(MAX_CHECK_MS)],
         includeErrorInReport: true,
         ...(only !== undefined && { path: only, endOnFailure: true }),
       });
       const replay = `npm run fuzz -- --part ${this.#part.name} --seed ${seed} --only ${String(details.counterexamplePath)}`;
-      if (details.failed) return `${String(fc.defaultReportMessage(details))}\nTo repeat it: ${replay}`;
+      if (details.failed) return `${fc.defaultReportMessage(details)}\nTo repeat it: ${replay}`;
       if (only !== undefined) return undefined;
     }
     return undefined;

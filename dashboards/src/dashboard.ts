@@ -1,4 +1,4 @@
-/* eslint-disable @typescript-eslint/no-deprecated -- The classic form: what kube-prometheus-stack's sidecar and Grafana 11 read; the
+/* oxlint-disable typescript/no-deprecated -- The classic form: what kube-prometheus-stack's sidecar and Grafana 11 read; the
    new one is for Grafana 12's API alone. */
 import type { DataSourceRef } from '@grafana/grafana-foundation-sdk/common';
 import {
