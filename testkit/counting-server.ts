@@ -124,6 +124,11 @@ export class CountingServer {
     return [...this.#counts.values()].reduce((sum, count) => sum + count, 0);
   }
 
+  /** The highest count that a session was told. */
+  get highest(): number {
+    return Math.max(0, ...this.#counts.values());
+  }
+
   /** Resolves once this many sessions have been told this count each. */
   async told(sessions: number, count: number): Promise<void> {
     while (this.#counts.size < sessions || [...this.#counts.values()].some((each) => each < count))
