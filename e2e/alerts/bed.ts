@@ -177,7 +177,8 @@ export async function untilWatched(release: Release, pods: number): Promise<void
   const alertmanager = new Alertmanager();
   const labels = `namespace="${release.namespace}", release="${release.name}"`;
   await until(`${release.name} being watched`, WIRING_SECONDS, async () => {
-    const scraped = await prometheus.query(`up{${labels}} == 1`);
+    // Not `up`: a Probe has that too.
+    const scraped = await prometheus.query(`websocket_build_info{${labels}}`);
     const rules = await prometheus.rules(release.namespace, release.fullName);
     const routes = await alertmanager.configuration();
     const routed = RECEIVERS.every((name) => routes.includes(`${release.namespace}/${release.fullName}/${name}`));

@@ -61,14 +61,8 @@ function objects(namespace: string, host: string, port: number): readonly object
   const ports = [{ name: 'metrics', port, protocol: 'TCP' }];
   return [
     { apiVersion: 'v1', kind: 'Service', metadata, spec: { clusterIP: 'None', ports } },
-    {
-      apiVersion: 'discovery.k8s.io/v1',
-      kind: 'EndpointSlice',
-      metadata: { ...metadata, labels: { ...metadata.labels, 'kubernetes.io/service-name': name } },
-      addressType: 'IPv4',
-      ports,
-      endpoints: [{ addresses: [host], conditions: { ready: true } }],
-    },
+    // Prometheus finds what is scraped by Endpoints or by EndpointSlices, as it is told: Kubernetes makes the second from the first.
+    { apiVersion: 'v1', kind: 'Endpoints', metadata, subsets: [{ addresses: [{ ip: host }], ports }] },
     {
       apiVersion: 'monitoring.coreos.com/v1',
       kind: 'ServiceMonitor',
