@@ -123,8 +123,12 @@ async function makeBed(proof: Proof, namespace: Namespace): Promise<Bed> {
 /** Proves the tiers of an alert on its release, one after the other. */
 async function proveOn(bed: Bed, tiers: readonly Proof[]): Promise<readonly Verdict[]> {
   const verdicts: Verdict[] = [];
-  for (const proof of tiers) {
-    const { result: proven, problem } = await attempt(() => prove(proof, bed, webhooks));
+  for (const [index, proof] of tiers.entries()) {
+    const { result: proven, problem } = await attempt(async () => {
+      // What the tier before brought about must be over.
+      if (index > 0) await bed.untilWatchedAndWell(webhooks);
+      return prove(proof, bed, webhooks);
+    });
     if (problem !== undefined) progress(`${bed.release.name}: NOT PROVEN: ${problem}`);
     verdicts.push({ proof, ...(proven === undefined ? { problem: problem ?? '' } : { proven }) });
   }
