@@ -27,6 +27,8 @@ export interface Notification {
 /** One alert of a notification. */
 export interface NotifiedAlert {
   readonly status: 'firing' | 'resolved';
+  /** The same for all that is told of one alert. */
+  readonly fingerprint: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
 }

@@ -31,10 +31,10 @@ export async function prove(proof: Proof, bed: Bed, webhooks: WebhookReceiver): 
   const { name } = bed.release;
   assert.deepEqual(names(webhooks.told(name)), [], 'nobody was told of anything before the fault');
   try {
-    const secondsToFire = await makeItFire(proof, bed, webhooks);
+    const { alert, secondsToFire } = await makeItFire(proof, bed, webhooks);
     const endAt = performance.now();
     await bed.endFault();
-    const { received } = await untilTold(proof, name, 'resolved', webhooks);
+    const { received } = await untilTold(proof, name, 'resolved', webhooks, alert.fingerprint);
     expectNothingElse(webhooks.told(name), proof);
     return { secondsToFire, secondsToClear: between(endAt, received.at) };
   } finally {
@@ -43,29 +43,39 @@ export async function prove(proof: Proof, bed: Bed, webhooks: WebhookReceiver): 
   }
 }
 
-async function makeItFire(proof: Proof, bed: Bed, webhooks: WebhookReceiver): Promise<number> {
+async function makeItFire(
+  proof: Proof,
+  bed: Bed,
+  webhooks: WebhookReceiver,
+): Promise<{ readonly alert: NotifiedAlert; readonly secondsToFire: number }> {
   const { name } = bed.release;
   progress(`${name}: ${proof.fault}`);
   const faultAt = performance.now();
   await bed.beginFault(proof.inject);
   const { alert, received } = await untilTold(proof, name, 'firing', webhooks);
-  const seconds = between(faultAt, received.at);
-  progress(`${name}: told after ${seconds} s: ${alert.annotations['description'] ?? ''}`);
+  const secondsToFire = between(faultAt, received.at);
+  progress(`${name}: told after ${secondsToFire} s: ${alert.annotations['description'] ?? ''}`);
   // What the same fault brings about beside it would be told of by then.
   await delay(NOTIFIED_SECONDS * 1000);
   await proof.whileFiring?.(bed);
-  return seconds;
+  return { alert, secondsToFire };
 }
 
-/** Waits for a notification, and looks whether it is right. */
+/**
+ * Waits for a notification, and looks whether it is right.
+ * @param fingerprint the one alert that it tells of: it also has those of its group that ended before
+ */
 async function untilTold(
   proof: Proof,
   release: string,
   status: NotifiedAlert['status'],
   webhooks: WebhookReceiver,
+  fingerprint?: string,
 ): Promise<Told> {
+  const isMeant = (alert: NotifiedAlert): boolean =>
+    isOf(alert, proof) && alert.status === status && (fingerprint ?? alert.fingerprint) === alert.fingerprint;
   const told = await until(`${proof.alert} being told of as ${status}`, TOLD_SECONDS[status], () =>
-    webhooks.told(release).find(({ alert }) => isOf(alert, proof) && alert.status === status),
+    webhooks.told(release).find(({ alert }) => isMeant(alert)),
   );
   expectRight(told, proof);
   return told;
