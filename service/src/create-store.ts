@@ -21,7 +21,12 @@ export function createStore(
       username: config.redisUsername || target.username,
       password: config.redisPassword || target.password,
     },
-    caFile: config.redisCaFile,
+    files: {
+      password: config.redisPasswordFile,
+      ca: config.redisCaFile,
+      certificate: config.redisCertFile,
+      key: config.redisKeyFile,
+    },
     durability: config.sessionDurability,
     acknowledgement: { replicas: config.storeReplicas, fsync: config.storeFsync },
     ttlSeconds,
@@ -75,6 +80,14 @@ function createObserver(
         event: 'store_warning',
         detail: sentence,
       });
+    },
+    filesChanged: () => {
+      logger.info('The session store is used with what its files hold since they changed', {
+        event: 'store_files_changed',
+      });
+    },
+    filesFailed: (detail) => {
+      logger.error('The files of the session store can not be used', { event: 'store_files_failed', detail });
     },
     available: (awaySeconds) => {
       nextAt = 0;

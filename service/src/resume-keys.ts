@@ -1,7 +1,7 @@
-import type { Config } from './config/options.ts';
+import { MountedFiles } from './config/mounted-files.ts';
+import { MIN_KEY_LENGTH, type Config } from './config/options.ts';
 import type { Logger } from './log/logger.ts';
-import { KeyFiles } from './sessions/key-files.ts';
-import { KeyRing } from './sessions/key-ring.ts';
+import { KeyRing, type Keys } from './sessions/key-ring.ts';
 import { ResumeTokens } from './sessions/resume-token.ts';
 
 /** The resume tokens, and the keys that sign them, from variables or from files. */
@@ -10,7 +10,7 @@ export class ResumeKeys {
   readonly #config: Config;
   readonly #logger: Logger;
   readonly #ring: KeyRing;
-  #files: KeyFiles | undefined;
+  #files: MountedFiles<keyof Keys> | undefined;
 
   private constructor(config: Config, logger: Logger) {
     const { resumeTokenTtlSeconds: ttlSeconds, resumeTokenKeyDelaySeconds: delaySeconds } = config;
@@ -31,16 +31,15 @@ export class ResumeKeys {
    * @throws {Error} naming the variable and its file, if there is no key in it
    */
   async open(): Promise<void> {
-    const { resumeTokenKey: key, resumeTokenPreviousKey: previousKey, ...config } = this.#config;
-    const paths = { key: config.resumeTokenKeyFile, previousKey: config.resumeTokenPreviousKeyFile };
-    this.#ring.set(paths.key === '' ? { key, previousKey } : await this.#openFiles(new KeyFiles(paths)));
+    const { resumeTokenKey: key, resumeTokenPreviousKey: previousKey, resumeTokenKeyFile } = this.#config;
+    this.#ring.set(resumeTokenKeyFile === '' ? { key, previousKey } : await this.#openFiles(keyFiles(this.#config)));
   }
 
   close(): void {
     this.#files?.close();
   }
 
-  #openFiles(files: KeyFiles): ReturnType<KeyFiles['open']> {
+  #openFiles(files: MountedFiles<keyof Keys>): Promise<Keys> {
     this.#files = files;
     files.on('changed', (keys) => {
       const seconds = this.#ring.set(keys);
@@ -54,4 +53,18 @@ export class ResumeKeys {
     });
     return files.open();
   }
+}
+
+function keyFiles({ resumeTokenKeyFile, resumeTokenPreviousKeyFile }: Config): MountedFiles<keyof Keys> {
+  const problem = ({ length }: string): string | undefined =>
+    length < MIN_KEY_LENGTH ? `holds ${length} characters: a key has at least ${MIN_KEY_LENGTH}` : undefined;
+  return new MountedFiles({
+    key: { variable: 'RESUME_TOKEN_KEY_FILE', path: resumeTokenKeyFile, problem },
+    previousKey: {
+      variable: 'RESUME_TOKEN_PREVIOUS_KEY_FILE',
+      path: resumeTokenPreviousKeyFile,
+      optional: true,
+      problem,
+    },
+  });
 }

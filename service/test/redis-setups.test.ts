@@ -7,7 +7,7 @@ import { describe, it } from 'node:test';
 import { StoreUnavailableError } from '../src/sessions/session-store.ts';
 import { freePort } from '../../testkit/free-port.ts';
 import { RedisServer, type Cleanup } from '../../testkit/redis.ts';
-import { openStore } from './support/shared-store.ts';
+import { NO_FILES, openStore } from './support/shared-store.ts';
 import { countMany, countOnce, newId } from './support/store-battery.ts';
 
 describe('A Cluster of three', () => {
@@ -67,7 +67,7 @@ describe('A server over TLS, with a password', () => {
     const options = ['--tls-port', String(tls), '--tls-auth-clients', 'no', '--requirepass', 'a secret', ...files];
     await RedisServer.start(t, options);
     const url = `rediss://:a%20secret@localhost:${tls}`;
-    const store = openStore(t, url, { caFile: certificate });
+    const store = openStore(t, url, { files: { ...NO_FILES, ca: certificate } });
     const id = newId();
     assert.equal(await countOnce(store, id), 1);
     assert.equal(await countOnce(store, id), 2);

@@ -80,7 +80,7 @@ function crossChecks(config: Config): string[] {
     problems.push(
       `STORE_TIMEOUT_SECONDS=${config.storeTimeoutSeconds} must be less than DRAIN_TIMEOUT_SECONDS - DRAIN_SPREAD_SECONDS - CLOSE_TIMEOUT_SECONDS = ${config.drainTimeoutSeconds - closing}: shorten it, or raise DRAIN_TIMEOUT_SECONDS`,
     );
-  problems.push(...acknowledgementProblems(config));
+  problems.push(...acknowledgementProblems(config), ...storeFileProblems(config));
   if (config.prestopMinSeconds > config.prestopMaxSeconds)
     problems.push(
       `PRESTOP_MIN_SECONDS=${config.prestopMinSeconds} must be at most PRESTOP_MAX_SECONDS=${config.prestopMaxSeconds}`,
@@ -134,6 +134,26 @@ function acknowledgementProblems(config: Config): string[] {
           `${option} needs SESSION_DURABILITY=strict: with ${sessionDurability}, replies do not wait for the store; set it to strict, or drop ${option}`,
         ]),
   ]);
+}
+
+/** A secret in two places, and TLS that would not be used though its files are there. */
+function storeFileProblems(config: Config): string[] {
+  const { redisUrl, redisPassword, redisPasswordFile, redisCaFile, redisCertFile, redisKeyFile } = config;
+  const problems: string[] = [];
+  if (redisPasswordFile !== '' && redisPassword !== '')
+    problems.push('REDIS_PASSWORD_FILE and REDIS_PASSWORD are both set: drop one');
+  if (redisPasswordFile !== '' && redisUrl !== undefined && redisUrl.password !== '')
+    problems.push(
+      'REDIS_PASSWORD_FILE is set, and REDIS_URL contains a password: take it out of REDIS_URL, or drop the file',
+    );
+  if ((redisCertFile === '') !== (redisKeyFile === ''))
+    problems.push('REDIS_CERT_FILE and REDIS_KEY_FILE need each other: set both, or drop both');
+  if (redisUrl === undefined || redisUrl.tls) return problems;
+  const files = { REDIS_CA_FILE: redisCaFile, REDIS_CERT_FILE: redisCertFile, REDIS_KEY_FILE: redisKeyFile };
+  for (const [name, path] of Object.entries(files))
+    if (path !== '')
+      problems.push(`${name}=${quote(path)} needs TLS: write REDIS_URL with rediss instead of redis, or drop the file`);
+  return problems;
 }
 
 function proxyProblems(proxies: readonly string[]): string[] {

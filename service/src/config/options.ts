@@ -273,11 +273,22 @@ export const OPTIONS = {
   ),
   redisUsername: text('REDIS_USERNAME', '', 'User for REDIS_URL, instead of the one in it.'),
   redisPassword: secret('REDIS_PASSWORD', 0, 'Password for REDIS_URL, instead of the one in it.'),
+  redisPasswordFile: text(
+    'REDIS_PASSWORD_FILE',
+    '',
+    'File with that password, instead of REDIS_PASSWORD or one in REDIS_URL. It is read once a second, as are the three files below: what they hold can be changed without a restart.',
+  ),
   redisCaFile: text(
     'REDIS_CA_FILE',
     '',
     'PEM file of the certificate authorities that sign the server of a rediss:// REDIS_URL; empty trusts those of Node.js.',
   ),
+  redisCertFile: text(
+    'REDIS_CERT_FILE',
+    '',
+    'PEM file with the certificate of this client, and its chain, for a rediss:// server that asks for one (mutual TLS). Needs REDIS_KEY_FILE.',
+  ),
+  redisKeyFile: text('REDIS_KEY_FILE', '', 'PEM file with the private key of REDIS_CERT_FILE, without a passphrase.'),
   sessionDurability: choice(
     'SESSION_DURABILITY',
     ['relaxed', 'strict'],
@@ -294,7 +305,7 @@ export const OPTIONS = {
     'STORE_TIMEOUT_SECONDS',
     2,
     { min: 0.1, max: 60 },
-    'Time that a message (strict), a resume or a bye waits for the store; then the client gets 1013, and a bye is sent anyway. Also the time after which a connection to the store that does not respond is replaced.',
+    'Time that a message (strict), a resume or a bye waits for the store; then the client gets 1013, and a bye is sent anyway. Also the time within which a connection to the store that does not respond is reported, and replaced if another one can be made (twice that time with STORE_REPLICAS or STORE_FSYNC).',
   ),
   storeMaxPending: integer(
     'STORE_MAX_PENDING',

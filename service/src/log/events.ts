@@ -30,6 +30,9 @@ export const LOG_EVENTS = {
     'ERROR: the session store lost data (restarted empty, failed over to a replica that was behind, evicted keys); resumes get 1013 for `hold_seconds`, while instances write their counts.',
   store_warning:
     'WARN, after the first connect with STORE_REPLICAS or STORE_FSYNC: what settings of the store lose, or why it acknowledges nothing.',
+  store_files_changed:
+    'The files of the store (REDIS_PASSWORD_FILE and its like) hold something else, and the connection that uses it works: what they held before is no longer needed.',
+  store_files_failed: 'ERROR: the files of the store changed, and can not be used; what they held before is used.',
   store_available: 'The session store works: for the first time, or again after `away_seconds`.',
 
   resume_keys_changed:

@@ -1,22 +1,21 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { ResumeTokens } from '../../src/sessions/resume-token.ts';
 import type { SessionId } from '../../src/sessions/session-store.ts';
 import { Client } from '../../../testkit/client.ts';
 import { ServiceProcess, runToEnd } from '../../../testkit/process.ts';
 import { ask, handshake } from '../../../testkit/raw-client.ts';
+import { MountedSecret } from '../support/mounted-secret.ts';
 
 const [A, B, C] = ['a', 'b', 'c'].map((letter) => letter.repeat(40)) as [string, string, string];
 const KEY = 'resume-token-key';
 const PREVIOUS = 'resume-token-previous-key';
+const NAMES = [KEY, PREVIOUS] as const;
 
 describe('A key of resume tokens in a mounted Secret', () => {
   it('is changed while the process runs: tokens of the old and the new key resume, of a third none', async (t) => {
-    const secret = new MountedSecret(t, { [KEY]: A });
+    const secret = new MountedSecret(t, NAMES, { [KEY]: A });
     const service = await startWith(t, secret);
     await resumes(service, A);
     await isRefused(service, B);
@@ -29,7 +28,7 @@ describe('A key of resume tokens in a mounted Secret', () => {
   });
 
   it('is accepted though it was taken away at once, as by a rotation that keeps no previous one', async (t) => {
-    const secret = new MountedSecret(t, { [KEY]: A });
+    const secret = new MountedSecret(t, NAMES, { [KEY]: A });
     const service = await startWith(t, secret);
     secret.replace({ [KEY]: B });
     await service.event('resume_keys_changed');
@@ -38,7 +37,7 @@ describe('A key of resume tokens in a mounted Secret', () => {
   });
 
   it('signs after a delay, in which other instances get it', async (t) => {
-    const secret = new MountedSecret(t, { [KEY]: A });
+    const secret = new MountedSecret(t, NAMES, { [KEY]: A });
     const service = await startWith(t, secret, { RESUME_TOKEN_KEY_DELAY_SECONDS: '600' });
     secret.replace({ [KEY]: B });
     assert.equal((await service.event('resume_keys_changed'))['signs_in_seconds'], 600);
@@ -47,7 +46,7 @@ describe('A key of resume tokens in a mounted Secret', () => {
   });
 
   it('stays when what comes after it is no key, which is said once, and is not in the log', async (t) => {
-    const secret = new MountedSecret(t, { [KEY]: A });
+    const secret = new MountedSecret(t, NAMES, { [KEY]: A });
     const service = await startWith(t, secret);
     secret.replace({ [KEY]: 'too short' });
     const { level, detail } = await service.event('resume_keys_failed');
@@ -65,7 +64,7 @@ describe('A key of resume tokens in a mounted Secret', () => {
   });
 
   it('must be there when the process starts', async (t) => {
-    const secret = new MountedSecret(t, { [KEY]: '', [PREVIOUS]: A });
+    const secret = new MountedSecret(t, NAMES, { [KEY]: '', [PREVIOUS]: A });
     for (const [path, reason] of [
       [secret.path(KEY), / holds 0 characters: a key has at least 32$/m],
       [secret.path('other'), / can't be read: ENOENT/],
@@ -79,39 +78,9 @@ describe('A key of resume tokens in a mounted Secret', () => {
   });
 });
 
-/** A folder as the kubelet makes it of a Secret: links to a folder of one version, which is replaced as a whole. */
-class MountedSecret {
-  readonly #folder: string;
-  #version = 0;
-
-  constructor(t: TestContext, files: Readonly<Record<string, string>>) {
-    this.#folder = mkdtempSync(join(tmpdir(), 'wmc-secret-'));
-    t.after(() => {
-      rmSync(this.#folder, { recursive: true });
-    });
-    for (const name of [KEY, PREVIOUS]) symlinkSync(join('..data', name), this.path(name));
-    this.replace(files);
-  }
-
-  path(name: string): string {
-    return join(this.#folder, name);
-  }
-
-  replace(files: Readonly<Record<string, string>>): void {
-    const before = `..version_${this.#version}`;
-    this.#version += 1;
-    const version = `..version_${this.#version}`;
-    mkdirSync(this.path(version));
-    for (const [name, text] of Object.entries(files)) writeFileSync(join(this.path(version), name), text);
-    symlinkSync(version, this.path('..data_tmp'));
-    renameSync(this.path('..data_tmp'), this.path('..data'));
-    rmSync(this.path(before), { recursive: true, force: true });
-  }
-}
-
 function startWith(
   t: TestContext,
-  secret: MountedSecret,
+  secret: MountedSecret<string>,
   env: Readonly<Record<string, string>> = {},
 ): Promise<ServiceProcess> {
   return ServiceProcess.start(t, {

@@ -13,17 +13,28 @@ import {
 import { parseRedisUrl } from '../../src/config/redis-url.ts';
 import type { Cleanup } from '../../../testkit/redis.ts';
 
+/** No password, no TLS. */
+export const NO_FILES = { password: '', ca: '', certificate: '', key: '' };
+
+/** A store, and what it told of. */
+export type OpenedStore = RedisStore & {
+  readonly errors: string[];
+  readonly warnings: string[];
+  /** Its files changed, and are used. */
+  readonly changes: 'changed'[];
+  /** Why its files can't be used. */
+  readonly failures: string[];
+};
+
 /** A store on a Redis, which ends with the test. It writes often, and waits long: a busy machine is no outage. */
-export function openStore(
-  t: Cleanup,
-  url: string,
-  options: Partial<RedisStoreOptions> = {},
-): RedisStore & { readonly errors: string[]; readonly warnings: string[] } {
+export function openStore(t: Cleanup, url: string, options: Partial<RedisStoreOptions> = {}): OpenedStore {
   const errors: string[] = [];
   const warnings: string[] = [];
+  const changes: 'changed'[] = [];
+  const failures: string[] = [];
   const store = new RedisStore({
     target: parseRedisUrl(url),
-    caFile: '',
+    files: NO_FILES,
     durability: 'strict',
     acknowledgement: { replicas: 0, fsync: false },
     ttlSeconds: 60,
@@ -35,13 +46,15 @@ export function openStore(
       done: () => undefined,
       available: () => undefined,
       warned: (sentence) => warnings.push(sentence),
+      filesChanged: () => changes.push('changed'),
+      filesFailed: (reason) => failures.push(reason),
       lost: () => errors.push('read lost_data'),
       failed: (operation, reason) => errors.push(`${operation} ${reason}`),
     },
     ...options,
   });
   t.after(() => store.close());
-  return Object.assign(store, { errors, warnings });
+  return Object.assign(store, { errors, warnings, changes, failures });
 }
 
 /** Waits until something is so, looking once a loop turn. */

@@ -33,6 +33,11 @@ export class StoppableProxy {
     for (const socket of this.#sockets) socket.pause();
   }
 
+  /** Stops the connections that there are, but not those that come. */
+  swallow(): void {
+    for (const socket of this.#sockets) socket.pause();
+  }
+
   resume(): void {
     this.#stopped = false;
     for (const socket of this.#sockets) socket.resume();

@@ -7,6 +7,7 @@ import {
   type StoreErrorReason,
 } from './script-runner.ts';
 import type { RedisTarget } from '../../config/redis-url.ts';
+import type { ConnectionFilePaths } from './connection-files.ts';
 import type { Acknowledgement } from './replicated-scripts.ts';
 import {
   StoreFullError,
@@ -33,6 +34,10 @@ export interface StoreObserver {
   readonly available: (awaySeconds: number) => void;
   /** Settings of the server can lose counts, or keep them from being acknowledged. Once, after the first connect. */
   readonly warned: (sentence: string) => void;
+  /** The connection uses what its files hold since they changed. */
+  readonly filesChanged: () => void;
+  /** The files changed and can't be used, for this reason. What they held before is used. */
+  readonly filesFailed: (reason: string) => void;
 }
 
 /** What a batch does: the `operation` label. */
@@ -44,7 +49,7 @@ export type StoreOperation = (typeof STORE_OPERATIONS)[number];
 /** Options of a {@link RedisStore}. */
 export interface RedisStoreOptions {
   readonly target: RedisTarget;
-  readonly caFile: string;
+  readonly files: ConnectionFilePaths;
   /** `relaxed` answers at once and writes behind; `strict` answers once the store has the count. */
   readonly durability: 'relaxed' | 'strict';
   /** With `strict`: who must have a batch before its messages are answered. */
@@ -104,6 +109,11 @@ export class RedisStore implements SessionStore {
       onError: (error) => {
         this.#failed('read', error);
       },
+      onReplacementError: (error) => {
+        options.observer.failed('read', storeErrorReason(error), error);
+      },
+      onFilesChanged: options.observer.filesChanged,
+      onFilesFailed: options.observer.filesFailed,
     });
     const writers = options.target.kind === 'cluster' ? BUCKETS : 1;
     this.#writers = Array.from({ length: writers }, (_, bucket) => this.#createWriter(bucket));
@@ -126,6 +136,7 @@ export class RedisStore implements SessionStore {
   }
 
   async prepare(): Promise<void> {
+    await this.#runner.opened();
     const refusal = await this.#check();
     if (refusal !== undefined) throw new StoreUnsuitableError(refusal);
   }

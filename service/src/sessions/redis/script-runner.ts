@@ -1,10 +1,11 @@
-import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RedisClientType, RedisClusterType } from 'redis';
 import { backoffMs, type BackoffBounds } from '../../../../lib/backoff.ts';
 import type { RedisTarget } from '../../config/redis-url.ts';
 import { inTime } from '../../runtime/in-time.ts';
 import { APPLY_BATCH, APPLY_BATCH_SHA } from './batch-script.ts';
+import { connectionFiles, type ConnectionFilePaths, type ConnectionSecrets } from './connection-files.ts';
+import { PeerWatch, type Peer } from './peer-watch.ts';
 import {
   NotAcknowledgedError,
   ReplicatedScripts,
@@ -15,6 +16,11 @@ import { checkReplication, type ReplicationFindings } from './replication-check.
 
 /** Runs the store's script. */
 export interface ScriptRunner {
+  /**
+   * Waits until the files of the connections are read.
+   * @throws {Error} naming the variable and its file, if it can't be used
+   */
+  opened(): Promise<void>;
   /**
    * Runs {@link APPLY_BATCH}.
    * @throws {Error} of any kind; the script may or may not have run
@@ -33,9 +39,9 @@ export interface ScriptRunner {
 /** Options of a {@link RedisRunner}. */
 export interface RedisRunnerOptions {
   readonly target: RedisTarget;
-  /** PEM file of the authorities that are trusted; empty for those Node.js knows. */
-  readonly caFile: string;
-  /** Seconds after which a silent connection is closed and opened again. */
+  /** A password file stands for the password of the target. An empty CA file trusts the authorities of Node.js. */
+  readonly files: ConnectionFilePaths;
+  /** Seconds within which a connection whose other end has vanished is reported, and replaced once another works. */
   readonly timeoutSeconds: number;
   /** Who must have a batch before it counts as written. */
   readonly acknowledgement: Acknowledgement;
@@ -43,22 +49,48 @@ export interface RedisRunnerOptions {
   readonly onReady: () => void;
   /** A connection failed. It is retried. */
   readonly onError: (error: unknown) => void;
+  /** A connection that is to replace one that works failed. It is retried. */
+  readonly onReplacementError: (error: unknown) => void;
+  /** The connection uses what the files hold since they changed. */
+  readonly onFilesChanged: () => void;
+  /** The files changed and can't be used, for this reason. What they held before is used. */
+  readonly onFilesFailed: (reason: string) => void;
 }
 
 /** The common part of the library's three clients. */
-type Client = Pick<RedisClientType, 'evalSha' | 'eval' | 'connect' | 'destroy' | 'on' | 'isReady'> & PipelineClient;
+type Client = Pick<RedisClientType, 'evalSha' | 'eval' | 'connect' | 'destroy' | 'on'> & PipelineClient & Peer;
 /** What a client of a Cluster has besides. */
 type ClusterClient = Pick<RedisClusterType, 'masters' | 'nodeClient' | 'getNodeClientForKey'>;
 
 /** Maximum wait between two attempts to connect, in milliseconds. */
 export const MAX_RECONNECT_MS = 1000;
 const RECONNECT_BACKOFF: BackoffBounds = { baseMs: 100, maxMs: MAX_RECONNECT_MS };
+/** Maximum time for a client to find all of its servers. A Cluster's waits for each, also for one that has vanished. */
+const MAX_CONNECT_SECONDS = 10;
+/** Looks at the other end of a connection within the time-out. */
+const LOOKS = 5;
+/** Looks after which it has vanished: a new connection has the rest of the time-out. */
+const SILENT_LOOKS = 3;
+/** The same where `WAIT` keeps all answers back for up to the time-out. */
+const SILENT_LOOKS_REPLICATED = 8;
 
-/** Runs the script with the official client, on one server, behind Sentinels, or in a Cluster. Reconnects for ever. */
+/**
+ * Runs the script with the official client, on one server, behind Sentinels, or in a Cluster. Reconnects for ever.
+ *
+ * When files change or a server does not answer any more, another client takes over as soon as it is connected.
+ */
 export class RedisRunner implements ScriptRunner {
   readonly #options: RedisRunnerOptions;
   readonly #timeoutMs: number;
+  readonly #files: ReturnType<typeof connectionFiles>;
+  readonly #watch: PeerWatch;
+  #secrets: Promise<ConnectionSecrets>;
   #client: Client | undefined;
+  /** Takes over once it is connected. */
+  #next: Client | undefined;
+  /** Counts the clients that were begun: one that is not the newest gives up. */
+  #newest = 0;
+  #connecting = false;
   /** Of each connection that batches take: one; in a Cluster one for each master. */
   readonly #replicated = new WeakMap<PipelineClient, ReplicatedScripts>();
   #closed = false;
@@ -69,7 +101,19 @@ export class RedisRunner implements ScriptRunner {
   constructor(options: RedisRunnerOptions) {
     this.#options = options;
     this.#timeoutMs = options.timeoutSeconds * 1000;
+    this.#files = connectionFiles(options.files)
+      .on('failed', options.onFilesFailed)
+      .on('changed', (secrets) => {
+        this.#secrets = Promise.resolve(secrets);
+        void this.#connect(options.onFilesChanged);
+      });
+    this.#secrets = this.#files.open();
+    this.#watch = this.#watchPeers();
     void this.#connect();
+  }
+
+  async opened(): Promise<void> {
+    await this.#secrets;
   }
 
   apply(keys: string[], args: string[]): Promise<string> {
@@ -92,12 +136,11 @@ export class RedisRunner implements ScriptRunner {
 
   close(): Promise<void> {
     this.#closed = true;
+    this.#files.close();
+    this.#watch.close();
     this.#endFirstAttempt();
-    try {
-      this.#client?.destroy();
-    } catch {
-      // Ended already.
-    }
+    end(this.#client);
+    end(this.#next);
     return Promise.resolve();
   }
 
@@ -158,42 +201,95 @@ export class RedisRunner implements ScriptRunner {
     this.#firstAttempt.resolve(undefined);
   }
 
-  async #connect(): Promise<void> {
-    const onError = (error: unknown): void => {
-      this.#endFirstAttempt();
-      this.#options.onError(error);
-    };
-    const onReady = (): void => {
-      if (this.#client !== undefined) this.#endFirstAttempt();
-      this.#options.onReady();
-    };
-    for (let attempt = 0; !this.#closed; attempt += 1) {
+  /** @param onReplaced called when the new client has taken over */
+  async #connect(onReplaced?: () => void): Promise<void> {
+    this.#newest += 1;
+    const own = this.#newest;
+    const isOver = (): boolean => this.#closed || own !== this.#newest;
+    // The one that was under way has what the files held before.
+    end(this.#next);
+    this.#next = undefined;
+    this.#connecting = true;
+    for (let attempt = 0; !isOver(); attempt += 1) {
       let client: Client | undefined;
       try {
         client = await this.#create();
-        client.on('error', onError).on('ready', onReady).on('node-ready', onReady).on('topology-change', onReady);
-        if (this.#options.target.kind === 'standalone') this.#client = client;
-        await client.connect();
-        this.#client = client;
-        if (this.#isClosed()) client.destroy();
-        else onReady();
+        if (isOver()) return;
+        this.#listen(client);
+        this.#next = client;
+        if (this.#client === undefined && this.#options.target.kind === 'standalone') this.#client = client;
+        await inTime(client.connect(), MAX_CONNECT_SECONDS, 'timeout: the servers were not all reached');
+        if (isOver()) end(client);
+        else this.#takeOver(client);
+        if (!isOver()) onReplaced?.();
         return;
       } catch (error) {
-        if (this.#isClosed()) return;
-        onError(error);
-        try {
-          client?.destroy();
-        } catch {
-          // It was never open.
-        }
+        end(client);
+        if (isOver()) return;
+        this.#reportOf(client)(error);
+        if (this.#client === client) this.#client = undefined;
         await delay(backoffMs(attempt, RECONNECT_BACKOFF));
       }
     }
   }
 
-  // A method, since the field changes while the loop above waits.
-  #isClosed(): boolean {
-    return this.#closed;
+  #takeOver(client: Client): void {
+    const previous = this.#client === client ? undefined : this.#client;
+    // Answers that are on their way arrive, unless nobody is there: then what waits for them is sent again.
+    if (this.#watch.isSilent) end(previous);
+    else setTimeout(end, 2 * this.#timeoutMs, previous).unref();
+    this.#client = client;
+    this.#next = undefined;
+    this.#connecting = false;
+    this.#endFirstAttempt();
+    this.#options.onReady();
+  }
+
+  #listen(client: Client): void {
+    const onReady = (): void => {
+      if (this.#client !== client) return;
+      this.#endFirstAttempt();
+      this.#options.onReady();
+    };
+    client
+      .on('error', (error) => {
+        this.#reportOf(client)(error);
+      })
+      .on('ready', onReady)
+      .on('node-ready', onReady)
+      .on('topology-change', onReady);
+  }
+
+  /** Whom an error of a client concerns. That of one which was replaced concerns nobody. */
+  #reportOf(client: Client | undefined): (error: unknown) => void {
+    this.#endFirstAttempt();
+    if (this.#client === undefined || this.#client === client) return this.#options.onError;
+    return client === undefined || client === this.#next ? this.#options.onReplacementError : ignore;
+  }
+
+  #watchPeers(): PeerWatch {
+    const { replicas, fsync } = this.#options.acknowledgement;
+    return new PeerWatch({
+      peers: () => this.#peers(),
+      intervalMs: this.#timeoutMs / LOOKS,
+      looks: replicas > 0 || fsync ? SILENT_LOOKS_REPLICATED : SILENT_LOOKS,
+      onSilent: () => {
+        this.#replaceSilent();
+      },
+    });
+  }
+
+  #peers(): Peer[] {
+    if (this.#client === undefined) return [];
+    if (this.#options.target.kind !== 'cluster') return [this.#client];
+    const { masters } = this.#client as unknown as ClusterClient;
+    return masters.map(({ client }) => client).filter((client) => client !== undefined);
+  }
+
+  #replaceSilent(): void {
+    if (this.#connecting || this.#client === undefined) return;
+    this.#options.onError(new Error('timeout: the server does not answer PING'));
+    void this.#connect();
   }
 
   async #create(): Promise<Client> {
@@ -201,7 +297,7 @@ export class RedisRunner implements ScriptRunner {
     const { createClient, createCluster, createSentinel } = await import('redis');
     const { target } = this.#options;
     const { nodes, master, kind, database } = target;
-    const common = this.#common();
+    const common = this.#common(await this.#secrets);
     const [first] = nodes;
     if (kind === 'sentinel')
       return createSentinel({
@@ -222,26 +318,25 @@ export class RedisRunner implements ScriptRunner {
   }
 
   /** Options of every connection. */
-  #common() {
-    const { target, caFile } = this.#options;
-    const tls = target.tls ? { tls: true as const, ...(caFile !== '' && { ca: readFileSync(caFile) }) } : {};
+  #common(secrets: ConnectionSecrets) {
+    const { target } = this.#options;
+    const password = secrets.password || target.password;
     return {
       ...(target.username !== '' && { username: target.username }),
-      ...(target.password !== '' && { password: target.password }),
+      ...(password !== '' && { password }),
       // The writer sends a failed batch again.
       disableOfflineQueue: target.kind === 'standalone',
       // The library's time-out creates an AbortSignal for each command; `inTime` costs less.
       commandOptions: { timeout: 0 },
-      // An idle connection receives the answer to a PING well within its time-out.
-      pingInterval: this.#timeoutMs / 3,
       // Redis Enterprise alone has these notifications.
       maintNotifications: 'disabled' as const,
       socket: {
         connectTimeout: this.#timeoutMs,
-        // Longer than any call waits, so that a stalled process finds the reply that arrived meanwhile.
+        // Longer than any call waits, so that a stalled process finds the reply that arrived meanwhile. PeerWatch notices
+        // earlier, but for a connection whose login has no answer.
         socketTimeout: this.#timeoutMs * 1.5,
         reconnectStrategy: (attempt: number) => backoffMs(attempt, RECONNECT_BACKOFF),
-        ...tls,
+        ...(target.tls && tlsOptions(secrets)),
       },
     };
   }
@@ -300,6 +395,24 @@ export function storeErrorReason(error: unknown): StoreErrorReason {
  * Cluster. A `WAIT` behind it proves nothing.
  */
 const MISDIRECTED = /^(?:NOSCRIPT|MOVED|ASK|TRYAGAIN) /;
+
+function tlsOptions({ ca, certificate, key }: ConnectionSecrets) {
+  return { tls: true as const, ...(ca !== '' && { ca }), ...(key !== '' && { cert: certificate, key }) };
+}
+
+/** Ends a client, whatever state it is in. */
+function end(client: Client | undefined): void {
+  const ended = async (): Promise<void> => {
+    // That of Sentinels is a promise.
+    await (client?.destroy() as unknown);
+  };
+  // It was never open, or has ended already.
+  ended().catch(ignore);
+}
+
+function ignore(): void {
+  // Nobody has to know.
+}
 
 /** Keys and arguments of the script. */
 interface ScriptOptions {
