@@ -24,6 +24,9 @@ export const SET_BY_OTHER_VALUES: Readonly<Partial<Record<string, string>>> = {
   lokiPassword: 'loki.passwordSecret',
   redisUrl: 'store.redis.url',
   redisPassword: 'store.redis.passwordSecret',
+  redisPasswordFile: 'store.redis.passwordSecret',
+  redisCertFile: 'store.redis.tls.clientSecret',
+  redisKeyFile: 'store.redis.tls.clientSecret',
   resumeTokenKeyFile: 'resumeToken.enabled',
   resumeTokenPreviousKeyFile: 'resumeToken.existingSecret',
 };

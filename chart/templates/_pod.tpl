@@ -108,7 +108,8 @@ argument, not NODE_OPTIONS, so that it does not hold for the hook's own process.
 
 {{- define "wmc.env.own" -}}
 {{- $options := .Files.Get "files/options.yaml" | fromYaml -}}
-{{- $config := merge (dict "finalScrapeWaitSeconds" (include "wmc.finalScrapeWaitSeconds" .)) .Values.config -}}
+{{- $caFile := .Values.store.redis.tls.caSecret | ternary "/etc/store/ca.crt" "" -}}
+{{- $config := merge (dict "finalScrapeWaitSeconds" (include "wmc.finalScrapeWaitSeconds" .) "redisCaFile" $caFile) .Values.config -}}
 - name: PORT
   value: {{ .Values.containerPorts.http | quote }}
 - name: ADMIN_PORT
@@ -147,13 +148,42 @@ argument, not NODE_OPTIONS, so that it does not hold for the hook's own process.
           items:
             - {key: resume-token-previous-key, path: resume-token-previous-key}
           optional: true
+{{- end }}
+{{- with include "wmc.store.sources" . | fromYamlArray }}
+- name: store
+  projected:
+    sources:
+      {{- toYaml . | nindent 6 }}
+{{- end }}
 {{- end -}}
+
+{{/* What the connection to the store reads from files. */}}
+{{- define "wmc.store.sources" -}}
+{{- $redis := .Values.store.redis -}}
+{{- range $path, $ref := dict "password" $redis.passwordSecret "ca.crt" $redis.tls.caSecret }}
+{{- with $ref }}
+- secret:
+    name: {{ .name }}
+    items:
+      - {key: {{ .key }}, path: {{ $path }}}
+{{- end }}
+{{- end }}
+{{- with $redis.tls.clientSecret }}
+- secret:
+    name: {{ . }}
+    items:
+      - {key: tls.crt, path: tls.crt}
+      - {key: tls.key, path: tls.key}
+{{- end }}
 {{- end -}}
 
 {{- define "wmc.volumeMounts.own" -}}
 {{- if eq (include "wmc.resumeToken.enabled" .) "true" -}}
 - {name: resume-token, mountPath: /etc/resume-token, readOnly: true}
-{{- end -}}
+{{- end }}
+{{- if include "wmc.store.sources" . | fromYamlArray }}
+- {name: store, mountPath: /etc/store, readOnly: true}
+{{- end }}
 {{- end -}}
 
 {{- define "wmc.env.loki" }}
@@ -190,8 +220,15 @@ argument, not NODE_OPTIONS, so that it does not hold for the hook's own process.
 - name: REDIS_URL
   value: {{ $redis.url | quote }}
 {{- end }}
-{{- with $redis.passwordSecret }}
-{{- include "wmc.secretVariable" (dict "name" "REDIS_PASSWORD" "secret" .name "key" .key) }}
+{{- if $redis.passwordSecret }}
+- name: REDIS_PASSWORD_FILE
+  value: /etc/store/password
+{{- end }}
+{{- if $redis.tls.clientSecret }}
+- name: REDIS_CERT_FILE
+  value: /etc/store/tls.crt
+- name: REDIS_KEY_FILE
+  value: /etc/store/tls.key
 {{- end }}
 {{- end }}
 {{- end }}

@@ -2,6 +2,7 @@
  * An outbox: each message is appended to the Redis stream `{outbox}`, once, before it is answered. Copy this file to
  * service/src/handler.ts, where its imports are right too.
  */
+import { readFile } from 'node:fs/promises';
 import { createClient } from 'redis';
 import type { Authorize } from '../../service/src/connections/authorization.ts';
 import type { Handle } from '../../service/src/connections/message-handler.ts';
@@ -14,8 +15,16 @@ const APPEND_ONCE = `
     redis.call('XADD', KEYS[1], '*', 'session', ARGV[2], 'sequence', ARGV[3], 'text', ARGV[4])
   end`;
 
-const { REDIS_URL: url = 'redis://localhost:6379', REDIS_USERNAME: username, REDIS_PASSWORD: password } = process.env;
-const redis = createClient({ url, ...(username && { username }), ...(password && { password }) });
+const {
+  REDIS_URL: url = 'redis://localhost:6379',
+  REDIS_USERNAME: username,
+  REDIS_PASSWORD,
+  REDIS_PASSWORD_FILE,
+} = process.env;
+const redis = createClient({
+  url,
+  ...((REDIS_PASSWORD || REDIS_PASSWORD_FILE) && { credentialsProvider: provider() }),
+});
 // It connects again by itself. Messages that can't wait for that close their connections with 1011.
 redis.on('error', () => undefined);
 const connected = redis.connect();
@@ -30,3 +39,14 @@ export const handle: Handle = async ({ sessionId, sequence, text }) => {
 };
 
 export const authorize: Authorize = () => ({});
+
+/** The password as it is at each connect. */
+function provider() {
+  return {
+    type: 'async-credentials-provider' as const,
+    credentials: async () => ({
+      ...(username && { username }),
+      password: REDIS_PASSWORD_FILE ? (await readFile(REDIS_PASSWORD_FILE, 'utf8')).trim() : (REDIS_PASSWORD ?? ''),
+    }),
+  };
+}

@@ -65,6 +65,19 @@ describe('The configuration', () => {
       { STORE_FSYNC: 'true', REDIS_URL: 'redis://r' },
       /STORE_FSYNC=true needs SESSION_DURABILITY=strict: with relaxed, replies do not wait .* drop STORE_FSYNC=true/,
     ],
+    [
+      { REDIS_PASSWORD_FILE: '/p', REDIS_PASSWORD: 'x' },
+      /REDIS_PASSWORD_FILE and REDIS_PASSWORD are both set: drop one/,
+    ],
+    [
+      { REDIS_PASSWORD_FILE: '/p', REDIS_URL: 'redis://u:x@r' },
+      /REDIS_PASSWORD_FILE is set, and REDIS_URL contains a password: take it out of REDIS_URL, or drop the file/,
+    ],
+    [
+      { REDIS_URL: 'rediss://r', REDIS_CERT_FILE: '/c' },
+      /REDIS_CERT_FILE and REDIS_KEY_FILE need each other: set both/,
+    ],
+    [{ REDIS_URL: 'redis://r', REDIS_CA_FILE: '/a' }, /REDIS_CA_FILE="\/a" needs TLS: write REDIS_URL with rediss/],
     [{ ADMIN_PORT: '8080' }, /ADMIN_PORT=8080 must differ from PORT=8080/],
     [{ METRICS_PORT: '8080' }, /METRICS_PORT=8080 must differ from PORT=8080: leave it empty to serve/],
     [{ METRICS_PORT: '8081', ADMIN_PORT: '8081' }, /METRICS_PORT=8081 must differ from ADMIN_PORT=8081/],

@@ -350,6 +350,7 @@ export const STORE_ERRORS = [
   'out_of_memory',
   'loading',
   'auth',
+  'tls',
   'cluster',
   'too_few_replicas',
   'not_on_disk',
@@ -378,12 +379,16 @@ const REPLIES: Readonly<Record<string, StoreErrorReason>> = {
   CLUSTERDOWN: 'cluster',
 };
 
+/** Codes of a handshake that failed, of Node.js and of OpenSSL (nodejs.org/api/tls.html, "X509 certificate error codes"). */
+const TLS_FAILURE = /^ERR_(?:SSL|TLS)_|CERT|SELF_SIGNED|UNABLE_TO_/;
+
 /** Says why an operation failed. */
 export function storeErrorReason(error: unknown): StoreErrorReason {
   if (error instanceof NotAcknowledgedError) return error.reason;
   const { message = '', code = '' } = error as { message?: string; code?: string };
   const reply = REPLIES[message.split(' ')[0] ?? ''];
   if (reply !== undefined) return reply;
+  if (TLS_FAILURE.test(code)) return 'tls';
   if (/time ?out/i.test(message) || code === 'ETIMEDOUT') return 'timeout';
   if (/closed|offline|not connected|terminated|unavailable/i.test(message) || /^E[A-Z]+$/.test(code))
     return 'unreachable';
