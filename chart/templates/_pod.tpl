@@ -108,7 +108,7 @@ argument, not NODE_OPTIONS, so that it does not hold for the hook's own process.
 
 {{- define "wmc.env.own" -}}
 {{- $options := .Files.Get "files/options.yaml" | fromYaml -}}
-{{- $caFile := .Values.store.redis.tls.caSecret | ternary "/etc/store/ca.crt" "" -}}
+{{- $caFile := empty .Values.store.redis.tls.caSecret | ternary "" "/etc/store/ca.crt" -}}
 {{- $config := merge (dict "finalScrapeWaitSeconds" (include "wmc.finalScrapeWaitSeconds" .) "redisCaFile" $caFile) .Values.config -}}
 - name: PORT
   value: {{ .Values.containerPorts.http | quote }}

@@ -36,9 +36,12 @@ describe('A planted secret', { concurrency: 2 }, () => {
     ],
     ['in the address of a Loki that is off', { LOKI_URL: `http://us:${SECRET}@${NOBODY}/?token=${SECRET}` }],
     ['in a password of its own', { REDIS_URL: `redis://${NOBODY}`, REDIS_PASSWORD: SECRET }],
+    ['in a mounted file', { REDIS_URL: `redis://${NOBODY}`, REDIS_PASSWORD_FILE: 'the file' }],
     ['in a bearer token', { LOKI_ENABLED: 'true', LOKI_URL: `http://${NOBODY}`, LOKI_BEARER_TOKEN: SECRET }],
   ] as const)
     it(`is in no log line and no page of the service: ${what}`, async (t) => {
+      const file = join(folderFor(t), 'secret');
+      writeFileSync(file, SECRET);
       const service = start(t, 'service/src/main.ts', [], {
         ...TEST_OPTIONS,
         DRAIN_SPREAD_SECONDS: '0',
@@ -46,7 +49,7 @@ describe('A planted secret', { concurrency: 2 }, () => {
         STORE_TIMEOUT_SECONDS: '1',
         DRAIN_TIMEOUT_SECONDS: '3',
         FINAL_SCRAPE_WAIT_SECONDS: '0',
-        ...env,
+        ...('REDIS_PASSWORD_FILE' in env ? { ...env, REDIS_PASSWORD_FILE: file } : env),
       });
       const port = await service.printed(/"event":"service_listening".*?"port":(\d+)/);
       const pages = ['/', '/metrics/', '/healthz/', '/readyz/', '/ws/chat/'].map(async (path) =>
@@ -65,6 +68,7 @@ describe('A planted secret', { concurrency: 2 }, () => {
     { LOKI_ENABLED: 'true', LOKI_URL: `us:${SECRET}@host` },
     { LOKI_ENABLED: 'true', LOKI_URL: `http://host/?token=${SECRET}` },
     { LOKI_ENABLED: 'true', LOKI_URL: `http://${NOBODY}`, LOKI_PASSWORD: `${SECRET}\n` },
+    { REDIS_URL: `redis://us:${SECRET}@host`, REDIS_PASSWORD: SECRET, REDIS_PASSWORD_FILE: '/file' },
     { RESUME_TOKEN_KEY: SECRET, RESUME_TOKEN_PREVIOUS_KEY: SECRET, PORT: 'x' },
   ])
     it(`is in no refusal of ${Object.keys(env).join(', ')} (${JSON.stringify(Object.values(env).at(-1))})`, async (t) => {

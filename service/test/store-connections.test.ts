@@ -12,6 +12,9 @@ import { StoppableProxy } from './support/stoppable-proxy.ts';
 import { countOnce, newId } from './support/store-battery.ts';
 
 const USER = 'counter';
+/** All that docs/sessions.md says a user needs. */
+const RIGHTS = '~wmc:* +eval +evalsha +get +mget +set +expire +ping +hello +auth'.split(' ');
+const CLUSTER_RIGHTS = ['+cluster|slots', '+asking'];
 const NAMES = ['password', 'ca', 'certificate', 'key'] as const;
 type Files = Readonly<Partial<Record<(typeof NAMES)[number], string>>>;
 
@@ -170,7 +173,10 @@ describe('A peer that vanishes without a word', () => {
     await until(() =>
       nodes.every((node) => proxies.every(({ port }) => node.cli('CLUSTER', 'NODES').includes(`:${port}@`))),
     );
-    const store = openStore(t, `redis+cluster://127.0.0.1:${proxies[0]?.port}`, { timeoutSeconds: 5 });
+    for (const node of nodes)
+      assert.equal(node.cli('ACL', 'SETUSER', USER, 'on', '>old', ...RIGHTS, ...CLUSTER_RIGHTS), 'OK');
+    const url = `redis+cluster://${USER}:old@127.0.0.1:${proxies[0]?.port}`;
+    const store = openStore(t, url, { timeoutSeconds: 5 });
     const opened = await Promise.all(Array.from({ length: 100 }, async () => store.open(newId())));
     const countAll = (): Promise<number[]> => Promise.all(opened.map(async ({ session }) => store.add(session)));
     assert.deepEqual(new Set(await countAll()), new Set([1]));
@@ -182,7 +188,7 @@ describe('A peer that vanishes without a word', () => {
 /** A server with an ACL user whose password is `old`. */
 async function startWithUser(t: Cleanup, program: string): Promise<RedisServer> {
   const server = await RedisServer.start(t, [], program);
-  server.cli('ACL', 'SETUSER', USER, 'on', '>old', '~*', '+@all');
+  assert.equal(server.cli('ACL', 'SETUSER', USER, 'on', '>old', ...RIGHTS), 'OK');
   return server;
 }
 
