@@ -23,7 +23,7 @@ const {
 } = process.env;
 const redis = createClient({
   url,
-  ...((REDIS_PASSWORD || REDIS_PASSWORD_FILE) && { credentialsProvider: provider() }),
+  ...((REDIS_PASSWORD_FILE ?? REDIS_PASSWORD) !== undefined && { credentialsProvider: provider() }),
 });
 // It connects again by itself. Messages that can't wait for that close their connections with 1011.
 redis.on('error', () => undefined);

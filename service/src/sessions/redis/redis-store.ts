@@ -110,7 +110,7 @@ export class RedisStore implements SessionStore {
         this.#failed('read', error);
       },
       onReplacementError: (error) => {
-        options.observer.failed('read', storeErrorReason(error), error);
+        options.observer.failed('read', storeErrorReason(error), error, 0);
       },
       onFilesChanged: options.observer.filesChanged,
       onFilesFailed: options.observer.filesFailed,
