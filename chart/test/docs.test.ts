@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { it } from 'node:test';
+import { parse } from 'yaml';
 import { valuesTable } from '../src/docs.ts';
+
+const ROOT = new URL('../../', import.meta.url);
 
 it('the table of values has each key with a description, its default or the words for it', () => {
   assert.equal(
@@ -16,3 +20,19 @@ it('the table of values has each key with a description, its default or the word
     ].join('\n'),
   );
 });
+
+it('the comparison with other charts names values that this chart has', () => {
+  const values: unknown = parse(readFileSync(new URL('chart/values.yaml', ROOT), 'utf8'));
+  const page = readFileSync(new URL('docs/chart-comparison.md', ROOT), 'utf8');
+  const now = [...page.matchAll(/^\| [^|]+ \| [^|]+ \| ([^|]*`[^|]*) \| /gm)].map(([, cell = '']) => cell);
+  assert.ok(now.length > 25);
+  for (const path of now.flatMap((cell) => cell.match(/(?<=`)[\w.]+(?=`)/g) ?? []))
+    assert.ok(hasValue(values, path.split('.')), path);
+});
+
+/** Whether there is such a value; an empty object may have any. */
+function hasValue(values: unknown, [key, ...rest]: readonly string[]): boolean {
+  if (key === undefined) return true;
+  const keys = Object.entries(values ?? {});
+  return keys.length === 0 || keys.some(([name, value]) => name === key && hasValue(value, rest));
+}
