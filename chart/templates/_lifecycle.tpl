@@ -38,8 +38,8 @@ hooks"), and so does all that comes after SIGTERM.
 {{- $config := .Values.config -}}
 {{- if .Values.preStopHook.enabled }}{{ include "wmc.plain" $config.prestopMaxSeconds }} s hook + {{ end -}}
 {{- include "wmc.plain" $config.drainTimeoutSeconds }} s drain
-{{- with include "wmc.finalScrapeWaitSeconds" . }}{{ if ne . "0" }} + {{ . }} s last scrape{{ end }}{{ end -}}
-{{- if eq (include "wmc.loki.shipped" .) "true" }} + {{ include "wmc.plain" $config.lokiFlushSeconds }} s last log lines{{ end }} + {{ include "wmc.plain" .Values.terminationMarginSeconds }} s margin
+{{- if eq (include "wmc.loki.shipped" .) "true" }} + {{ include "wmc.plain" $config.lokiFlushSeconds }} s last log lines{{ end -}}
+{{- with include "wmc.finalScrapeWaitSeconds" . }}{{ if ne . "0" }} + {{ . }} s last scrape{{ end }}{{ end }} + {{ include "wmc.plain" .Values.terminationMarginSeconds }} s margin
 {{- end -}}
 
 {{- define "wmc.graceSeconds" -}}
