@@ -36,6 +36,35 @@
 {{- else }}{{ .default }}{{ end -}}
 {{- end -}}
 
+{{/*
+A dashboard in which further labels tell services apart: each has a variable before that of the job, and stands beside the job
+in every selector and link. Call with (dict "json" "{…}" "labels" (list "cluster")).
+*/}}
+{{- define "wmc.dashboards.withLabels" -}}
+{{- $json := .json -}}
+{{- range .labels -}}
+{{- $json = replace "job=~\\\"$job\\\"" (printf "%s=~\\\"$%s\\\",job=~\\\"$job\\\"" . .) $json -}}
+{{- $json = replace "${job:queryparam}" (printf "${%s:queryparam}&${job:queryparam}" .) $json -}}
+{{- end -}}
+{{- if .labels -}}
+{{- $dashboard := fromJson $json -}}
+{{- $variables := list -}}
+{{- range $variable := $dashboard.templating.list -}}
+{{- if eq $variable.name "job" -}}
+{{- range $label := $.labels -}}
+{{- $query := printf "label_values(websocket_build_info, %s)" $label -}}
+{{- $own := dict "name" $label "label" (title $label) "definition" $query "query" (mergeOverwrite (deepCopy $variable.query) (dict "query" $query)) -}}
+{{- $variables = append $variables (mergeOverwrite (deepCopy $variable) $own) -}}
+{{- end -}}
+{{- end -}}
+{{- $variables = append $variables $variable -}}
+{{- end -}}
+{{- $_ := set $dashboard.templating "list" $variables -}}
+{{- $json = toPrettyJson $dashboard -}}
+{{- end -}}
+{{- $json -}}
+{{- end -}}
+
 {{/* What the ids of the release's dashboards end in, in a Grafana that others use, too. */}}
 {{- define "wmc.dashboards.suffix" -}}
 {{- printf "-%s" (printf "%s/%s" (include "wmc.namespace" .) (include "wmc.fullname" .) | sha256sum | trunc 8) -}}
