@@ -1,8 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { BEHAVIOURS, type BehaviourName } from '../../loadtest/src/behaviours.ts';
+import { Fleet } from '../../loadtest/src/fleet.ts';
 import type { RedisServer } from '../../testkit/redis.ts';
 import type { Effect, Mode } from './history.ts';
 import type { Instance } from './instance.ts';
+import type { SignName } from './signs.ts';
 import type { System } from './system.ts';
+import type { Link, Toxic } from './toxiproxy.ts';
 
 /** Ends a fault. */
 export type Undo = () => Promise<void> | void;
@@ -25,16 +29,21 @@ export interface FaultKind {
   readonly alone?: boolean;
   /** What it can be done to. */
   readonly targets: (system: System) => readonly Target[];
-  /** Signs, each a metric or a log event, of which one shows the fault. None: it is the business of another program's metrics. */
-  readonly signs: readonly string[];
+  /** What shows it, to one who watches the service: one of them is enough. */
+  readonly signs: readonly SignName[];
 }
 
-/** Modes with a store. */
+/** Modes with a store, and with one server of it. */
 const STORED: readonly Mode[] = ['strict', 'replicated', 'relaxed'];
-const STORE_SIGNS = ['store_unavailable', 'store_lost', 'websocket_store_errors_total', 'slow_store', 'store_down'];
+const SINGLE: readonly Mode[] = ['strict', 'relaxed'];
+const REPLICATED: readonly Mode[] = ['replicated'];
 
-/** Every kind of fault. */
-export const FAULTS: Readonly<Record<string, FaultKind>> = {
+const STORE_SIGNS = ['store_unavailable', 'store_lost', 'store errors', 'store slow', 'store down'] as const;
+const SLOW_SIGNS = ['no metrics', 'loop late'] as const;
+const CLOSE_SIGNS = ['closes', 'rejections'] as const;
+const LOKI_SIGNS = ['loki_push_failing', 'loki pushes failed', 'loki lag', 'loki slow'] as const;
+
+const SERVICE_FAULTS = {
   'service-killed': {
     doc: 'an instance is killed (SIGKILL), and started again',
     effect: 'crash',
@@ -48,13 +57,13 @@ export const FAULTS: Readonly<Record<string, FaultKind>> = {
     doc: 'an instance stands still (SIGSTOP)',
     effect: 'away',
     targets: instances(({ process }) => frozen(process)),
-    signs: ['unscraped', 'slow_loop'],
+    signs: SLOW_SIGNS,
   },
   'service-starved': {
     doc: 'an instance gets a tenth of its CPU time (SIGSTOP and SIGCONT in turn)',
     effect: 'away',
     targets: instances(({ process }, ms) => starved(process, ms)),
-    signs: ['unscraped', 'slow_loop'],
+    signs: SLOW_SIGNS,
   },
   'service-drained': {
     doc: 'an instance is drained (SIGTERM), and replaced: a rollout of one',
@@ -64,31 +73,233 @@ export const FAULTS: Readonly<Record<string, FaultKind>> = {
     }),
     signs: ['drain_started'],
   },
+  ...linkFaults('service', 'the balancer and an instance', ({ instanceLinks }) => instanceLinks, {
+    signs: [...CLOSE_SIGNS, 'no metrics'],
+  }),
+  'balancer-killed': {
+    doc: 'the balancer is killed: every client loses its connection in one moment',
+    targets: ({ balancer }) => [
+      {
+        name: 'balancer',
+        apply: async () => {
+          await balancer.kill();
+          return () => balancer.up();
+        },
+      },
+    ],
+    signs: CLOSE_SIGNS,
+  },
+  'bad-clients': {
+    doc: 'clients flood, vanish, read slowly, and send what is invalid: each kind of the load test',
+    targets: ({ url }) => [{ name: 'bad clients', apply: () => badClients(url) }],
+    signs: CLOSE_SIGNS,
+  },
+} as const satisfies Readonly<Record<string, FaultKind>>;
+
+const STORE_FAULTS: Readonly<Record<string, FaultKind>> = {
   'redis-killed': {
     doc: 'a server of the store is killed (SIGKILL), and started again from its append-only file',
-    effect: 'away',
-    modes: STORED,
-    targets: servers(async (server) => {
+    ...storeFault(async (server) => {
       await server.kill();
       return () => server.restart();
     }),
-    signs: STORE_SIGNS,
   },
-  'redis-frozen': {
-    doc: 'a server of the store stands still (SIGSTOP)',
+  'redis-frozen': { doc: 'a server of the store stands still (SIGSTOP)', ...storeFault(frozen) },
+  'redis-starved': { doc: 'a server of the store gets a tenth of its CPU time', ...storeFault(starved) },
+  'redis-paused': {
+    doc: 'a server of the store answers nothing (CLIENT PAUSE)',
+    ...storeFault((server, ms) => command(server, ['CLIENT', 'PAUSE', String(ms), 'ALL'], ['CLIENT', 'UNPAUSE'])),
+  },
+  'redis-full': {
+    doc: 'a server of the store is out of memory (maxmemory)',
+    ...storeFault((server) =>
+      command(server, ['CONFIG', 'SET', 'maxmemory', '1'], ['CONFIG', 'SET', 'maxmemory', '0']),
+    ),
+  },
+  'redis-clients-killed': {
+    doc: 'a server of the store ends the connections of its clients (CLIENT KILL)',
+    ...storeFault((server) => command(server, ['CLIENT', 'KILL', 'TYPE', 'normal'])),
+  },
+  'redis-scripts-gone': {
+    doc: 'a server of the store forgets its scripts (SCRIPT FLUSH)',
+    ...storeFault((server) => command(server, ['SCRIPT', 'FLUSH'])),
+    // An instance sends the script again: nobody has to know.
+    signs: [],
+  },
+  'redis-read-only': {
+    doc: 'the store becomes a replica of a server that is not there',
+    ...storeFault((server) => command(server, ['REPLICAOF', '127.0.0.1', '1'], ['REPLICAOF', 'NO', 'ONE'])),
+    modes: SINGLE,
+  },
+  'redis-emptied': {
+    doc: 'the store loses everything (FLUSHALL), while every session has a connection',
+    ...storeFault(async (server) => {
+      await command(server, ['FLUSHALL']);
+      return () => delay(WRITTEN_AGAIN_MS);
+    }),
+    modes: SINGLE,
+    alone: true,
+  },
+  ...linkFaults('redis', 'a server of the store and everybody', ({ redisLinks }) => redisLinks, {
     effect: 'away',
     modes: STORED,
-    targets: servers((server) => frozen(server)),
     signs: STORE_SIGNS,
+  }),
+  failover: {
+    doc: 'a replica is promoted (SENTINEL FAILOVER)',
+    effect: 'away',
+    modes: REPLICATED,
+    targets: sentinels((sentinel) => command(sentinel, ['SENTINEL', 'FAILOVER', 'main'])),
+    signs: STORE_SIGNS,
+  },
+  'sentinel-killed': {
+    doc: 'a Sentinel is killed (SIGKILL), and started again',
+    modes: REPLICATED,
+    targets: sentinels(async (sentinel) => {
+      await sentinel.kill();
+      return () => sentinel.restart();
+    }),
+    signs: [],
+  },
+  'sentinel-frozen': {
+    doc: 'a Sentinel stands still (SIGSTOP)',
+    modes: REPLICATED,
+    targets: sentinels(frozen),
+    signs: [],
   },
 };
 
-function instances(apply: (instance: Instance, ms: number) => Promise<Undo>): FaultKind['targets'] {
+const LOKI_FAULTS: Readonly<Record<string, FaultKind>> = {
+  'loki-killed': {
+    doc: 'Loki is killed (SIGKILL), and started again',
+    targets: ({ loki }) => [
+      {
+        name: 'loki',
+        apply: async () => {
+          await loki?.kill();
+          return () => loki?.up();
+        },
+      },
+    ],
+    signs: LOKI_SIGNS,
+  },
+  'loki-frozen': {
+    doc: 'Loki stands still (SIGSTOP)',
+    targets: ({ loki }) => [{ name: 'loki', apply: () => frozen(lokiProgram(loki)) }],
+    signs: LOKI_SIGNS,
+  },
+  'loki-refusing': {
+    doc: 'Loki answers 500',
+    targets: ({ lokiLinks, brokenLoki }) =>
+      lokiLinks.map((link) => ({ name: 'link loki', apply: () => link.divert(brokenLoki?.port ?? 0) })),
+    signs: LOKI_SIGNS,
+  },
+  ...linkFaults('loki', 'the instances and Loki', ({ lokiLinks }) => lokiLinks, { signs: LOKI_SIGNS }),
+};
+
+/** Every kind of fault, by its name. */
+export const FAULTS: Readonly<Record<string, FaultKind>> = { ...SERVICE_FAULTS, ...STORE_FAULTS, ...LOKI_FAULTS };
+
+/** The kinds that a mode has a target for, and whose effects its promise covers. */
+export function kindsOf(mode: Mode, withLoki: boolean): readonly string[] {
+  return Object.entries(FAULTS)
+    .filter(([name, { modes }]) => (modes?.includes(mode) ?? true) && (withLoki || !(name in LOKI_FAULTS)))
+    .map(([name]) => name);
+}
+
+/** Time for instances to write again what they hold: "twice STORE_TIMEOUT_SECONDS plus one second", and a second more. */
+const WRITTEN_AGAIN_MS = 6000;
+
+type Apply<T> = (target: T, ms: number) => Promise<Undo>;
+
+function instances(apply: Apply<Instance>): FaultKind['targets'] {
   return (system) => system.instances.map((instance) => ({ name: instance.name, apply: (ms) => apply(instance, ms) }));
 }
 
-function servers(apply: (server: RedisServer, ms: number) => Promise<Undo>): FaultKind['targets'] {
-  return ({ redis }) => redis.map((server, index) => ({ name: `redis-${index}`, apply: (ms) => apply(server, ms) }));
+function storeFault(apply: Apply<RedisServer>): Omit<FaultKind, 'doc'> {
+  return {
+    effect: 'away',
+    modes: STORED,
+    targets: ({ redis }) =>
+      redis.map((server, index) => ({ name: `redis-${index}`, apply: (ms) => apply(server, ms) })),
+    signs: STORE_SIGNS,
+  };
+}
+
+function sentinels(apply: Apply<RedisServer>): FaultKind['targets'] {
+  return (system) =>
+    system.sentinels.map((sentinel, index) => ({ name: `sentinel-${index}`, apply: (ms) => apply(sentinel, ms) }));
+}
+
+/** Sends a command, and another one to end its effect. An error in the answer is none of the fault's. */
+function command(server: RedisServer, begin: readonly string[], end: readonly string[] = []): Promise<Undo> {
+  server.cli(...begin);
+  return Promise.resolve(() => {
+    if (end.length > 0) server.cli(...end);
+  });
+}
+
+/** What can happen to a link, with what is said of it. */
+const LINK_FAULTS: readonly (readonly [name: string, doc: string, (link: Link) => Promise<Undo>])[] = [
+  ['cut', 'is cut: connections end, and new ones are refused', (link) => link.cut()],
+  ['slow', 'is slow: 0.1 to 0.5 s later in both directions', (link) => link.poison(late(300, 200))],
+  [
+    'held',
+    'holds everything back for 3 s, longer than the time-outs, and delivers it then',
+    (link) => link.poison(late(3000, 0)),
+  ],
+  [
+    'one-way',
+    'is one-way: what is sent arrives, the answers do not',
+    (link) => link.poison([{ type: 'timeout', stream: 'downstream', attributes: { timeout: 0 } }]),
+  ],
+  [
+    'lossy',
+    'loses connections after 2,000 bytes, in the middle of an answer',
+    (link) => link.poison([{ type: 'limit_data', stream: 'downstream', attributes: { bytes: 2000 } }]),
+  ],
+];
+
+function late(latency: number, jitter: number): readonly Toxic[] {
+  const attributes = { latency, jitter };
+  return (['upstream', 'downstream'] as const).map((stream) => ({ type: 'latency', stream, attributes }));
+}
+
+function linkFaults(
+  of: string,
+  between: string,
+  links: (system: System) => readonly Link[],
+  rest: Omit<FaultKind, 'doc' | 'targets'>,
+): Readonly<Record<string, FaultKind>> {
+  const kinds = LINK_FAULTS.map(([name, doc, apply]): [string, FaultKind] => [
+    `${of}-link-${name}`,
+    {
+      ...rest,
+      doc: `the link between ${between} ${doc}`,
+      targets: (system) => links(system).map((link) => ({ name: `link ${link.name}`, apply: () => apply(link) })),
+    },
+  ]);
+  return Object.fromEntries(kinds);
+}
+
+/** Clients of each bad behaviour of the load test. */
+const BAD_CLIENTS = 2;
+
+async function badClients(url: string): Promise<Undo> {
+  const behaviours = Object.entries(BEHAVIOURS).flatMap(([name, { ends }]) =>
+    ends.length > 0 ? [name as BehaviourName] : [],
+  );
+  const groups = behaviours.map((behaviour) => ({ behaviour, share: 1 / behaviours.length }));
+  const fleet = await Fleet.start(url, { clients: behaviours.length * BAD_CLIENTS, groups, sendsPerSecond: 2 });
+  return () => fleet.end();
+}
+
+function lokiProgram(loki: System['loki']): Signalled {
+  return {
+    signal: (signal) => {
+      loki?.freeze(signal === 'SIGSTOP');
+    },
+  };
 }
 
 /** A program that takes signals. */

@@ -4,10 +4,11 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Option } from 'commander';
 import { positiveInteger, program } from '../../lib/program.ts';
+import { kindsOf } from './faults.ts';
 import { MODES, type Mode } from './history.ts';
 import { describeRun } from './report.ts';
 import { run } from './run.ts';
-import { drawFaults, kindsOf } from './schedule.ts';
+import { drawFaults } from './schedule.ts';
 
 const FOLDER = join('.cache', 'chaos');
 
@@ -38,7 +39,7 @@ process.stdout.write(`chaos: ${options.faults} faults in ${options.mode} mode, s
 const startedAt = performance.now();
 const result = await run({
   ...options,
-  faults: drawFaults(options.faults, seed, kindsOf(options.mode)),
+  faults: drawFaults(options.faults, seed, kindsOf(options.mode, options.loki)),
   history: join(FOLDER, `${options.mode}-${seed}.jsonl`),
   log: (line) => {
     if (options.quiet) return;

@@ -1,6 +1,6 @@
 import { markdownTable } from '../../lib/markdown-table.ts';
 import { VIOLATIONS, type Verdict } from './checker.ts';
-import type { RunResult } from './run.ts';
+import type { Happened, RunResult } from './run.ts';
 
 /** Violations that are printed one by one. */
 const SHOWN = 20;
@@ -24,11 +24,16 @@ export function describeVerdict({ sessions, sent, told, violations, excused, lon
 /** A run for people. */
 export function describeRun({ verdict, happened, healthySeconds, resources, problems }: RunResult): string {
   const kinds = Object.groupBy(happened, ({ kind }) => kind);
-  const rows = Object.entries(kinds).map(([kind, faults]) => [kind, String(faults?.length ?? 0)]);
+  const rows = Object.entries(kinds).map(([kind, faults = []]) => [kind, String(faults.length), seenOf(faults)]);
   return [
-    markdownTable(['fault', 'times'], rows.sort()),
+    markdownTable(['fault', 'times', 'seen in metrics or log'], rows.sort()),
     describeVerdict(verdict),
     `well ${healthySeconds.toFixed(1)} s after the last fault; at most ${(resources.memoryBytes / 2 ** 20).toFixed()} MiB and ${resources.files} open files an instance`,
     ...problems.map((problem) => `PROBLEM: ${problem}`),
   ].join('\n');
+}
+
+/** How many of these faults were seen. */
+export function seenOf(faults: readonly Happened[]): string {
+  return faults.every(({ seen }) => seen === undefined) ? '' : String(faults.filter(({ seen }) => seen).length);
 }

@@ -6,6 +6,7 @@ import { FAULTS, type Target } from './faults.ts';
 import { healthProblems, resources, type Resources } from './health.ts';
 import { History, readHistory, type Effect } from './history.ts';
 import type { Planned } from './schedule.ts';
+import { Signs } from './signs.ts';
 import { System, type SystemOptions } from './system.ts';
 
 /** Time from the end of the last fault until everything is well, at most. */
@@ -17,6 +18,8 @@ const MOST_MEMORY_BYTES = 256 * 2 ** 20;
 /** Open files of an instance at the end, besides its connections, at most. */
 const MOST_FILES = 64;
 const POLL_MS = 100;
+/** A sign of a fault may come so long after its end. */
+const SIGN_MS = 3000;
 
 export interface RunOptions extends SystemOptions {
   readonly clients: number;
@@ -33,6 +36,8 @@ export interface Happened {
   readonly target: string;
   readonly from: number;
   readonly to: number;
+  /** Whether metrics or log showed it; nothing, where nothing has to. */
+  readonly seen: boolean | undefined;
 }
 
 export interface RunResult {
@@ -60,7 +65,7 @@ class Run {
   readonly #t: Cleanup;
   readonly #history: History;
   readonly #problems: string[] = [];
-  readonly #happened: Happened[] = [];
+  readonly #happened: Omit<Happened, 'seen'>[] = [];
   /** Targets to which a fault is being done, and when that ends. */
   readonly #busy = new Map<string, Promise<void>>();
   #entries = 0;
@@ -76,6 +81,10 @@ class Run {
     const system = await System.start(this.#t, this.#options, (mishap, detail) => {
       if (mishap === 'unwritten') this.#note('unwritten', 'crash');
       else this.#problems.push(`a process of the service ended by itself: ${detail}`);
+    });
+    const signs = new Signs(system.instances);
+    this.#t.after(() => {
+      signs.stop();
     });
     const clients = new Clients(system.url, count, this.#history);
     this.#t.after(() => {
@@ -93,7 +102,8 @@ class Run {
     clients.close();
     await this.#history.end();
     const verdict = await check(readHistory(this.#history.path), mode);
-    return { verdict, happened: this.#happened, healthySeconds, resources: used, problems: this.#problems };
+    const happened = this.#happened.map((each) => ({ ...each, seen: wasSeen(each, signs) }));
+    return { verdict, happened, healthySeconds, resources: used, problems: this.#problems };
   }
 
   /** Waits for the time of a fault, and begins it. */
@@ -170,6 +180,11 @@ class Run {
       await delay(POLL_MS);
     }
   }
+}
+
+function wasSeen({ kind, from, to }: Omit<Happened, 'seen'>, signs: Signs): boolean | undefined {
+  const wanted = FAULTS[kind]?.signs ?? [];
+  return wanted.length === 0 ? undefined : signs.seen(wanted, from, to + SIGN_MS);
 }
 
 function unknownKind(kind: string): never {

@@ -1,6 +1,4 @@
 import { seeded } from '../../testkit/seed.ts';
-import { FAULTS } from './faults.ts';
-import type { Mode } from './history.ts';
 
 /** Mean time from the begin of a fault to that of the next, in milliseconds. */
 const GAP_MS = 1000;
@@ -27,11 +25,4 @@ export function drawFaults(count: number, seed: number, kinds: readonly string[]
     lastsMs: Math.round(SHORTEST_MS + random() * (LONGEST_MS - SHORTEST_MS)),
     pick: random(),
   }));
-}
-
-/** The kinds whose effects a mode's promise covers. */
-export function kindsOf(mode: Mode): readonly string[] {
-  return Object.entries(FAULTS)
-    .filter(([, { modes }]) => modes === undefined || modes.includes(mode))
-    .map(([name]) => name);
 }
