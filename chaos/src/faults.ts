@@ -2,36 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { BEHAVIOURS, type BehaviourName } from '../../loadtest/src/behaviours.ts';
 import { Fleet } from '../../loadtest/src/fleet.ts';
 import type { RedisServer } from '../../testkit/redis.ts';
-import type { Effect, Mode } from './history.ts';
+import type { FaultKind, Undo } from './fault-kind.ts';
+import type { Mode } from './history.ts';
 import type { Instance } from './instance.ts';
-import type { SignName } from './signs.ts';
 import type { System } from './system.ts';
-import type { Link, Toxic } from './toxiproxy.ts';
-
-/** Ends a fault. */
-export type Undo = () => Promise<void> | void;
-
-/** Something that a fault can be done to. One fault at a time is done to one target. */
-export interface Target {
-  /** Faults with the same name exclude each other. */
-  readonly name: string;
-  readonly apply: (ms: number) => Promise<Undo>;
-}
-
-/** A kind of fault. */
-export interface FaultKind {
-  readonly doc: string;
-  /** What it can do to counts. Default: nothing. */
-  readonly effect?: Effect;
-  /** The modes that have a target, and whose promise covers it. Default: all. */
-  readonly modes?: readonly Mode[];
-  /** Nothing else happens meanwhile, and every client is connected when it begins. */
-  readonly alone?: boolean;
-  /** What it can be done to. */
-  readonly targets: (system: System) => readonly Target[];
-  /** What shows it, to one who watches the service: one of them is enough. */
-  readonly signs: readonly SignName[];
-}
+import { linkFaults } from './link-faults.ts';
 
 /** Modes with a store, and with one server of it. */
 const STORED: readonly Mode[] = ['strict', 'replicated', 'relaxed'];
@@ -237,49 +212,6 @@ function command(server: RedisServer, begin: readonly string[], end: readonly st
   return Promise.resolve(() => {
     if (end.length > 0) server.cli(...end);
   });
-}
-
-/** What can happen to a link, with what is said of it. */
-const LINK_FAULTS: readonly (readonly [name: string, doc: string, (link: Link) => Promise<Undo>])[] = [
-  ['cut', 'is cut: connections end, and new ones are refused', (link) => link.cut()],
-  ['slow', 'is slow: 0.1 to 0.5 s later in both directions', (link) => link.poison(late(300, 200))],
-  [
-    'held',
-    'holds everything back for 3 s, longer than the time-outs, and delivers it then',
-    (link) => link.poison(late(3000, 0)),
-  ],
-  [
-    'one-way',
-    'is one-way: what is sent arrives, the answers do not',
-    (link) => link.poison([{ type: 'timeout', stream: 'downstream', attributes: { timeout: 0 } }]),
-  ],
-  [
-    'lossy',
-    'loses connections after 2,000 bytes, in the middle of an answer',
-    (link) => link.poison([{ type: 'limit_data', stream: 'downstream', attributes: { bytes: 2000 } }]),
-  ],
-];
-
-function late(latency: number, jitter: number): readonly Toxic[] {
-  const attributes = { latency, jitter };
-  return (['upstream', 'downstream'] as const).map((stream) => ({ type: 'latency', stream, attributes }));
-}
-
-function linkFaults(
-  of: string,
-  between: string,
-  links: (system: System) => readonly Link[],
-  rest: Omit<FaultKind, 'doc' | 'targets'>,
-): Readonly<Record<string, FaultKind>> {
-  const kinds = LINK_FAULTS.map(([name, doc, apply]): [string, FaultKind] => [
-    `${of}-link-${name}`,
-    {
-      ...rest,
-      doc: `the link between ${between} ${doc}`,
-      targets: (system) => links(system).map((link) => ({ name: `link ${link.name}`, apply: () => apply(link) })),
-    },
-  ]);
-  return Object.fromEntries(kinds);
 }
 
 /** Clients of each bad behaviour of the load test. */

@@ -5,9 +5,9 @@ import type { Instance } from './instance.ts';
 
 const POLL_MS = 500;
 /** Thresholds, in seconds: what a quiet system stays below. */
-const LATE_LOOP = 0.2;
+const LATE_LOOP = 0.05;
 const SLOW_STORE = 0.05;
-const SLOW_PUSH = 0.5;
+const SLOW_PUSH = 0.2;
 const LOKI_LAG = 3;
 
 /** What an instance's metrics say, compared with those of half a second before. */

@@ -1,0 +1,47 @@
+import type { FaultKind, Undo } from './fault-kind.ts';
+import type { System } from './system.ts';
+import type { Link, Toxic } from './toxiproxy.ts';
+
+/** What can happen to a link, with what is said of it. */
+const LINK_FAULTS: readonly (readonly [name: string, doc: string, (link: Link) => Promise<Undo>])[] = [
+  ['cut', 'is cut: connections end, and new ones are refused', (link) => link.cut()],
+  ['slow', 'is slow: 0.1 to 0.5 s later in both directions', (link) => link.poison(late(300, 200))],
+  [
+    'held',
+    'holds everything back for 3 s, longer than the time-outs, and delivers it then',
+    (link) => link.poison(late(3000, 0)),
+  ],
+  [
+    'one-way',
+    'is one-way: what is sent arrives, the answers do not',
+    (link) => link.poison([{ type: 'timeout', stream: 'downstream', attributes: { timeout: 0 } }]),
+  ],
+  [
+    'lossy',
+    'loses connections after 2,000 bytes, in the middle of an answer',
+    (link) => link.poison([{ type: 'limit_data', stream: 'downstream', attributes: { bytes: 2000 } }]),
+  ],
+];
+
+/** Everything that can happen to some links, as kinds of faults. @param between what they connect */
+export function linkFaults(
+  of: string,
+  between: string,
+  links: (system: System) => readonly Link[],
+  rest: Omit<FaultKind, 'doc' | 'targets'>,
+): Readonly<Record<string, FaultKind>> {
+  const kinds = LINK_FAULTS.map(([name, doc, apply]): [string, FaultKind] => [
+    `${of}-link-${name}`,
+    {
+      ...rest,
+      doc: `the link between ${between} ${doc}`,
+      targets: (system) => links(system).map((link) => ({ name: `link ${link.name}`, apply: () => apply(link) })),
+    },
+  ]);
+  return Object.fromEntries(kinds);
+}
+
+function late(latency: number, jitter: number): readonly Toxic[] {
+  const attributes = { latency, jitter };
+  return (['upstream', 'downstream'] as const).map((stream) => ({ type: 'latency', stream, attributes }));
+}
