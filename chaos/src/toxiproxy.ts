@@ -36,7 +36,7 @@ export class Toxiproxy {
   async link(name: string, target: number): Promise<Link> {
     const port = await freePort();
     const link = new Link(`${this.#api}/proxies/${name}`, name, port, target);
-    await request(`${this.#api}/proxies`, 'POST', { name, listen: `127.0.0.1:${port}`, upstream: link.upstream });
+    await link.open();
     return link;
   }
 }
@@ -73,8 +73,21 @@ export class Link {
     for (const [index, toxic] of toxics.entries())
       await request(`${this.#api}/toxics`, 'POST', { name: `toxic-${index}`, toxicity: 1, ...toxic });
     return async () => {
-      for (const index of toxics.keys()) await request(`${this.#api}/toxics/toxic-${index}`, 'DELETE');
+      try {
+        for (const index of toxics.keys()) await request(`${this.#api}/toxics/toxic-${index}`, 'DELETE');
+      } catch {
+        // Toxiproxy 2.5.0 can get stuck when a toxic is removed from a connection that does not read.
+        await request(this.#api, 'DELETE');
+        await this.open();
+      }
     };
+  }
+
+  /** Listens. */
+  async open(): Promise<void> {
+    const { name, upstream } = this;
+    const all = this.#api.slice(0, this.#api.lastIndexOf('/'));
+    await request(all, 'POST', { name, upstream, listen: `127.0.0.1:${this.port}` });
   }
 }
 
