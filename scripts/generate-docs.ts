@@ -6,6 +6,7 @@
 import { globSync, readFileSync, writeFileSync } from 'node:fs';
 import { alertBlocks } from '../alerts/src/docs.ts';
 import { performanceBlocks } from '../bench/docs.ts';
+import { chaosBlocks } from '../chaos/src/docs.ts';
 import { chartBlocks, platformValues } from '../chart/src/docs.ts';
 import { dashboardBlocks } from '../dashboards/src/docs.ts';
 import { proofBlocks } from '../e2e/alerts/docs.ts';
@@ -37,6 +38,7 @@ const BLOCKS: Readonly<Record<string, Blocks>> = {
   'docs/platforms.md': platformValues(),
   'docs/protocol.md': protocolBlocks(),
   'docs/proxies.md': proxyBlocks(),
+  'docs/reliability.md': chaosBlocks(),
   'docs/releasing.md': releaseBlocks(),
 };
 

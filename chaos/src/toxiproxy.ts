@@ -1,11 +1,8 @@
 import { spawn } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
-import { findTool } from '../../testkit/find-tool.ts';
+import { TOOLS } from '../../scripts/tools.ts';
 import { freePort } from '../../testkit/free-port.ts';
 import type { Cleanup } from '../../testkit/redis.ts';
-
-/** The program, built by `npm run testbed -- build toxiproxy-server`. */
-export const TOXIPROXY = findTool('toxiproxy-server');
 
 /** What happens to the bytes of one direction (toxiproxy's README, "Toxics"). */
 export interface Toxic {
@@ -25,7 +22,9 @@ export class Toxiproxy {
 
   static async start(t: Cleanup): Promise<Toxiproxy> {
     const port = await freePort();
-    const child = spawn(TOXIPROXY.path, ['-host', '127.0.0.1', '-port', String(port)], { stdio: 'ignore' });
+    const child = spawn(TOOLS.toxiproxy.find() ?? TOOLS.toxiproxy.name, ['-host', '127.0.0.1', '-port', String(port)], {
+      stdio: 'ignore',
+    });
     t.after(() => void child.kill('SIGKILL'));
     const proxy = new Toxiproxy(`http://127.0.0.1:${port}`);
     while (!(await fetch(`${proxy.#api}/version`).catch(() => undefined))?.ok) await delay(20);

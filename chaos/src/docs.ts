@@ -1,0 +1,57 @@
+import { code, markdownTable } from '../../lib/markdown-table.ts';
+import { VIOLATIONS } from './checker.ts';
+import { FAULTS } from './faults.ts';
+import { readResults, type KeptResult } from './kept-results.ts';
+
+/** Generated blocks of docs/reliability.md: the faults, what the checker finds, and what the kept runs gave. */
+export function chaosBlocks(): Readonly<Record<string, string>> {
+  return {
+    violations: markdownTable(['It finds', ''], Object.entries(VIOLATIONS)),
+    'chaos-runs': runs(readResults()),
+    'chaos-faults': faults(readResults()),
+  };
+}
+
+function runs(results: readonly KeptResult[]): string {
+  const head = [
+    ...['mode', 'faults', 'sent', 'told', 'lost', 'doubled', 'other violations', 'lost within the promise'],
+    ...['longest absence', 'well after', 'memory', 'open files', 'date, versions, command'],
+  ];
+  return markdownTable(head, results.map(rowOf));
+}
+
+function rowOf(result: KeptResult): readonly string[] {
+  const { mode, seed, faults: kinds, sent, told, violations, excused, longestAbsenceMs } = result;
+  const { lost = 0, doubled = 0, ...others } = violations;
+  const count = Object.values(kinds).reduce((sum, { times }) => sum + times, 0);
+  const versions = Object.entries(result.versions).map(([name, version]) => `${name} ${version}`);
+  return [
+    ...[
+      mode,
+      count,
+      sent,
+      told,
+      lost,
+      doubled,
+      Object.values(others).reduce((sum, each) => sum + each, 0),
+      excused,
+    ].map((value) => value.toLocaleString('en')),
+    `${(longestAbsenceMs / 1000).toFixed(1)} s`,
+    `${result.healthySeconds.toFixed(1)} s`,
+    `${(result.memoryBytes / 2 ** 20).toFixed()} MiB`,
+    String(result.files),
+    `${result.date}, ${versions.join(', ')}; \`npm run chaos -- --mode ${mode} --faults ${count} --seed ${seed}\``,
+  ];
+}
+
+function faults(results: readonly KeptResult[]): string {
+  const rows = Object.entries(FAULTS).map(([name, { doc }]) => [
+    code(name),
+    doc,
+    ...results.map(({ faults: kinds }) => {
+      const { times, seen } = kinds[name] ?? {};
+      return times === undefined ? '' : seen === undefined ? String(times) : `${times} (${seen})`;
+    }),
+  ]);
+  return markdownTable(['Fault', 'What happens', ...results.map(({ mode }) => mode)], rows);
+}

@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { it } from 'node:test';
+import { TOOLS } from '../../scripts/tools.ts';
+import { useTool } from '../../testkit/find-tool.ts';
+import { run } from '../src/run.ts';
+import type { Planned } from '../src/schedule.ts';
+
+/** Two or three at once, each for a second. */
+const SHORT = { gapMs: 600, lastsMs: 1000, pick: 0 };
+const FAULTS: readonly Planned[] = [
+  { ...SHORT, kind: 'service-killed' },
+  { ...SHORT, kind: 'redis-killed' },
+  { ...SHORT, kind: 'service-drained', pick: 0.6 },
+  { ...SHORT, kind: 'redis-link-one-way' },
+  { ...SHORT, kind: 'service-link-cut', pick: 0.4 },
+  { ...SHORT, kind: 'balancer-killed' },
+];
+const MISSING = [TOOLS.redis, TOOLS.haproxy, TOOLS.toxiproxy].map(useTool).find(({ skip }) => skip !== false);
+
+it('Six faults, two at once, take back no count of a client', { skip: MISSING?.skip ?? false }, async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'wmc-chaos-'));
+  t.after(() => {
+    rmSync(folder, { recursive: true });
+  });
+  const { verdict, happened, problems } = await run(
+    {
+      ...{ mode: 'strict', promise: 'strict', instances: 2, loki: false, clients: 20, faults: FAULTS },
+      history: join(folder, 'history.jsonl'),
+      log: (line) => {
+        t.diagnostic(line);
+      },
+    },
+    t,
+  );
+  assert.deepEqual(problems, []);
+  assert.deepEqual(verdict.violations, []);
+  assert.equal(happened.length, FAULTS.length);
+  assert.ok(verdict.told > 100, `${verdict.told} counts were received`);
+});
