@@ -12,7 +12,7 @@ const command = program(
   'Checks the history of a run against the promises of docs/sessions.md.',
 )
   .addArgument(new Argument('<file>', 'history, in JSON lines').argParser(existingFile))
-  .addOption(new Option('--mode <mode>', 'whose promises').choices(MODES).makeOptionMandatory())
+  .addOption(new Option('--mode <mode>', 'whose promises').choices(MODES).default('strict'))
   .parse();
 const verdict = await check(readHistory(command.args[0] ?? ''), command.opts<{ mode: Mode }>().mode);
 process.stdout.write(`${describeVerdict(verdict)}\n`);

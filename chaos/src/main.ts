@@ -58,7 +58,7 @@ onInterrupt((signal) => void cleanUp().finally(() => process.exit(128 + constant
 mkdirSync(FOLDER, { recursive: true });
 requireTools();
 
-const chosen = options.only ?? drawn.keys().toArray();
+const chosen = options.only ?? [...drawn.keys()];
 say(`chaos: ${chosen.length} faults in ${options.mode} mode, seed ${seed}`);
 const result = await attempt(chosen);
 say(describeRun(result));
