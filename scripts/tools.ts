@@ -104,7 +104,7 @@ export function obstacles(): Obstacles {
 export function isInstallable(tool: Tool, { apt, go }: Obstacles): boolean {
   if (tool.packages !== undefined) return apt === undefined;
   if (tool.built !== undefined) return go === undefined;
-  return onPath('python3') !== undefined;
+  return onPath('python3') !== undefined || apt === undefined;
 }
 
 /** One block that says, for each tool that is missing, what is skipped without it and the command that gets it. */
