@@ -99,6 +99,11 @@ export class Bed {
     return bed;
   }
 
+  /** A release that is there already. */
+  static around(release: Release, url: string): Bed {
+    return new Bed(release, 0, url, []);
+  }
+
   /** Has something done when the proof is over, however it ends. */
   after(ending: Ending): void {
     this.#endings.push(ending);

@@ -6,6 +6,7 @@
  *
  *   npm run e2e:alerts -- WebsocketDrainSlow WebsocketRestarting   the named alerts alone
  *   npm run e2e:alerts -- healthy --minutes 20                     the run without a fault alone
+ *   npm run e2e:alerts -- --release demo --namespace chat          what it would do to a release that is in use; --yes does it
  *
  * Exit status: 0 if everything is proven, 1 if not, 2 if there is no cluster to run on or an argument is wrong.
  */
@@ -20,6 +21,7 @@ import { Bed, hostAddress } from './bed.ts';
 import { runHealthy, type HealthyRun } from './healthy.ts';
 import { LAST_RESULTS } from './kept.ts';
 import { inLanes } from './lanes.ts';
+import { OnRelease, type ReleaseOptions } from './on-release.ts';
 import type { Proof } from './proof.ts';
 import { PROOFS } from './proofs.ts';
 import { prove } from './prove.ts';
@@ -32,9 +34,10 @@ const FAULTS = 7;
 const HEALTHY = 'healthy';
 
 const startedAt = performance.now();
-const { proofs, minutes } = wanted();
+const { proofs, minutes, onRelease } = wanted();
 const missing = await missingPart();
 if (missing !== undefined) refuse(missing);
+if (onRelease !== undefined) process.exit(await proveOnRelease(onRelease));
 const host = await hostAddress();
 const webhooks = await WebhookReceiver.start();
 const verdicts = proofs.length === 0 ? [] : await inNamespace('alerts', proveAll);
@@ -74,12 +77,32 @@ function tryHealthy(length: number): (namespace: Namespace) => Promise<Attempt<H
 }
 
 /** What the arguments ask for. Ends the process where one is wrong. */
-function wanted(): { readonly proofs: readonly Proof[]; readonly minutes: number | undefined } {
+function wanted(): {
+  readonly proofs: readonly Proof[];
+  readonly minutes: number | undefined;
+  readonly onRelease?: OnRelease;
+} {
   const command = program('npm run e2e:alerts --', 'Proves every alert on the cluster that KUBECONFIG names.')
     .argument('[alerts...]', `the alerts to prove, and ${HEALTHY} for the run without a fault; all if none is named`)
-    .option('--minutes <n>', 'length of the run without a fault', positiveNumber, 20)
+    .option(
+      '--minutes <n>',
+      'length of the run without a fault; longest wait for an alert of --release',
+      positiveNumber,
+      20,
+    )
+    .option('--release <name>', 'prove them on this release, which is in use; without --yes it says what it would do')
+    .option('--namespace <name>', 'the namespace of --release', 'default')
+    .option('--url <url>', "the release's WebSocket endpoint; its NodePort if not given")
+    .option('--yes', 'do it: make the faults to --release', false)
     .parse();
-  const { minutes: length } = command.opts<{ minutes: number }>();
+  const { minutes: length, ...options } = command.opts<Omit<ReleaseOptions, 'release'> & { release?: string }>();
+  if (options.release !== undefined)
+    try {
+      const onRelease = new OnRelease({ ...options, release: options.release, minutes: length }, command.args);
+      return { proofs: [], minutes: undefined, onRelease };
+    } catch (error) {
+      command.error((error as Error).message);
+    }
   const unknown = command.args.filter((name) => name !== HEALTHY && !PROOFS.some(({ alert }) => alert === name));
   if (unknown.length > 0)
     command.error(
@@ -90,6 +113,15 @@ function wanted(): { readonly proofs: readonly Proof[]; readonly minutes: number
     proofs: PROOFS.filter(({ alert }) => all || command.args.includes(alert)),
     minutes: all || command.args.includes(HEALTHY) ? length : undefined,
   };
+}
+
+/** @returns the exit status */
+async function proveOnRelease(onRelease: OnRelease): Promise<number> {
+  await onRelease.check().catch((error: unknown) => refuse((error as Error).message));
+  console.log(onRelease.plan);
+  if (!onRelease.confirmed) return 0;
+  const rows = await onRelease.run();
+  return rows.every(({ problem }) => problem === undefined) ? 0 : 1;
 }
 
 function refuse(problem: string): never {

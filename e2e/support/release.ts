@@ -77,6 +77,11 @@ export class Release {
     return release;
   }
 
+  /** One that is there already. */
+  static existing(namespace: string, name: string): Release {
+    return new Release(namespace, name, {}, TREE);
+  }
+
   /** The name that its resources begin with. */
   get fullName(): string {
     return `${this.name}-${CONTAINER}`;
