@@ -20,8 +20,7 @@ function assertNear(measured: number | null, known: number, lateMs: number, what
   );
 }
 
-// Each sends little, and waits most of its time.
-describe('latencies', { concurrency: 4 }, () => {
+describe('latencies', () => {
   for (const delayMs of [0, 5, 50])
     it(`are right within 2 ms or 2 % where the server takes ${delayMs} ms`, async () => {
       const server = await CountingServer.start({ delayMs });
