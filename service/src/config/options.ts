@@ -208,11 +208,11 @@ export const OPTIONS = {
     { min: 0.1 },
     'Time for a client to send its whole handshake; then 408.',
   ),
-  handshakeMaxWaitSeconds: seconds(
-    'HANDSHAKE_MAX_WAIT_SECONDS',
-    1,
-    { min: 0.01 },
-    'Handshakes take at most 10 ms of a turn of the event loop, so that a storm of them does not keep back the messages of open connections; the others wait. When the first of them has waited for this time, further handshakes get 503 with Retry-After.',
+  handshakeTurnSeconds: seconds(
+    'HANDSHAKE_TURN_SECONDS',
+    0.1,
+    { min: 0 },
+    'CPU time for which handshakes that come at once may keep the event loop, while the messages of open connections wait; further ones of that turn of the loop get 503 with Retry-After. 0 is no limit.',
   ),
   handlerTimeoutSeconds: seconds(
     'HANDLER_TIMEOUT_SECONDS',

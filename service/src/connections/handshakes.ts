@@ -6,12 +6,12 @@ import { AddressLimiter } from './address-limiter.ts';
 import { clientAddressOf, networkOf } from '../http/client-address.ts';
 import { endWithError } from '../http/raw-answer.ts';
 import { Connection, type Client, type ConnectionContext } from './connection.ts';
-import { HandshakeQueue } from './handshake-queue.ts';
 import { HandshakeChecks, isWebSocketPath, type Rejection, type SessionRequest } from './handshake-checks.ts';
 import type { Connections } from './open-connections.ts';
 import type { Lifecycle } from '../lifecycle/lifecycle.ts';
 import { oneChunkAtATime } from './one-chunk-at-a-time.ts';
 import { OwnedSocket } from './owned-socket.ts';
+import { TurnLimit } from './turn-limit.ts';
 import { CLOSE_CODES, REJECTIONS, type ErrorBody, type RejectionReason } from '../protocol/protocol.ts';
 import { requestIdOf, type RequestId } from '../protocol/request-id.ts';
 import { traceContextOf, traceFields, type TraceContext } from '../tracing/trace-context.ts';
@@ -48,7 +48,7 @@ export class Handshakes {
   readonly #connectionContext: ConnectionContext;
   readonly #limiter: AddressLimiter;
   readonly #checks: HandshakeChecks;
-  readonly #queue: HandshakeQueue;
+  readonly #turnLimit: TurnLimit;
   readonly #server: Server<typeof OwnedSocket>;
   readonly #addressOf: (request: IncomingMessage) => string;
   /** Handshakes that wait for `authorize` or the store. They count towards MAX_CONNECTIONS, or a burst would exceed it. */
@@ -73,7 +73,7 @@ export class Handshakes {
       limiter: this.#limiter,
       connections: () => connections.size + this.#pending,
     });
-    this.#queue = new HandshakeQueue(config.handshakeMaxWaitSeconds);
+    this.#turnLimit = new TurnLimit(config.handshakeTurnSeconds);
     this.#addressOf = clientAddressOf(config);
     this.#server = this.#createServer();
   }
@@ -82,11 +82,9 @@ export class Handshakes {
   handle(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const client = this.#arrived(request);
     if (isWebSocketPath(request.url)) this.lastArrivalAt = performance.now();
-    if (this.#queue.isLate) this.#reject(socket, BUSY, client);
-    else
-      this.#queue.run(() => {
-        this.#check({ request, socket, head, client });
-      });
+    const checked = this.#turnLimit.arrived() ? BUSY : this.#checks.check(request, client.network);
+    if ('reason' in checked) this.#reject(socket, checked, client);
+    else this.#authorize({ request, socket, head, client }, checked);
     // Without a listener an error of the socket would end the process. `ws` listens on those that it accepted.
     if (socket.listenerCount('error') === 0) socket.on('error', ignore);
   }
@@ -98,18 +96,11 @@ export class Handshakes {
    */
   async preflight(request: IncomingMessage): Promise<HandshakeAnswer> {
     const client = this.#identify(request);
-    const checked = this.#queue.isLate ? BUSY : this.#checks.checkPlain(request, client.network);
+    const checked = this.#checks.checkPlain(request, client.network);
     const rejection =
       'reason' in checked ? checked : ((await this.#checkAuthorization(request)) ?? (await this.#checkToken(checked)));
     if (rejection === undefined) return { status: 101 };
     return { status: statusOf(rejection), body: this.#errorBody(rejection, client) };
-  }
-
-  #check(handshake: Handshake): void {
-    const { request, socket, client } = handshake;
-    const checked = this.#checks.check(request, client.network);
-    if ('reason' in checked) this.#reject(socket, checked, client);
-    else this.#authorize(handshake, checked);
   }
 
   async #checkAuthorization(request: IncomingMessage): Promise<Rejection | undefined> {
@@ -392,7 +383,7 @@ export class Handshakes {
 
 const BUSY: Rejection = {
   reason: 'busy',
-  message: 'Too many handshakes wait for this instance: try again, when they are done or another one answers.',
+  message: 'Too many handshakes came at once: try again, when they are done or another instance answers.',
 };
 
 function denial({ status, message }: Denial): Rejection {

@@ -70,7 +70,7 @@ export const REJECTIONS = {
   headers_too_large: { status: 431, when: 'request headers over 16 KiB' },
   internal: { status: 500, when: 'an error in the service' },
   capacity: { status: 503, when: 'MAX_CONNECTIONS or MAX_SESSIONS reached' },
-  busy: { status: 503, when: 'handshakes that came before have waited for HANDSHAKE_MAX_WAIT_SECONDS' },
+  busy: { status: 503, when: 'handshakes that came at once with it took HANDSHAKE_TURN_SECONDS' },
   draining: { status: 503, when: 'the process is draining since SIGTERM, or has not started' },
 } as const;
 
