@@ -18,6 +18,7 @@ import { OVERVIEW_JSON, OVERVIEW_PAGE, OVERVIEW_PARTS, runOverview } from './ove
 import { scrape } from './scrape.ts';
 import { startup } from './startup.ts';
 import { store } from './store.ts';
+import { storm } from './storm.ts';
 import { describeResult, SERVERS, type Bench, type BenchOptions, type BenchResult } from './support/bench.ts';
 
 const BENCHES: readonly Bench[] = [
@@ -33,6 +34,7 @@ const BENCHES: readonly Bench[] = [
   lokiDelay,
   capacity,
   store,
+  storm,
 ];
 const DEFAULT_SOCKETS = 10_000;
 

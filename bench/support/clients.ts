@@ -1,4 +1,4 @@
-import { Fleet, type FleetReport } from '../../loadtest/src/fleet.ts';
+import { Fleet, type FleetOptions, type FleetReport } from '../../loadtest/src/fleet.ts';
 import { keepTo } from './cores.ts';
 
 /** How a kind of server is spoken to: where its WebSockets are, and the module with its dialect of the load test's clients. */
@@ -20,6 +20,8 @@ export interface ClientOptions {
   readonly dialect?: DialectName;
   /** Handshakes in progress at once; 100 by default. */
   readonly connectsAtOnce?: number;
+  /** More of the plan of the load test. */
+  readonly plan?: Pick<FleetOptions, 'reconnect' | 'countsKept' | 'connectsPerSecond'>;
   /** Keeps their process off the server's core. */
   readonly offServerCore?: boolean;
 }
@@ -28,13 +30,13 @@ export interface ClientOptions {
 const OPEN_SECONDS = 120;
 
 /**
- * Opens clients of the load test to a server, in a process of their own: they send when told to, and do not come back.
+ * Opens clients of the load test to a server, in a process of their own: they send when told to, and do not come back, unless the plan says so.
  * @throws {Error} if one of them is refused
  */
 export async function openClients(
   port: number,
   clients: number,
-  { dialect = 'plain', connectsAtOnce = 100, offServerCore = false }: ClientOptions = {},
+  { dialect = 'plain', connectsAtOnce = 100, plan = {}, offServerCore = false }: ClientOptions = {},
 ): Promise<{ readonly fleet: Fleet; readonly opened: FleetReport }> {
   const { path, dialect: module } = DIALECTS[dialect];
   const fleet = await Fleet.start(`ws://127.0.0.1:${port}${path}`, {
@@ -43,6 +45,7 @@ export async function openClients(
     sendsPerSecond: 0,
     reconnect: 'never',
     dialect: module,
+    ...plan,
   });
   try {
     if (offServerCore) for (const pid of fleet.pids) keepTo('others', pid);
