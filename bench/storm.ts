@@ -52,6 +52,7 @@ function measuresOf(clients: keyof typeof CLIENTS) {
     stayed: named('p99 of the reply to those that stayed', 'ms', {
       ...(clients === 'good' && { targets: { [LINES]: { below: 50 } } }),
     }),
+    late: named('of it the event loop of their own process, at most', 'ms'),
     peace: named('the same before the storm', 'ms'),
     failed: named('looks at health or readiness that failed', '', { targets: { [LINES]: { exactly: 0 } } }),
     slowest: named('slowest answer about health or readiness', 'ms'),
@@ -125,6 +126,7 @@ async function measureOnce(
     const watch = isService ? new ProbeWatch(server) : undefined;
     await leaving.drop();
     const back = await leaving.allOpen(MAX_SECONDS);
+    const { reconnects } = back.totals.counters;
     const stayed = await staying.report();
     const probes = await watch?.end();
     return {
@@ -132,11 +134,16 @@ async function measureOnce(
       connect: back.times.connect.max ?? NaN,
       refused: Object.values(back.totals.errorsByKind).reduce((sum, times) => sum + times, 0),
       stayed: stayed.times.reply.p99 ?? NaN,
+      late: stayed.lateMs,
       peace: peace.times.reply.p99 ?? NaN,
       failed: probes?.failed ?? NaN,
       slowest: probes?.slowestMs ?? NaN,
       // Refusals and time-outs are a figure.
-      faults: [...faultsOf(stayed), ...back.violations.map(({ kind: what, detail }) => `${what}: ${detail}`)],
+      faults: [
+        ...faultsOf(stayed),
+        ...back.violations.map(({ kind: what, detail }) => `${what}: ${detail}`),
+        ...(reconnects < sockets ? [`${reconnects} of ${sockets} came back`] : []),
+      ],
     };
   } finally {
     for (const fleet of fleets) await fleet.end();

@@ -42,7 +42,8 @@ export class Comparison {
     const { name, unit, targets, ratioTargets } = measure;
     const named = { measure: name, contender };
     const own = { ...figure(`${name}, ${contender}`, unit, values, targets?.[contender]), ...named };
-    if (contender === this.#baseline || base.length !== values.length) return [own];
+    // There is no ratio to nothing.
+    if (contender === this.#baseline || base.length !== values.length || base.includes(0)) return [own];
     const ratios = values.map((value, round) => value / (base[round] ?? NaN));
     const label = `${name}, ${contender} / ${this.#baseline}`;
     return [own, { ...figure(label, '×', ratios, ratioTargets?.[contender]), ...named, baseline: this.#baseline }];
