@@ -21,7 +21,7 @@ function runs(results: readonly KeptResult[]): string {
 }
 
 function rowOf(result: KeptResult): readonly string[] {
-  const { mode, seed, faults: kinds, sent, told, violations, excused, longestAbsenceMs } = result;
+  const { mode, seed, pace, faults: kinds, sent, told, violations, excused, longestAbsenceMs } = result;
   const { lost = 0, doubled = 0, ...others } = violations;
   const count = Object.values(kinds).reduce((sum, { times }) => sum + times, 0);
   const versions = Object.entries(result.versions).map(([name, version]) => `${name} ${version}`);
@@ -40,7 +40,7 @@ function rowOf(result: KeptResult): readonly string[] {
     `${result.healthySeconds.toFixed(1)} s`,
     `${(result.memoryBytes / 2 ** 20).toFixed()} MiB`,
     String(result.files),
-    `${result.date}, ${versions.join(', ')}; \`npm run chaos -- --mode ${mode} --faults ${count} --seed ${seed}\``,
+    `${result.date}, ${versions.join(', ')}; \`npm run chaos -- --mode ${mode} --faults ${count} --seed ${seed} --pace ${pace}\``,
   ];
 }
 

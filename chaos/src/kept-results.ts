@@ -11,6 +11,7 @@ export interface KeptResult {
   readonly versions: Readonly<Record<string, string>>;
   readonly mode: Mode;
   readonly seed: number;
+  readonly pace: number;
   readonly instances: number;
   readonly clients: number;
   /** For each kind, how often it happened and how often metrics or log showed it. */
@@ -29,19 +30,20 @@ export interface KeptResult {
 interface Made {
   readonly mode: Mode;
   readonly seed: number;
+  readonly pace: number;
   readonly instances: number;
   readonly clients: number;
   readonly loki: boolean;
 }
 
 /** Keeps the figures of a run, in the place of the last one of its mode. */
-export function keepResult({ mode, seed, instances, clients, loki }: Made, result: RunResult): void {
+export function keepResult({ mode, seed, pace, instances, clients, loki }: Made, result: RunResult): void {
   const { verdict, happened, healthySeconds, resources, problems } = result;
   const { sent, told, excused, longestAbsenceMs } = verdict;
   const kept: KeptResult = {
     date: new Date().toISOString().slice(0, 10),
     versions: versions(loki),
-    ...{ mode, seed, instances, clients },
+    ...{ mode, seed, pace, instances, clients },
     faults: countFaults(happened),
     ...{ sent, told, violations: verdict.amounts, excused, longestAbsenceMs, healthySeconds, ...resources, problems },
   };

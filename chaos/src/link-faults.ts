@@ -1,6 +1,6 @@
 import type { FaultKind, Undo } from './fault-kind.ts';
 import type { System } from './system.ts';
-import type { Link, Toxic } from './toxiproxy.ts';
+import type { Link, Toxic } from './link.ts';
 
 /** What can happen to a link, with what is said of it. */
 const LINK_FAULTS: readonly (readonly [name: string, doc: string, (link: Link) => Promise<Undo>])[] = [

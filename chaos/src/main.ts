@@ -5,7 +5,7 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import { InvalidArgumentError, Option } from 'commander';
 import { onInterrupt } from '../../lib/interrupt.ts';
-import { positiveInteger, program } from '../../lib/program.ts';
+import { positiveInteger, positiveNumber, program } from '../../lib/program.ts';
 import { TOOLS } from '../../scripts/tools.ts';
 import { kindsOf } from './faults.ts';
 import { MODES, type Mode } from './history.ts';
@@ -31,6 +31,7 @@ const command = program(
       MODES,
     ),
   )
+  .option('--pace <seconds>', 'mean time from the begin of a fault to that of the next', positiveNumber, 1)
   .option('--instances <number>', 'processes of the service', positiveInteger, 3)
   .option('--clients <number>', 'good clients, one session each', positiveInteger, 60)
   .option('--only <numbers>', 'of the drawn faults only these, as --shrink prints them', numbers)
@@ -44,6 +45,7 @@ const { seed = Math.floor(Math.random() * 2 ** 31) + 1, ...options } = command.o
   readonly seed?: number;
   readonly mode: Mode;
   readonly promise?: Mode;
+  readonly pace: number;
   readonly instances: number;
   readonly clients: number;
   readonly only?: readonly number[];
@@ -52,7 +54,7 @@ const { seed = Math.floor(Math.random() * 2 ** 31) + 1, ...options } = command.o
   readonly loki: boolean;
   readonly quiet: boolean;
 }>();
-const drawn = drawFaults(options.faults, seed, kindsOf(options.mode, options.loki));
+const drawn = drawFaults(options.faults, seed, kindsOf(options.mode, options.loki), options.pace);
 const ends: (() => void | Promise<void>)[] = [];
 onInterrupt((signal) => void cleanUp().finally(() => process.exit(128 + constants.signals[signal])));
 mkdirSync(FOLDER, { recursive: true });
@@ -110,9 +112,9 @@ function failed({ verdict, problems }: RunResult): boolean {
 
 /** The command that does it again. */
 function again(which: readonly number[]): string {
-  const { faults, mode, promise, instances, clients, loki } = options;
+  const { faults, mode, promise, pace, instances, clients, loki } = options;
   return [
-    `npm run chaos -- --mode ${mode} --faults ${faults} --seed ${seed} --instances ${instances} --clients ${clients}`,
+    `npm run chaos -- --mode ${mode} --faults ${faults} --seed ${seed} --pace ${pace} --instances ${instances} --clients ${clients}`,
     ...(promise === undefined ? [] : [`--promise ${promise}`]),
     ...(loki ? [] : ['--no-loki']),
     ...(which.length === faults ? [] : [`--only ${which.join(',')}`]),

@@ -1,7 +1,5 @@
 import { seeded } from '../../testkit/seed.ts';
 
-/** Mean time from the begin of a fault to that of the next, in milliseconds. */
-const GAP_MS = 1000;
 /** How long a fault lasts, in milliseconds. Some are longer than the time-outs (2 s), some shorter. */
 const SHORTEST_MS = 200;
 const LONGEST_MS = 5000;
@@ -16,12 +14,16 @@ export interface Planned {
   readonly pick: number;
 }
 
-/** Draws faults: the same ones from the same seed. @param kinds to draw from */
-export function drawFaults(count: number, seed: number, kinds: readonly string[]): readonly Planned[] {
+/**
+ * Draws faults: the same ones from the same seed.
+ * @param kinds to draw from
+ * @param pace mean time from the begin of a fault to that of the next, in seconds
+ */
+export function drawFaults(count: number, seed: number, kinds: readonly string[], pace: number): readonly Planned[] {
   const random = seeded(seed);
   return Array.from({ length: count }, () => ({
     kind: kinds[Math.floor(random() * kinds.length)] ?? '',
-    gapMs: Math.round(random() * 2 * GAP_MS),
+    gapMs: Math.round(random() * 2 * pace * 1000),
     lastsMs: Math.round(SHORTEST_MS + random() * (LONGEST_MS - SHORTEST_MS)),
     pick: random(),
   }));

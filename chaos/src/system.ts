@@ -5,7 +5,7 @@ import { RedisServer, type Cleanup } from '../../testkit/redis.ts';
 import { Balancer } from './balancer.ts';
 import type { Mode } from './history.ts';
 import { Instance, type Mishap } from './instance.ts';
-import { Toxiproxy, type Link } from './toxiproxy.ts';
+import { Link } from './link.ts';
 
 /** How often a client gets a heartbeat, in seconds: a client misses a frozen instance after two to two and a half. */
 export const HEARTBEAT_SECONDS = 1;
@@ -57,15 +57,14 @@ export class System {
     { mode, instances: count, loki: withLoki }: SystemOptions,
     onMishap: (mishap: Mishap, detail: string) => void,
   ): Promise<System> {
-    const proxy = await Toxiproxy.start(t);
-    const { loki, brokenLoki, lokiLinks } = withLoki ? await startLoki(t, proxy) : NO_LOKI_PARTS;
-    const { redis, sentinels, redisLinks, url } = await startStore(t, proxy, mode);
+    const { loki, brokenLoki, lokiLinks } = withLoki ? await startLoki(t) : NO_LOKI_PARTS;
+    const { redis, sentinels, redisLinks, url } = await startStore(t, mode);
     const env = environment(mode, url, lokiLinks[0]);
     const instances = await Promise.all(
       Array.from({ length: count }, (_, index) => Instance.start(t, `service-${index}`, env, onMishap)),
     );
     const instanceLinks: Link[] = [];
-    for (const { name, port } of instances) instanceLinks.push(await proxy.link(name, port));
+    for (const { name, port } of instances) instanceLinks.push(await Link.open(t, name, port));
     const balancer = await Balancer.start(
       t,
       instanceLinks.map(({ port }) => port),
@@ -83,24 +82,24 @@ export class System {
 
 const NO_LOKI_PARTS = { loki: undefined, brokenLoki: undefined, lokiLinks: [] } as const;
 
-async function startLoki(t: Cleanup, proxy: Toxiproxy): Promise<Pick<System, 'loki' | 'brokenLoki' | 'lokiLinks'>> {
+async function startLoki(t: Cleanup): Promise<Pick<System, 'loki' | 'brokenLoki' | 'lokiLinks'>> {
   if (NO_LOKI !== false) throw new Error(NO_LOKI);
   const loki = await Loki.start('', 'low');
   t.after(() => loki.remove());
   const brokenLoki = await FaultyLoki.start(t);
   brokenLoki.fault = 500;
-  return { loki, brokenLoki, lokiLinks: [await proxy.link('loki', Number(new URL(loki.url).port))] };
+  return { loki, brokenLoki, lokiLinks: [await Link.open(t, 'loki', Number(new URL(loki.url).port))] };
 }
 
 type Store = Pick<System, 'redis' | 'sentinels' | 'redisLinks'> & { readonly url: string };
 
-async function startStore(t: Cleanup, proxy: Toxiproxy, mode: Mode): Promise<Store> {
+async function startStore(t: Cleanup, mode: Mode): Promise<Store> {
   if (mode === 'token') return { redis: [], sentinels: [], redisLinks: [], url: '' };
   const redis: RedisServer[] = [];
   const redisLinks: Link[] = [];
   for (let index = 0; index <= (mode === 'replicated' ? REPLICAS : 0); index += 1) {
     const server = await RedisServer.start(t, DURABLE);
-    const link = await proxy.link(`redis-${index}`, server.port);
+    const link = await Link.open(t, `redis-${index}`, server.port);
     // What a server is known by to Sentinels, replicas and instances: the link before it.
     server.cli('CONFIG', 'SET', 'replica-announce-ip', '127.0.0.1', 'replica-announce-port', String(link.port));
     if (redisLinks[0] !== undefined) server.cli('REPLICAOF', '127.0.0.1', String(redisLinks[0].port));
