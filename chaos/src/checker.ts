@@ -202,14 +202,18 @@ class Ledger {
     this.#limbo += this.#pending;
     this.#pending = 0;
     if (this.#mode !== 'token' || this.#handedOver) return;
-    // Without a bye nothing is promised: any instance may go on from what it knows.
-    this.#count = 0;
-    this.#limbo = this.sent;
+    this.#forget();
   }
 
-  /** An instance may know of a higher count: any that the messages explain. */
+  /** "Connect without it": nothing is promised to one that does. */
   #tokenRefused(): void {
-    if (this.#mode === 'token') this.#limbo = this.sent;
+    if (this.#mode === 'token') this.#forget();
+  }
+
+  /** Without a token any instance may go on from what it knows: any count that the messages explain. */
+  #forget(): void {
+    this.#count = 0;
+    this.#limbo = this.sent;
   }
 
   #violated(kind: ViolationKind, amount: number, at: number, detail: string): void {

@@ -15,16 +15,20 @@ export function chaosBlocks(): Readonly<Record<string, string>> {
 function runs(results: readonly KeptResult[]): string {
   const head = [
     ...['mode', 'faults', 'sent', 'told', 'lost', 'doubled', 'other violations', 'lost within the promise'],
-    ...['longest absence', 'well after', 'memory', 'open files', 'date, versions, command'],
+    ...['longest absence', 'well after', 'memory', 'open files', 'command'],
   ];
-  return markdownTable(head, results.map(rowOf));
+  return `${markdownTable(head, results.map(rowOf))}\n\n${[...new Set(results.map(describeMachine))].join('\n')}`;
+}
+
+function describeMachine({ date, versions }: KeptResult): string {
+  const names = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
+  return `Run on ${date}: ${names.join(', ')}.`;
 }
 
 function rowOf(result: KeptResult): readonly string[] {
   const { mode, seed, pace, faults: kinds, sent, told, violations, excused, longestAbsenceMs } = result;
   const { lost = 0, doubled = 0, ...others } = violations;
   const count = Object.values(kinds).reduce((sum, { times }) => sum + times, 0);
-  const versions = Object.entries(result.versions).map(([name, version]) => `${name} ${version}`);
   return [
     ...[
       mode,
@@ -40,7 +44,7 @@ function rowOf(result: KeptResult): readonly string[] {
     `${result.healthySeconds.toFixed(1)} s`,
     `${(result.memoryBytes / 2 ** 20).toFixed()} MiB`,
     String(result.files),
-    `${result.date}, ${versions.join(', ')}; \`npm run chaos -- --mode ${mode} --faults ${count} --seed ${seed} --pace ${pace}\``,
+    `\`npm run chaos -- --mode ${mode} --faults ${count} --seed ${seed} --pace ${pace}\``,
   ];
 }
 
