@@ -126,7 +126,8 @@ describe('a canary by Argo Rollouts, with the analysis of the chart', { skip: SK
     );
     figure('the analysis failed by', METRIC, METRIC);
     await load!.untilWhole(90);
-    load!.passage();
+    const { lost, told } = load!.passage();
+    figure('image that loses counts: counts', `${told} told, ${lost} lost, by the clients that met it`);
     await load!.untilWhole(30);
     assert.deepEqual(load!.passage().closes, {}, 'the pods that are left are good');
   });
