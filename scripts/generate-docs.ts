@@ -1,7 +1,7 @@
 /**
  * Fills the generated blocks of the Markdown pages from the definitions in the code. `npm run docs`; with `--check` it writes
- * nothing. Exits with 1 if a block has no place, a mark names no block, a line of prose is too long, a link leads nowhere or,
- * with `--check`, a block differs.
+ * nothing. Exits with 1 if a block has no place, a mark names no block, a line of prose is too long, a link leads nowhere, a
+ * test that is named is not there or, with `--check`, a block differs.
  */
 import { globSync, readFileSync, writeFileSync } from 'node:fs';
 import { alertBlocks } from '../alerts/src/docs.ts';
@@ -18,7 +18,7 @@ import { monitorBlocks } from '../monitor/src/docs.ts';
 import { program } from '../lib/program.ts';
 import { clientBlocks } from './client-docs.ts';
 import { fillBlocks, misplacedBlocks, staleBlocks, type Blocks } from './generated-blocks.ts';
-import { brokenLinks, longLines, MAX_LINE } from './prose.ts';
+import { brokenLinks, longLines, MAX_LINE, unknownTests } from './prose.ts';
 import { configurationBlocks, logBlocks, metricsBlocks, protocolBlocks } from './service-docs.ts';
 
 /** The blocks of each page that has any, by its path from the project's root. */
@@ -60,6 +60,8 @@ for (const path of new Set([...PAGES, ...Object.keys(BLOCKS)])) {
     else console.log(`${path}: wrote "${name}"`);
   for (const line of longLines(page)) complain(`${path}:${line}`, `a line of prose has over ${MAX_LINE} characters`);
   for (const target of brokenLinks(page, url)) complain(path, `the link to ${target} leads to no file or heading`);
+  for (const title of unknownTests(page, url))
+    complain(path, `the test "${title}" is not in the file that the link names`);
   if (check !== true) writeFileSync(url, fillBlocks(page, blocks));
 }
 

@@ -1,4 +1,4 @@
-/** Checks of Markdown pages that people write: how long their lines are, and whether their links lead anywhere. */
+/** Checks of Markdown pages that people write: how long their lines are, whether links lead anywhere, and tests are there. */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 
 /** Maximum length of a line of prose, in characters. */
@@ -15,6 +15,15 @@ export function longLines(page: string): number[] {
 export function brokenLinks(page: string, url: URL): string[] {
   const targets = [...withoutCode(page).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = '']) => target);
   return targets.filter((target) => !/^\w+:/.test(target) && !resolves(new URL(target, url)));
+}
+
+/** Titles of tests, named on a page as `[file](link): "title"`, that the file of the link does not have. */
+export function unknownTests(page: string, url: URL): string[] {
+  const named = [...withoutCode(page).matchAll(/\]\(([^)\s]+(?:\.test\.ts|_test\.yaml))\): "([^"\n]+)"/g)];
+  return named.flatMap(([, target = '', title = '']) => {
+    const file = new URL(target, url);
+    return existsSync(file) && readFileSync(file, 'utf8').includes(title) ? [] : [title];
+  });
 }
 
 function resolves(target: URL): boolean {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { brokenLinks, longLines, MAX_LINE } from '../prose.ts';
+import { brokenLinks, longLines, MAX_LINE, unknownTests } from '../prose.ts';
 
 const long = 'x'.repeat(MAX_LINE + 1);
 
@@ -31,5 +31,21 @@ describe('A link', () => {
 
   it('to another site is not followed, nor is one in code', () => {
     assert.deepEqual(broken('[a](https://example.com/missing)\n```\n[b](missing.md)\n```\n'), []);
+  });
+});
+
+describe('A test that a page names', () => {
+  const unknown = (page: string): string[] => unknownTests(page, new URL('../../docs/page.md', import.meta.url));
+  const here = '[prose](../scripts/test/prose.test.ts)';
+  // Its title is put together, so that this file holds it nowhere.
+  const gone = ['was renamed', 'since'].join(' ');
+
+  it('must be in the file of the link', () => {
+    assert.deepEqual(unknown(`${here}: "must be in the file of the link"; ${here}: "${gone}"`), [gone]);
+    assert.deepEqual(unknown('[x](missing.test.ts): "y"'), ['y']);
+  });
+
+  it('is looked for only behind the link to a test', () => {
+    assert.deepEqual(unknown(`${here} says "${gone}", [prose](../scripts/prose.ts): "${gone}"`), []);
   });
 });
