@@ -2,8 +2,8 @@
 /**
  * `npm run e2e`: runs the end-to-end suite on the cluster that KUBECONFIG names, case after case, and closes with a table of the
  * figures it measured and a line that counts the tests. `npm run e2e -- rollout prestop` runs the named cases alone.
- * `npm run e2e:sessions` does the same with the cases in `sessions/`, which take long, `npm run
- * e2e:release` with those in `release/`, which need the tools of a release, and `npm run e2e:platform` with those in
+ * `npm run e2e:sessions` does the same with the cases in `sessions/`, which take long, `npm run e2e:failover` with those in
+ * `failover/`, `npm run e2e:release` with those in `release/`, which need the tools of a release, and `npm run e2e:platform` with those in
  * `platform/`, which install what platforms bring.
  *
  * Exit status: 0 if all tests passed, 1 if one failed, 2 if there is no cluster to run on.
@@ -11,10 +11,11 @@
 import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { Option } from 'commander';
-import { program } from '../lib/program.ts';
+import { positiveInteger, program } from '../lib/program.ts';
 import { CACHE, TOOL_ENV } from '../scripts/chart/tools.ts';
 import { runTestFiles } from '../scripts/test-files.ts';
 import { missingPart } from './support/cluster.ts';
+import { TIMES } from './support/failover-faults.ts';
 import { describeFigure, FIGURES_FILE, tableOf, type CaseResult, type Figure } from './support/figures.ts';
 
 /** A folder of cases. */
@@ -29,6 +30,7 @@ interface Suite {
 
 const SUITES: Readonly<Record<string, Suite>> = {
   cases: { caseTimeoutMs: 600_000, prometheus: true, results: 'results.json' },
+  failover: { caseTimeoutMs: 7_200_000, prometheus: false, results: 'failover.json' },
   platform: { caseTimeoutMs: 1_200_000, prometheus: true, results: 'platform.json' },
   release: { caseTimeoutMs: 1_200_000, prometheus: false, results: 'release.json' },
   sessions: { caseTimeoutMs: 1_200_000, prometheus: false, results: 'sessions.json' },
@@ -39,8 +41,9 @@ const startedAt = performance.now();
 const command = program('npm run e2e --', 'Runs the end-to-end suite on the cluster that KUBECONFIG names.')
   .argument('[cases...]', 'the cases to run; all of the suite if none is named')
   .addOption(new Option('--suite <name>', 'the suite').choices(Object.keys(SUITES)).default('cases'))
+  .option('--times <number>', 'how often a failover suite does each fault', positiveInteger, 10)
   .parse();
-const suiteName = command.opts<{ suite: string }>().suite;
+const { suite: suiteName, times } = command.opts<{ suite: string; times: number }>();
 const suite = SUITES[suiteName]!;
 const files = casesNamed(command.args);
 const missing = await missingPart(suite.prometheus);
@@ -91,7 +94,7 @@ async function runCase(file: string, { caseTimeoutMs }: Suite): Promise<CaseResu
   const { passed, failed, skipped } = await runTestFiles([file], {
     atOnce: 1,
     timeoutMs: caseTimeoutMs,
-    env: { ...TOOL_ENV, [FIGURES_FILE]: gathered },
+    env: { ...TOOL_ENV, [FIGURES_FILE]: gathered, [TIMES]: String(times) },
   });
   const seconds = Math.round((performance.now() - began) / 1000);
   console.log(`── ${caseName(file)} took ${seconds} s\n`);

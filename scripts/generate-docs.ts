@@ -7,9 +7,11 @@ import { globSync, readFileSync, writeFileSync } from 'node:fs';
 import { alertBlocks } from '../alerts/src/docs.ts';
 import { performanceBlocks } from '../bench/docs.ts';
 import { chaosBlocks } from '../chaos/src/docs.ts';
+import { soakBlock } from '../chaos/src/soak-result.ts';
 import { chartBlocks, platformValues } from '../chart/src/docs.ts';
 import { dashboardBlocks } from '../dashboards/src/docs.ts';
 import { proofBlocks } from '../e2e/alerts/docs.ts';
+import { failoverBlock } from '../e2e/failover/kept.ts';
 import { proxyBlocks } from '../e2e/proxies/docs.ts';
 import { platformBlocks } from '../e2e/platform/kept.ts';
 import { releaseBlocks } from '../e2e/release/kept.ts';
@@ -38,7 +40,7 @@ const BLOCKS: Readonly<Record<string, Blocks>> = {
   'docs/platforms.md': platformValues(),
   'docs/protocol.md': protocolBlocks(),
   'docs/proxies.md': proxyBlocks(),
-  'docs/reliability.md': chaosBlocks(),
+  'docs/reliability.md': { ...chaosBlocks(), soak: soakBlock(), failovers: failoverBlock() },
   'docs/releasing.md': releaseBlocks(),
 };
 

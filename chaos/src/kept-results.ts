@@ -74,7 +74,8 @@ function fileOf(mode: Mode): URL {
   return new URL(`../results/${mode}.json`, import.meta.url);
 }
 
-function versions(loki: boolean): Readonly<Record<string, string>> {
+/** Versions of what takes part in a run. */
+export function versions(loki: boolean): Readonly<Record<string, string>> {
   return {
     service: VERSION,
     node: process.version,
