@@ -74,6 +74,24 @@ describe('a handler', () => {
     assert.equal(held.most, 3);
   });
 
+  for (const [rule, code, last] of [
+    ['sends too fast', 1008, 'one too many'],
+    ['sends binary data', 1003, Buffer.from([1])],
+  ] as const)
+    test(`has answered what was counted when the connection is closed since its client ${rule}`, async (t) => {
+      const env = { ...QUIET, HANDLER_CONCURRENCY: '2', MESSAGE_BURST: '5', MESSAGE_RATE: '0.001' };
+      const { url, scrape } = await startApp(t, env, { handle: async ({ text }) => turn(text) });
+      const client = await Client.open(`${url}?session_id=${SESSION}`);
+      for (const text of ['1', '2', '3', '4', '5']) client.socket.send(text);
+      client.socket.send(last);
+      for (const count of [1, 2, 3, 4, 5])
+        assert.deepEqual(await client.messages.next(), { count, data: String(count) });
+      assert.equal((await client.closed).code, code);
+      const again = await Client.open(`${url}?session_id=${SESSION}`);
+      assert.equal(await again.count(), 6);
+      assert.equal((await scrape()).value('websocket_messages_total'), 6);
+    });
+
   test('that holds a client at its bound does not get it cut by a heartbeat', async (t) => {
     const held = new Held();
     const { url, app } = await startApp(t, { ...QUIET, HANDLER_CONCURRENCY: '1' }, { handle: held.handle });

@@ -208,7 +208,7 @@ export class Connection implements ShortTextReceiver, SocketOwner {
   /** A message came through `ws`. */
   received(data: Buffer, isBinary: boolean): void {
     if (!this.open) this.#context.metrics.messagesRejected.inc({ reason: 'closing' });
-    else if (isBinary) this.#reject('binary', 'binary_message', CLOSE_CODES.unsupportedData.code, 'send text');
+    else if (isBinary) this.#refuse('binary', 'binary_message', CLOSE_CODES.unsupportedData.code, 'send text');
     else this.receivedText(data.length, data);
   }
 
@@ -221,7 +221,7 @@ export class Connection implements ShortTextReceiver, SocketOwner {
     const startedAt = performance.now();
     const { config, store } = this.#context;
     if (config.messageRate > 0 && !this.#takeToken(startedAt)) {
-      this.#reject('rate', 'rate_limited', CLOSE_CODES.policyViolation.code, 'too many messages a second');
+      this.#refuse('rate', 'rate_limited', CLOSE_CODES.policyViolation.code, 'too many messages a second');
       return;
     }
     this.lastMessageAt = startedAt;
@@ -340,6 +340,20 @@ export class Connection implements ShortTextReceiver, SocketOwner {
     if (this.#tokens < 1) return false;
     this.#tokens -= 1;
     return true;
+  }
+
+  /** The client broke a rule: what it sent before is handled and answered first. */
+  #refuse(rejection: MessageRejection, reason: CloseReason & ErrorType, code: number, text: string): void {
+    if (this.#handlers === undefined || this.#unanswered === 0) {
+      this.#reject(rejection, reason, code, text);
+      return;
+    }
+    this.#context.metrics.messagesRejected.inc({ reason: rejection });
+    this.#countError(reason, text);
+    this.#reason = reason;
+    void this.#handlers.idle().then(() => {
+      this.#close(reason, code, text);
+    });
   }
 
   #reject(rejection: MessageRejection, reason: CloseReason & ErrorType, code: number, text: string): void {
