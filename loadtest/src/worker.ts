@@ -82,7 +82,8 @@ async function start({ plan, worker, startAt }: Extract<Order, { order: 'start' 
         send(second);
         reportAt(second + 1);
       },
-      zero + second * REPORT_MS - performance.now(),
+      // A process that was late by more than a second reports at once.
+      Math.max(0, zero + second * REPORT_MS - performance.now()),
     );
   };
   reportAt(1);
