@@ -9,6 +9,7 @@ import { VERSION } from '../../lib/version.ts';
 import { kubectlJson, runWell } from '../support/commands.ts';
 import { figure } from '../support/figures.ts';
 import { Namespace } from '../support/namespace.ts';
+import { Prometheus } from '../support/prometheus.ts';
 import { SessionLoad } from '../support/session-load.ts';
 import { SETTINGS } from '../support/settings.ts';
 import { installAddon, keepVersions, makeImage, pinnedVersion } from '../support/testbed-addon.ts';
@@ -73,6 +74,9 @@ describe('a canary by Argo Rollouts, with the analysis of the chart', { skip: SK
     namespace = await Namespace.create('argo-rollouts');
     await install('install', VERSION);
     await until('the first pods', 120, async () => (await rollout()).phase === 'Healthy');
+    // The operator takes its time to have Prometheus look at a new release; the analysis asks whether the canary is scraped.
+    const ready = `count(websocket_ready{namespace="${namespace.name}"} == 1)`;
+    await until('the pods being scraped', 150, async () => (await new Prometheus().value(ready)) === 3);
     const path = '--output=jsonpath={.spec.ports[0].nodePort}';
     const port = await namespace.kubectl('get', 'service', ROLLOUT, path);
     load = await SessionLoad.start(`ws://${SETTINGS.node}:${port}/ws/chat/`, SHAPE);
