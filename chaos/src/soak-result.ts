@@ -98,6 +98,7 @@ export function soakBlock(): string {
   const kept = JSON.parse(readFileSync(RESULTS, 'utf8')) as KeptSoak;
   const { date, hours, clients, drains, sent, told, lost, reconnects, mishaps } = kept;
   const number = (value: number): string => value.toLocaleString('en');
+  const grown = kept.compared.filter(({ name, grew }) => grew && name !== 'lag').map(({ name }) => GAUGES[name].doc);
   return [
     `Run on ${date} by \`npm run soak -- --hours ${hours} --clients ${clients}\``,
     `(${Object.entries(kept.versions)
@@ -107,6 +108,10 @@ export function soakBlock(): string {
     `${number(reconnects)} reconnects, ${drains} drains, ${mishaps.length} mishaps.`,
     '',
     table(kept.compared),
+    '',
+    grown.length === 0 ? 'Nothing grew by more than 2 %.' : `NOT OK, more than 2 % larger: ${grown.join('; ')}.`,
+    '',
+    '![The curves of the run](soak.svg)',
   ].join('\n');
 }
 
