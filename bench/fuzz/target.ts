@@ -72,6 +72,7 @@ export class Target {
     this.#problems = [];
     this.#server = await ServerProcess.start('source', {
       env: this.#env,
+      counting: true,
       memoryProbe: true,
       onLine: (line) => {
         this.#read(line);

@@ -83,6 +83,11 @@ export function memoryProbe(): string {
   return asJavaScript('memory-probe.ts');
 }
 
+/** Path of the module that has the service count, as JavaScript. */
+export function countingHandler(): string {
+  return asJavaScript('counting-handler.ts');
+}
+
 /** Path of the module that tells what a server's event loop does, as JavaScript. */
 export function loopProbe(): string {
   return asJavaScript('loop-probe.ts');

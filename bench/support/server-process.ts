@@ -15,6 +15,7 @@ import {
   bareProgram,
   centrifugo,
   centrifugoProgram,
+  countingHandler,
   loopProbe,
   memoryProbe,
   serviceProgram,
@@ -32,6 +33,8 @@ export interface ServerOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Loads the memory probe, for {@link ServerProcess.memory}. */
   readonly memoryProbe?: boolean;
+  /** The service from its sources counts, whatever its handler.ts does. */
+  readonly counting?: boolean;
   /** Loads the loop probe, for {@link ServerProcess.sample}. */
   readonly loopProbe?: boolean;
   /** Its log is read and thrown away once it listens: looking at each line would take the CPU time that it is to have. */
@@ -93,7 +96,7 @@ export class ServerProcess {
           ...(options.loopProbe === true ? ['--import', loopProbe()] : []),
         ];
     const command = by?.() ?? process.execPath;
-    const args = [...probes, program()];
+    const args = [...probes, ...(options.counting === true ? ['--import', countingHandler()] : []), program()];
     // What builds the program above is no part of its start.
     this.spawnedAt = performance.now();
     this.child = spawn(command, args, {
