@@ -29,9 +29,8 @@ for (const [command = '', ...args] of [...CHECKS, ...workflows]) {
   const { status } = spawnSync(command, args, { stdio: 'inherit' });
   if (status !== 0) {
     failed = true;
-    console.error(
-      `lint: ${[command, ...args].join(' ')} found problems (above); npm run lint -- --fix mends what can be mended`,
-    );
+    const next = fix ? 'mend by hand what is left' : 'npm run lint -- --fix mends what can be mended';
+    console.error(`lint: ${[command, ...args].join(' ')} found problems (above); ${next}`);
   }
 }
 process.exitCode = failed ? 1 : 0;
