@@ -1,4 +1,4 @@
-import { getCACertificates } from 'node:tls';
+import tls from 'node:tls';
 
 /** What a TLS handshake failed at. */
 export interface TlsProblem {
@@ -50,7 +50,7 @@ export function isPlainServer(code: string): boolean {
 
 /** All that Node.js trusts, NODE_EXTRA_CA_CERTS too, and more certificates in PEM format. */
 export function trustedWith(ca: string): string[] {
-  return [...getCACertificates('default'), ca];
+  return [...tls.getCACertificates('default'), ca];
 }
 
 /** Code of a system error. Where a write of TLS failed at once, OpenSSL's reason is in the message alone, beside `EPROTO`. */

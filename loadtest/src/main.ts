@@ -3,6 +3,7 @@
  * Runs the load test: the only place that reads the command line, hooks signals and exits. Exit statuses are in
  * options.ts.
  */
+import '../../lib/node-version.ts';
 import { writeFileSync } from 'node:fs';
 import { onInterrupt } from '../../lib/interrupt.ts';
 import { redacted, redactedIn } from '../../lib/redaction.ts';

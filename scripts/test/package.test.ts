@@ -39,6 +39,16 @@ describe('The package, packed and installed in an empty folder', () => {
       assert.match(await run(name, '--help'), new RegExp('--help'));
     });
 
+  for (const name of Object.keys(packageJson.bin))
+    test(`refuses an older Node.js in one sentence of ${name}`, async () => {
+      const older = "Object.defineProperty(process, 'versions', { value: { node: '20.20.2' } })";
+      const args = ['--import', `data:text/javascript,${older}`, programOf(name), '--version'];
+      await assert.rejects(execute(process.execPath, args), (error) => {
+        const { code, stderr } = error as { code?: number; stderr?: string };
+        return code === 1 && /^needs Node\.js 24 or later; this is v[\d.]+\n$/.test(stderr ?? '');
+      });
+    });
+
   test('has a load test that writes its report', async (t) => {
     const { url } = await startApp(t);
     const report = join(folder, 'report.html');
@@ -55,7 +65,10 @@ describe('The package, packed and installed in an empty folder', () => {
   });
 
   async function run(name: string, ...args: string[]): Promise<string> {
-    const program = join(installed, 'node_modules', '.bin', name);
-    return (await execute(process.execPath, [program, ...args], { cwd: installed })).stdout;
+    return (await execute(process.execPath, [programOf(name), ...args], { cwd: installed })).stdout;
+  }
+
+  function programOf(name: string): string {
+    return join(installed, 'node_modules', '.bin', name);
   }
 });

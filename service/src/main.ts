@@ -6,6 +6,7 @@
  * the drain missed its deadline, 128 + the signal's number when a second signal cut the drain short (a second SIGINT
  * within a second of the first is the same key press).
  */
+import '../../lib/node-version.ts';
 import { constants } from 'node:os';
 import { App } from './app.ts';
 import { parseArguments } from './command-line.ts';
