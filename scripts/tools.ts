@@ -82,9 +82,18 @@ export const TOOLS = {
   helm: builtTool('helm', 'tests of the chart'),
 } as const satisfies Record<string, Tool>;
 
-/** Environment in which tests find the tools: the built ones are on PATH. */
+/**
+ * Environment in which tests find the tools: the built ones are on PATH, and Debian's servers, whose folder PATH has for root
+ * alone.
+ */
 export function toolEnvironment(): NodeJS.ProcessEnv {
-  return { ...process.env, PATH: `${process.env['PATH'] ?? ''}:${TOOL_BIN}` };
+  return { ...process.env, PATH: `${process.env['PATH'] ?? ''}:${TOOL_BIN}:/usr/sbin` };
+}
+
+/** Path of a program that the {@link toolEnvironment} has; `undefined` if it has none. */
+export function onPath(program: string): string | undefined {
+  const folders = (toolEnvironment()['PATH'] ?? '').split(':').filter((folder) => folder !== '');
+  return folders.map((folder) => join(folder, program)).find((path) => existsSync(path));
 }
 
 /** The tools that are not there. */
@@ -101,19 +110,21 @@ export function obstacles(): Obstacles {
 }
 
 /** Whether `npm test` can install a tool itself. */
-export function isInstallable(tool: Tool, { apt, go }: Obstacles): boolean {
-  if (tool.packages !== undefined) return apt === undefined;
-  if (tool.built !== undefined) return go === undefined;
-  return onPath('python3') !== undefined || apt === undefined;
+export function isInstallable(tool: Tool, obstacles: Obstacles): boolean {
+  return obstacleTo(tool, obstacles) === undefined;
 }
 
 /** One block that says, for each tool that is missing, what is skipped without it and the command that gets it. */
-export function describeMissing(tools: readonly Tool[], { apt, go }: Obstacles): string {
-  const reasons = [apt, go].filter((each) => each !== undefined).join(', ');
-  const rows = tools.map(({ name, neededFor, howToGet }) => `   ${name}, for ${neededFor}:\n      ${howToGet}`);
-  const needsGo = go !== undefined && tools.some(({ built }) => built !== undefined);
+export function describeMissing(tools: readonly Tool[], obstacles: Obstacles): string {
+  const rows = tools.map((tool) => {
+    const obstacle = obstacleTo(tool, obstacles);
+    const reason = obstacle === undefined ? '' : ` (not installed: ${obstacle})`;
+    return `   ${tool.name}, for ${tool.neededFor}${reason}:\n      ${tool.howToGet}`;
+  });
+  const installsAll = tools.every((tool) => isInstallable(tool, obstacles));
+  const needsGo = obstacles.go !== undefined && tools.some(({ built }) => built !== undefined);
   return [
-    `── SKIPPED: what needs the tools below, which are missing${reasons === '' ? '; npm run setup installs them all' : ` (${reasons})`}`,
+    `── SKIPPED: what needs the tools below, which are missing${installsAll ? '; npm run setup installs them all' : ''}`,
     ...(needsGo ? [`   Go, to build tools from source: ${GET_GO}`] : []),
     ...rows,
   ].join('\n');
@@ -166,6 +177,13 @@ export async function buildTools(tools: readonly Tool[]): Promise<boolean> {
   return status === 0;
 }
 
+/** What keeps `npm test` from installing a tool. */
+function obstacleTo(tool: Tool, { apt, go }: Obstacles): string | undefined {
+  if (tool.packages !== undefined) return apt;
+  if (tool.built !== undefined) return go;
+  return onPath('python3') === undefined ? apt : undefined;
+}
+
 function debianTool(name: string, neededFor: string, packages: readonly string[], find: Tool['find']): Tool {
   return { name, neededFor, packages, find, howToGet: `${SUDO}apt-get install -y ${packages.join(' ')}` };
 }
@@ -184,13 +202,12 @@ function packagedServer(name: string, requirement: string, folder: string, progr
 }
 
 function builtTool(program: string, neededFor: string): Tool {
-  const path = join(TOOL_BIN, program);
   return {
     name: program,
     neededFor,
     built: program,
     howToGet: `npm run testbed -- build ${program}`,
-    find: () => onPath(program) ?? (existsSync(path) ? path : undefined),
+    find: () => onPath(program),
   };
 }
 
@@ -241,12 +258,4 @@ function apt(packages: readonly string[]): void {
   const options = { stdio: 'pipe', env, maxBuffer: 1e8 } as const;
   execFileSync('apt-get', ['update', '-qq'], options);
   execFileSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], options);
-}
-
-function onPath(program: string): string | undefined {
-  for (const folder of (process.env['PATH'] ?? '').split(':')) {
-    const path = join(folder, program);
-    if (folder !== '' && existsSync(path)) return path;
-  }
-  return undefined;
 }

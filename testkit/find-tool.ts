@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { toolEnvironment, type Tool } from '../scripts/tools.ts';
+import { onPath, type Tool } from '../scripts/tools.ts';
 
 /** How a program ended. */
 export interface Outcome {
@@ -20,9 +20,7 @@ export interface ToolUse {
 
 /** Looks for a program on PATH and where the test cluster's scripts put theirs. */
 export function findTool(program: string): ToolUse {
-  const folders = (toolEnvironment()['PATH'] ?? '').split(':');
-  const path = folders.map((folder) => join(folder, program)).find((each) => existsSync(each));
-  return toolUse(program, path);
+  return toolUse(program, onPath(program));
 }
 
 /** A tool of the tests, as they find it. */

@@ -37,7 +37,9 @@ export class Balancer {
 
   async up(): Promise<void> {
     // One process: -db has no master process that would live on after a kill.
-    this.#child = spawn(TOOLS.haproxy.name, ['-db', '-q', '-f', this.#file], { stdio: 'ignore' });
+    this.#child = spawn(TOOLS.haproxy.find() ?? TOOLS.haproxy.name, ['-db', '-q', '-f', this.#file], {
+      stdio: 'ignore',
+    });
     while (!(await this.#listens())) await delay(20);
   }
 

@@ -1,9 +1,10 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { onPath } from '../../scripts/tools.ts';
 import { freePort } from '../../testkit/free-port.ts';
 import type { Certificate } from './certificate.ts';
 
@@ -130,8 +131,7 @@ export function configOf({ file }: ProxyKind): string {
 
 /** Path of the program, if it is installed. */
 export function find({ program }: ProxyKind): string | undefined {
-  const folders = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin'];
-  return folders.map((folder) => join(folder, program)).find((path) => existsSync(path));
+  return onPath(program);
 }
 
 /** What the program says of its version: digits and dots. */

@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { describeMissing, isInstallable, TOOLS } from '../tools.ts';
 
+/** Where Debian's package has it. */
+const HAPROXY = '/usr/sbin/haproxy';
 const FREE = { apt: undefined, go: undefined };
 
 describe('A tool that is missing', () => {
@@ -24,19 +26,38 @@ describe('A tool that is missing', () => {
 
   test('is reported with what is skipped, why, and the command that gets it', () => {
     const text = describeMissing([TOOLS.redis, TOOLS.helm], { apt: 'not root', go: 'no Go' });
-    assert.match(text, /^── SKIPPED: .* \(not root, no Go\)\n/);
+    assert.match(text, /^── SKIPPED: .* are missing\n/);
     assert.match(text, /Go, to build tools from source: version 1\.21 or later, from https:/);
     assert.match(
       text,
-      /redis-server, redis-sentinel, for .*:\n +(sudo )?apt-get install -y redis-server redis-sentinel\n/,
+      /redis-server, redis-sentinel, for .* \(not installed: not root\):\n +(sudo )?apt-get install -y redis-server redis-sentinel\n/,
     );
-    assert.match(text, /helm, for .*:\n +npm run testbed -- build helm$/);
+    assert.match(text, /helm, for .* \(not installed: no Go\):\n +npm run testbed -- build helm$/);
+  });
+
+  test('of Debian has no Go as its reason on no machine', () => {
+    const text = describeMissing([TOOLS.haproxy, TOOLS.helm], { apt: undefined, go: 'no Go' });
+    assert.match(text, /haproxy, for random faults:\n/);
+    assert.match(text, /helm, for .* \(not installed: no Go\):\n/);
   });
 
   test('has npm run setup as its answer where that would install it', () => {
     assert.match(describeMissing([TOOLS.helm], FREE), /^── SKIPPED: .*npm run setup installs them/);
   });
 });
+
+test(
+  'a server of Debian is found by a user whose PATH lacks its folder',
+  { skip: !existsSync(HAPROXY) && 'no HAProxy' },
+  (t) => {
+    const { PATH } = process.env;
+    t.after(() => {
+      process.env['PATH'] = PATH;
+    });
+    process.env['PATH'] = '/usr/bin:/bin';
+    assert.equal(TOOLS.haproxy.find(), HAPROXY);
+  },
+);
 
 test('npm test -- --no-install installs nothing, and says what it skips', () => {
   const cache = mkdtempSync(join(tmpdir(), 'tools-'));
@@ -49,7 +70,9 @@ test('npm test -- --no-install installs nothing, and says what it skips', () => 
   const args = ['scripts/test.ts', '--no-install', 'lib/test/metrics-text.test.ts'];
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { env: empty, encoding: 'utf8' });
   assert.equal(status, 0, stdout + stderr);
-  for (const { name } of Object.values(TOOLS)) assert.ok(stdout.includes(`   ${name}, for `), name);
+  // HAProxy is found wherever PATH points.
+  const { haproxy: _haproxy, ...others } = TOOLS;
+  for (const { name } of Object.values(others)) assert.ok(stdout.includes(`   ${name}, for `), name);
   assert.match(stdout, /^OK: \d+ tests passed, 0 failed/m);
   assert.ok(!existsSync(empty.TESTBED));
 });

@@ -1,7 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { obstacles, toolEnvironment } from '../../scripts/tools.ts';
+import { obstacles, onPath, toolEnvironment } from '../../scripts/tools.ts';
 
 /** What this machine has for a trial. */
 export interface Machine {
@@ -21,22 +19,18 @@ const TOOLS = ['kind', 'k3d', 'minikube', 'kubectl', 'helm'];
 
 /** Looks at what is there. Nothing is changed. */
 export function lookAround(): Machine {
-  const tools = new Set(TOOLS.filter(onPath));
+  const tools = new Set(TOOLS.filter((tool) => onPath(tool) !== undefined));
   return {
-    docker: !onPath('docker')
-      ? 'absent'
-      : answers('docker', 'version', '--format', '{{.Server.Version}}')
-        ? 'answers'
-        : 'silent',
+    docker:
+      onPath('docker') === undefined
+        ? 'absent'
+        : answers('docker', 'version', '--format', '{{.Server.Version}}')
+          ? 'answers'
+          : 'silent',
     tools,
     context: tools.has('kubectl') ? currentContext() : undefined,
     testbed: testbedObstacle(),
   };
-}
-
-/** Whether a program is on PATH, or among what the test bed built. */
-export function onPath(program: string): boolean {
-  return (toolEnvironment().PATH ?? '').split(':').some((folder) => folder !== '' && existsSync(join(folder, program)));
 }
 
 function currentContext(): string | undefined {

@@ -1,8 +1,7 @@
 import { join } from 'node:path';
 import { VERSION } from '../../lib/version.ts';
-import { obstacles, TOOL_CACHE } from '../../scripts/tools.ts';
+import { obstacles, onPath, TOOL_CACHE } from '../../scripts/tools.ts';
 import { takeDown } from './down.ts';
-import { onPath } from './machine.ts';
 import { LABEL, RELEASE } from './names.ts';
 import { pagerManifests } from './pager.ts';
 import { platform, type Platform, type PlatformName } from './platforms.ts';
@@ -97,7 +96,7 @@ async function install(place: Platform, runner: Runner, namespace: string): Prom
 
 /** kubectl and helm, built where they are missing and Go is there. */
 async function provideClients(runner: Runner): Promise<void> {
-  const missing = ['kubectl', 'helm'].filter((program) => !onPath(program));
+  const missing = ['kubectl', 'helm'].filter((program) => onPath(program) === undefined);
   if (missing.length > 0 && obstacles().go !== undefined)
     throw new Problem(
       `${missing.join(' and ')} missing: install them (https://helm.sh/docs/intro/install/, https://kubernetes.io/docs/tasks/tools/), then npm run try`,
