@@ -265,10 +265,12 @@ function listen(server: Server, port: number, host: string, variable: string, ho
     server.once('error', (error: NodeJS.ErrnoException) => {
       const { code = '', message } = error;
       const at = host === '' ? '' : ` at ${host}`;
+      const portMend = PORT_ERRORS.get(code);
+      const reason = portMend === undefined ? message : `${portMend}: ${variable}=0 npm start`;
       const sentence =
-        hostVariable !== '' && !PORT_ERRORS.has(code)
+        hostVariable !== '' && portMend === undefined
           ? `${hostVariable}=${JSON.stringify(host)} can't be listened on: ${message}; set an address of this machine, or none for all of them`
-          : `${variable}=${port} can't be listened on${at}: ${PORT_ERRORS.get(code) ?? message}`;
+          : `${variable}=${port} can't be listened on${at}: ${reason}`;
       reject(new Error(sentence));
     });
     server.listen({ port, backlog: BACKLOG, ...(host !== '' && { host }) }, resolve);

@@ -179,7 +179,9 @@ describe('The command', () => {
     assert.equal(status, 1);
     assert.match(
       stderr,
-      new RegExp(`^PORT=${port} can't be listened on at 127.0.0.1: another process has it; set another`),
+      new RegExp(
+        `^PORT=${port} can't be listened on at 127.0.0.1: another process has it; set another, .*: PORT=0 npm start\\n$`,
+      ),
     );
   });
 });
