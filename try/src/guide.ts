@@ -30,7 +30,7 @@ export function guide(place: Platform, namespace: string, offset: number, passwo
     '',
     'Three things to try:',
     '1. Send a message, and see its count: on the console page, or',
-    `     npx wscat -c ws://localhost:${port}/ws/chat/`,
+    `     npx --yes wscat -c ws://localhost:${port}/ws/chat/`,
     '2. Roll out under load; each client gets its bye, resumes its session and goes on counting. In two terminals:',
     `     npm run loadtest -- --host ws://localhost:${port} --sockets 200 --duration 90 --no-metrics`,
     `     ${kubectl} rollout restart deployment/${FULL_NAME}`,

@@ -166,7 +166,7 @@ async function answerPreflight({ preflight }: HttpContext, request: Request, res
 function answerNotUpgrade({ countNotUpgrade }: HttpContext, request: Request, response: Response): void {
   const body: ErrorBody = {
     error: 'not_upgrade' satisfies RejectionReason,
-    message: `${WEBSOCKET_PATH} speaks the WebSocket protocol: ask for an upgrade (RFC 6455), for example with npx wscat -c ws://${request.headers.host ?? 'localhost:8080'}${WEBSOCKET_PATH}`,
+    message: `${WEBSOCKET_PATH} speaks the WebSocket protocol: ask for an upgrade (RFC 6455), for example with npx --yes wscat -c ws://${request.headers.host ?? 'localhost:8080'}${WEBSOCKET_PATH}`,
     request_id: countNotUpgrade(request),
   };
   response.status(426).set({ Upgrade: 'websocket', Connection: 'Upgrade' }).json(body);
