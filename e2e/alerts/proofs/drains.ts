@@ -24,7 +24,9 @@ const drainCutClients: Proof = {
   says: /^Drains of \S+\/drain-cut-clients within 30s cut 100% of their connections \(threshold 5 %\)/,
   rules: ruleOf('WebsocketDrainCutClients', { window: '30s' }),
   inject: async (bed) => {
-    const wake = await sleepers(bed.url, 10);
+    // They are spread over the pods.
+    const { length: pods } = await bed.pods();
+    const wake = await sleepers(bed.url, 10 * pods);
     await deletePod(bed);
     return wake;
   },
