@@ -32,13 +32,27 @@ export function choose(machine: Machine, wanted?: PlatformName): Choice {
 /** What keeps a platform from being used, and the next command. */
 function obstacleTo(name: PlatformName, machine: Machine): string | undefined {
   if (name === 'testbed') return machine.testbed === undefined ? undefined : `${machine.testbed}; ${INSTALL_KIND}`;
-  if (machine.docker === 'absent') return `Docker is not installed; see https://docs.docker.com/engine/install/`;
-  if (machine.docker === 'silent') return 'Docker is installed, but its daemon does not answer; systemctl start docker';
   if (name === 'context')
-    return machine.context === undefined
-      ? 'the kubeconfig has no current context; kubectl config use-context NAME'
-      : undefined;
+    return both(
+      dockerObstacle(machine),
+      machine.context === undefined
+        ? 'the kubeconfig has no current context; kubectl config use-context NAME'
+        : undefined,
+    );
+  const docker = dockerObstacle(machine);
+  if (docker !== undefined) return docker;
   return machine.tools.has(name) ? undefined : `${name} is not on PATH; ${INSTALL_KIND}`;
+}
+
+function dockerObstacle({ docker }: Machine): string | undefined {
+  if (docker === 'absent') return 'Docker is not installed; see https://docs.docker.com/engine/install/';
+  if (docker === 'silent') return 'Docker is installed, but its daemon does not answer; systemctl start docker';
+  return undefined;
+}
+
+function both(...obstacles: readonly (string | undefined)[]): string | undefined {
+  const present = obstacles.filter((each) => each !== undefined);
+  return present.length === 0 ? undefined : present.join('; and ');
 }
 
 function describe({ docker, context, testbed, tools }: Machine): string {

@@ -41,7 +41,7 @@ function currentContext(): string | undefined {
 function testbedObstacle(): string | undefined {
   if (process.platform !== 'linux') return 'it takes Linux';
   const { apt, go } = obstacles();
-  return [apt, go].find((obstacle) => obstacle !== undefined);
+  return [apt, go].filter((obstacle) => obstacle !== undefined).join(', ') || undefined;
 }
 
 function answers(program: string, ...args: string[]): boolean {

@@ -42,6 +42,12 @@ describe('Without a place to run, one sentence says what was found and what to d
     ['kind is wanted, and its Docker is off', { ...BARE, docker: 'silent' }, 'kind', /systemctl start docker$/],
     ['k3d is wanted, and is not there', WITH_DOCKER, 'k3d', /k3d is not on PATH; install /],
     ['a context is wanted, and there is none', WITH_DOCKER, 'context', /kubectl config use-context NAME$/],
+    [
+      'a context is wanted, and there is neither it nor Docker',
+      BARE,
+      'context',
+      /Docker is not .*; and the kubeconfig has no/,
+    ],
     ['the test bed is wanted without Go', BARE, 'testbed', /^--on testbed is not possible: no Go; install /],
   ];
   for (const [name, machine, wanted, says] of cases)
