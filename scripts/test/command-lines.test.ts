@@ -24,6 +24,7 @@ const PROGRAMS = [
   'scripts/release/verify.ts',
   'scripts/check-chart.ts',
   'scripts/console-picture.ts',
+  'dashboards/test/preview/main.ts',
 ];
 
 describe('A wrong flag', { concurrency: 2 }, () => {

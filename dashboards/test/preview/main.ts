@@ -4,6 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { chromium, type Page } from 'playwright-core';
+import { program } from '../../../lib/program.ts';
 import { TOOLS } from '../../../scripts/tools.ts';
 import { readDashboards, type DashboardFile } from '../../../testkit/dashboard-file.ts';
 import { ANY } from '../../../testkit/interpolate.ts';
@@ -19,6 +20,7 @@ const AFTERWARDS_MS = 10_000;
 /** A laptop, with what Grafana's bars and the variables leave of its height. */
 const SCREEN = { width: 1280, height: 540 };
 
+program('npx node dashboards/test/preview/main.ts', 'Draws the pictures of the dashboards in docs/.').parse();
 const cleanups: (() => void | Promise<void>)[] = [];
 try {
   if (NO_STACK !== false) throw new Error(NO_STACK);
