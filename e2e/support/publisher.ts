@@ -1,4 +1,4 @@
-import { appendFileSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ROOT, TESTBED_SCRIPTS, TOOL_ENV } from '../../scripts/chart/tools.ts';
@@ -30,6 +30,10 @@ export class Publisher {
     await runWell('git', ['clone', '--quiet', ROOT, publisher.clone]);
     symlinkSync(join(ROOT, 'node_modules'), join(publisher.clone, 'node_modules'));
     appendFileSync(join(publisher.clone, '.git/info/exclude'), 'node_modules\n');
+    // A version is published once nothing is unreleased.
+    const changelog = join(publisher.clone, 'CHANGELOG.md');
+    const text = readFileSync(changelog, 'utf8');
+    writeFileSync(changelog, text.replace(/(## \[Unreleased\]\n)[^]*?(?=\n## )/, '$1'));
     await publisher.makeKey('cosign');
     await publisher.write('cosign.pub', await publisher.run('cosign', 'public-key', '--key', publisher.key));
     return publisher;

@@ -1,5 +1,6 @@
 import { baseImage } from '../base-image.ts';
-import { ROOT, runWell } from '../chart/tools.ts';
+import { lastLine } from '../../lib/last-line.ts';
+import { ROOT, run, runWell } from '../chart/tools.ts';
 import { machineCodeIn } from './machine-code.ts';
 import { ReleaseProblem } from './problem.ts';
 import { crane, digestOf } from './registry.ts';
@@ -35,10 +36,15 @@ export function buildIndex(repository: string, { version, revision, time, base }
   const local = `localhost/websocket-message-counter-release:${version}`;
   const flags = (process.env['BUILDAH_FLAGS'] ?? '').split(' ').filter((flag) => flag !== '');
   const created = new Date(Number(time) * 1000).toISOString();
-  const args = [`VERSION=${version}`, `REVISION=${revision}`, `CREATED=${created}`];
-  const labels = args.flatMap((arg) => ['--build-arg', arg]);
-  runWell('buildah', ['build', '--layers', '--quiet', '--timestamp', time, ...labels, ...flags, '--tag', local, ROOT]);
+  const variables = [`VERSION=${version}`, `REVISION=${revision}`, `CREATED=${created}`];
+  const labels = variables.flatMap((arg) => ['--build-arg', arg]);
   const baseName = baseImage();
+  const args = ['build', '--layers', '--quiet', '--timestamp', time, ...labels, ...flags, '--tag', local, ROOT];
+  const { status, stderr } = run('buildah', args);
+  if (status !== 0)
+    throw new ReleaseProblem(
+      `buildah build failed: ${lastLine(stderr)}; if a base image can't be fetched, buildah pull ${baseName} tries it, and docs/releasing.md says how to do without`,
+    );
   const [built, native] = [`${repository}:built`, `${repository}:base`];
   pushFromStore(local, built);
   pushFromStore(baseName, native);

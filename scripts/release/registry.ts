@@ -2,8 +2,8 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { InvalidArgumentError } from 'commander';
 import { lastLine } from '../../lib/last-line.ts';
-import { redactedAddress } from '../../lib/redaction.ts';
 import { run, TOOL_ENV } from '../chart/tools.ts';
 import { ReleaseProblem } from './problem.ts';
 
@@ -12,12 +12,8 @@ export class Place {
   readonly registry: string;
   readonly version: string;
 
-  /** @throws {ReleaseProblem} if `registry` is no `HOST/PATH` */
+  /** @param registry as {@link registryPath} gives it */
   constructor(registry: string, version: string) {
-    if (!/^[\w.-]+(:\d+)?(\/[a-z0-9]+([._-]+[a-z0-9]+)*)+$/.test(registry))
-      throw new ReleaseProblem(
-        `"${redactedAddress(registry)}" is no HOST/PATH of a registry; it looks like ghcr.io/some-owner, without oci:// and in lower case`,
-      );
     this.registry = registry;
     this.version = version;
   }
@@ -33,8 +29,16 @@ export class Place {
 
   /** The registry of this machine speaks HTTP; Helm 4 has to be asked to, the others do so by themselves. */
   get helmFlags(): readonly string[] {
-    return /^(localhost|127\.0\.0\.1)(:|\/)/.test(this.registry) ? ['--plain-http'] : [];
+    return isLocal(this.registry) ? ['--plain-http'] : [];
   }
+}
+
+/** Parses `HOST/PATH` of a registry. For commander. */
+export function registryPath(text: string): string {
+  if (/^[\w.-]+(:\d+)?(\/[a-z0-9]+([._-]+[a-z0-9]+)*)+$/.test(text)) return text;
+  throw new InvalidArgumentError(
+    'It is no HOST/PATH of a registry; it looks like ghcr.io/some-owner, without https:// or oci:// and in lower case.',
+  );
 }
 
 const NAME = 'websocket-message-counter';
@@ -68,9 +72,16 @@ export function problemOf(reference: string, message: string): ReleaseProblem {
   const last = lastLine(message) || 'it says nothing';
   if (/UNAUTHORIZED|DENIED|\b40[13]\b|unauthorized/i.test(message))
     return new ReleaseProblem(
-      `${host} refuses ${reference} (${last}); log in with an account that may write there: crane auth login ${host} --username NAME --password-stdin`,
+      `${host} refuses ${reference} (${last}); log in with an account that may do that: crane auth login ${host} --username NAME --password-stdin`,
     );
-  return new ReleaseProblem(`${reference} can't be had from ${host}: ${last}`);
+  const url = `${isLocal(reference) ? 'http' : 'https'}://${host}/v2/`;
+  return new ReleaseProblem(
+    `${reference} can't be had from ${host}: ${last}; once curl --head ${url} answers 200 or 401, run it again`,
+  );
+}
+
+function isLocal(reference: string): boolean {
+  return /^(localhost|127\.0\.0\.1)(:|\/)/.test(reference);
 }
 
 /** A registry of this process alone, in which a release is put together before anyone sees it. */

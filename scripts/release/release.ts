@@ -14,14 +14,18 @@ import { CACHE, ROOT, run, runWell } from '../chart/tools.ts';
 import { packageChart } from './chart-package.ts';
 import { buildIndex, PLATFORMS, type Index } from './image.ts';
 import { ReleaseProblem, withProblems } from './problem.ts';
-import { crane, digestOf, Place, Staging } from './registry.ts';
+import { crane, digestOf, Place, registryPath, Staging } from './registry.ts';
 import { chartSbom, imageSbom } from './sbom.ts';
 import { checkKey, Signer } from './signing.ts';
 import { RELEASE_FILE, SUMS, SUMS_SIGNATURE, writeSums } from './sums.ts';
-import { releaseNotes, versionOf, versionProblems } from './version.ts';
+import { notesProblem, releaseNotes, versionOf, versionProblems } from './version.ts';
 
 const command = program('npm run release --', 'Publishes the image and the chart of the version in package.json.')
-  .option('--registry <host/path>', 'required, where to: HOST/PATH/websocket-message-counter, HOST/PATH/charts/...')
+  .option(
+    '--registry <host/path>',
+    'required, where to: HOST/PATH/websocket-message-counter, HOST/PATH/charts/...',
+    registryPath,
+  )
   .option('--sign-key <file>', 'private key of cosign (password: COSIGN_PASSWORD); none: keyless in a GitHub workflow')
   .option('--base <image>', 'name of the base image for all platforms, if it is not the one in the Dockerfile')
   .parse();
@@ -52,7 +56,7 @@ function checkTools(signs: boolean): void {
   const missing = tools.filter((tool) => run('bash', ['-c', `command -v ${tool}`]).status !== 0);
   if (missing.length > 0)
     throw new ReleaseProblem(
-      `${missing.join(', ')} is missing; npm run testbed -- build crane helm syft cosign builds all but git and buildah, which are Debian packages`,
+      `${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} missing; npm run testbed -- build crane helm syft cosign builds all but git and buildah, which are Debian packages`,
     );
 }
 
@@ -69,10 +73,10 @@ function checkTree(): void {
 }
 
 function notesOf(version: string): string {
-  const notes = releaseNotes(readFileSync(join(ROOT, 'CHANGELOG.md'), 'utf8'), version);
-  if (notes === undefined)
-    throw new ReleaseProblem(`CHANGELOG.md says nothing about ${version}; write it, and commit it`);
-  return notes;
+  const changelog = readFileSync(join(ROOT, 'CHANGELOG.md'), 'utf8');
+  const problem = notesProblem(changelog, version);
+  if (problem !== undefined) throw new ReleaseProblem(problem);
+  return releaseNotes(changelog, version) ?? '';
 }
 
 function checkNew({ image, chart, version }: Place): void {

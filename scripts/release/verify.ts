@@ -13,12 +13,12 @@ import { runWell, withFolder } from '../chart/tools.ts';
 import { imageIn } from './chart-package.ts';
 import { PLATFORMS, readIndex } from './image.ts';
 import { ReleaseProblem, withProblems } from './problem.ts';
-import { crane, digestOf, Place } from './registry.ts';
+import { crane, digestOf, Place, registryPath } from './registry.ts';
 import { PUBLIC_KEY, Verifier, type Trust } from './signing.ts';
 import { RELEASE_FILE, SUMS, SUMS_SIGNATURE, sumProblems } from './sums.ts';
 
 const command = program('npm run release:verify --', 'Checks a published version: signatures, SBOMs, digests.')
-  .argument('<registry>', 'HOST/PATH that it was published to')
+  .argument('<registry>', 'HOST/PATH that it was published to', registryPath)
   .argument('<version>', 'for example 0.1.0')
   .option('--key <file>', 'public key of who released it; by default cosign.pub in the tree')
   .option('--identity <pattern>', 'URL of the GitHub workflow that released it, a regular expression')

@@ -62,6 +62,15 @@ export function releaseNotes(changelog: string, version: string): string | undef
   return notes === '' ? undefined : notes;
 }
 
+/** What keeps CHANGELOG.md from being the notes of a version: text that no version has yet, or none about it. */
+export function notesProblem(changelog: string, version: string): string | undefined {
+  if (releaseNotes(changelog, 'Unreleased') !== undefined)
+    return `CHANGELOG.md has changes under Unreleased, which ${version} would publish without a word; npm version minor (or patch, major) makes the version that they belong to`;
+  if (releaseNotes(changelog, version) === undefined)
+    return `CHANGELOG.md says nothing about ${version}; write it, and commit it`;
+  return undefined;
+}
+
 function read(root: string, file: string): string {
   return readFileSync(join(root, file), 'utf8');
 }

@@ -18,9 +18,9 @@ import { baseImage } from '../base-image.ts';
 import { ROOT, withFolder } from '../chart/tools.ts';
 import { withImage, withListedImage } from '../release/chart-package.ts';
 import { machineCodeUnder } from '../release/machine-code.ts';
-import { Place, problemOf } from '../release/registry.ts';
+import { Place, problemOf, registryPath } from '../release/registry.ts';
 import { RELEASE_FILE, SUMS, SUMS_SIGNATURE, sumProblems, writeSums } from '../release/sums.ts';
-import { releaseNotes, versionOf, versionProblems, withVersion } from '../release/version.ts';
+import { notesProblem, releaseNotes, versionOf, versionProblems, withVersion } from '../release/version.ts';
 
 const FILES = ['package.json', 'package-lock.json', 'chart/Chart.yaml', 'Dockerfile', 'CHANGELOG.md'];
 
@@ -72,6 +72,13 @@ describe('release notes', () => {
     assert.equal(releaseNotes(changelog, '0.1'), undefined);
     assert.equal(releaseNotes('# Changelog\n\n## [0.1.0] - 2026-11-25\n\n## [0.0.9]\n', '0.1.0'), undefined);
   });
+
+  test('are refused while changes are unreleased, or nothing is said of the version', () => {
+    assert.equal(notesProblem(changelog, '0.2.0'), undefined);
+    assert.match(notesProblem(changelog, '0.3.0') ?? '', /says nothing about 0\.3\.0; write it/);
+    const unreleased = changelog.replace('## [Unreleased]\n', '## [Unreleased]\n\n- Three.\n');
+    assert.match(notesProblem(unreleased, '0.2.0') ?? '', /under Unreleased, .* npm version minor/);
+  });
 });
 
 describe('a place in a registry', () => {
@@ -88,15 +95,31 @@ describe('a place in a registry', () => {
     assert.deepEqual(new Place('localhost.example.com/x', '0.1.0').helmFlags, []);
   });
 
-  for (const wrong of ['oci://ghcr.io/owner', 'ghcr.io', 'ghcr.io/', 'ghcr.io/Owner', 'ghcr.io/owner:1', ''])
+  for (const wrong of [
+    'oci://ghcr.io/owner',
+    'https://ghcr.io/owner',
+    'ghcr.io',
+    'ghcr.io/',
+    'ghcr.io/Owner',
+    'ghcr.io/owner:1',
+    '',
+  ])
     test(`is not "${wrong}"`, () => {
-      assert.throws(() => new Place(wrong, '0.1.0'), /is no HOST\/PATH of a registry/);
+      assert.throws(() => registryPath(wrong), /is no HOST\/PATH of a registry/);
     });
 
   test('that refuses is answered with how to log in', () => {
     const answer = 'Error: GET https://ghcr.io/v2/: UNAUTHORIZED: authentication required';
     assert.match(problemOf('ghcr.io/owner/image:1', answer).message, /crane auth login ghcr\.io /);
   });
+});
+
+test('a registry that does not answer is reported with the command that tries it', () => {
+  const { message } = problemOf(
+    'localhost:5000/x/image:1',
+    'Error: dial tcp 127.0.0.1:5000: connect: connection refused',
+  );
+  assert.match(message, /connection refused; once curl --head http:\/\/localhost:5000\/v2\/ answers/);
 });
 
 describe('the Dockerfile', () => {
