@@ -1,4 +1,5 @@
 import { parse, stringify } from 'yaml';
+import { releaseNotes } from '../../scripts/release/version.ts';
 import { pageUrl, REPOSITORY } from '../../lib/repository.ts';
 
 /** A change as Artifact Hub shows it. */
@@ -29,7 +30,8 @@ export function publicationBlock(values: string, changelog: string, version: str
         'artifacthub.io/images': list(images(values, version)),
         'artifacthub.io/changes': list(changes(changelog, version)),
         'artifacthub.io/links': list([
-          { name: 'Prerequisites, and how a pod ends', url: pageUrl('docs/chart.md') },
+          { name: 'Prerequisites', url: pageUrl('chart/README.md#prerequisites') },
+          { name: 'How a pod ends', url: pageUrl('docs/chart.md') },
           { name: 'Clients', url: pageUrl('docs/clients.md') },
           { name: 'Runbooks', url: pageUrl('docs/alerts.md') },
           { name: 'Make it yours', url: pageUrl('docs/make-it-yours.md') },
@@ -42,7 +44,7 @@ export function publicationBlock(values: string, changelog: string, version: str
 
 /** The changes of a version; none if the changelog does not have it. */
 export function changes(changelog: string, version: string): readonly Change[] {
-  const section = changelog.split(/^## /m).find((text) => text.startsWith(`[${version}]`)) ?? '';
+  const section = releaseNotes(changelog, version) ?? '';
   return section.split(/^### /m).flatMap((part) => {
     const kind = part.split('\n', 1)[0]?.toLowerCase() ?? '';
     if (!KINDS.includes(kind)) return [];

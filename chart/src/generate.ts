@@ -3,6 +3,7 @@
  * Writes the parts of the chart that have their source elsewhere:
  *
  *  - Chart.yaml's versions, from package.json, and its `publication` block (chart-yaml.ts)
+ *  - LICENSE, the project's
  *  - values.yaml's `config` block and files/options.yaml, from the service's options
  *  - values.yaml's `alerts` and `routing` blocks and files/alertmanager*, from the definitions in alerts/ (which writes files/alerts.yaml itself)
  *  - values.schema.json, from values.yaml
@@ -42,6 +43,7 @@ export function generatedFiles(): GeneratedFiles {
   }).reduce((text, [name, block]) => replaceBlock(text, name, block), read('chart/values.yaml'));
   return new Map([
     ['chart/Chart.yaml', chartFile(values)],
+    ['chart/LICENSE', read('LICENSE')],
     ['chart/values.yaml', values],
     ['chart/values.schema.json', `${JSON.stringify(valuesSchema(values), null, 2)}\n`],
     ['chart/files/options.yaml', optionsFile()],

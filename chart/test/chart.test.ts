@@ -80,6 +80,11 @@ describe('the chart', () => {
     assert.match(readFileSync(`${chart}../${path}`, 'utf8'), /^<svg xmlns=/);
   });
 
+  it('carries its licence in the package', () => {
+    assert.equal(read('LICENSE'), readFileSync(`${chart}../LICENSE`, 'utf8'));
+    assert.ok(!read('.helmignore').includes('LICENSE'));
+  });
+
   it('keeps generators and tests out of the package', () => {
     const ignored = read('.helmignore').split('\n');
     for (const folder of ['/src/', '/test/', '/tests/', '/ci/']) assert.ok(ignored.includes(folder), folder);
@@ -101,6 +106,8 @@ describe('the changes of a version', () => {
 ## [1.0.0] - 2026-01-01
 ### Added
 - all of it
+
+[1.0.0]: https://example.com
 `;
 
   it('are those of its section, in one line each, as Artifact Hub names their kinds', () => {
@@ -108,6 +115,7 @@ describe('the changes of a version', () => {
       { kind: 'fixed', description: 'A no longer fails (why).' },
       { kind: 'fixed', description: 'B.' },
     ]);
+    assert.deepEqual(changes(log, '1.0.0'), [{ kind: 'added', description: 'all of it' }]);
   });
 
   it('are none before the changelog has the version', () => {

@@ -48,7 +48,15 @@ export function withVersion(root: string, version: string, day: string): Readonl
     files.set(file, (files.get(file) ?? read(root, file)).replace(pattern, `$1${version}`));
   }
   const changes = read(root, 'CHANGELOG.md');
-  files.set('CHANGELOG.md', changes.replace('## [Unreleased]\n', `## [Unreleased]\n\n## [${version}] - ${day}\n`));
+  files.set(
+    'CHANGELOG.md',
+    changes
+      .replace('## [Unreleased]\n', `## [Unreleased]\n\n## [${version}] - ${day}\n`)
+      .replace(
+        /^\[Unreleased\]: (.*\/compare\/)(.*)\.\.\.HEAD$/m,
+        `[Unreleased]: $1v${version}...HEAD\n[${version}]: $1$2...v${version}`,
+      ),
+  );
   return files;
 }
 

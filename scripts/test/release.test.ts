@@ -53,6 +53,14 @@ describe('the version', () => {
       assert.deepEqual(versionProblems(root), []);
       const changelog = readFileSync(join(root, 'CHANGELOG.md'), 'utf8');
       assert.match(changelog, /## \[Unreleased\]\n\n## \[9\.8\.7\] - 2027-01-31\n\n- A change\.\n/);
+      const last = versionOf(ROOT).replaceAll('.', '\\.');
+      assert.match(
+        changelog,
+        new RegExp(
+          `^\\[Unreleased\\]: (.*/compare/)v9\\.8\\.7\\.\\.\\.HEAD\n\\[9\\.8\\.7\\]: \\1v${last}\\.\\.\\.v9\\.8\\.7$`,
+          'm',
+        ),
+      );
       assert.match(releaseNotes(changelog, '9.8.7') ?? '', /^- A change\./);
       assert.equal(releaseNotes(changelog, versionOf(ROOT)), before);
     });
