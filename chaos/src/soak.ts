@@ -6,6 +6,7 @@ import { CounterClient } from '../../client/client.js';
 import { onInterrupt } from '../../lib/interrupt.ts';
 import { positiveInteger, positiveNumber, program } from '../../lib/program.ts';
 import { Fleet } from '../../loadtest/src/fleet.ts';
+import { freePort } from '../../testkit/free-port.ts';
 import { Loki, NO_LOKI } from '../../testkit/loki.ts';
 import { RedisServer, type Cleanup } from '../../testkit/redis.ts';
 import { Balancer } from './balancer.ts';
@@ -17,6 +18,8 @@ const DRAIN_EVERY_MINUTES = 10;
 /** A run is at least so many times as long as one of these. */
 const LEAST_DRAINS = 3;
 const SAMPLE_MS = 2000;
+/** Samples from one collection of garbage to the next. */
+const COLLECT_EVERY = 10;
 /** Sessions that come, send and go, a second, and how long each stays. */
 const CHURN = { perSecond: 4, messages: 3, stayMs: 5000 };
 /** A session of a client that left is kept so long. Seconds. */
@@ -63,7 +66,8 @@ async function run(t: Cleanup): Promise<Soak> {
       draining = replace(parts.drained);
       draining.catch(note);
     }
-    samples.push({ at: Math.round(at), ...(await readGauges(parts, fleet.totals().counters.replied)) });
+    const collected = samples.length % COLLECT_EVERY === 0;
+    samples.push({ at: Math.round(at), ...(await readGauges(parts, fleet.totals().counters.replied, collected)) });
     await delay(SAMPLE_MS);
   }
   await draining;
@@ -85,14 +89,16 @@ async function start(t: Cleanup, periodMs: number): Promise<Parts & { balancer: 
     // After a drain all clients are on the instance that stays, until their age spreads them again.
     MAX_CONNECTION_AGE_SECONDS: String(periodMs / 10_000),
   };
-  const launch = (name: string): Promise<Instance> =>
-    Instance.start(t, name, env, (mishap, detail) => mishaps.push(`${mishap}: ${detail}`));
-  const [stays, drained] = [await launch('stays'), await launch('drained')];
+  const launch = (name: string, more: Readonly<Record<string, string>> = {}): Promise<Instance> =>
+    Instance.start(t, name, { ...env, ...more }, (mishap, detail) => mishaps.push(`${mishap}: ${detail}`));
+  const inspector = await freePort();
+  const stays = await launch('stays', { NODE_OPTIONS: `--inspect-port=127.0.0.1:${inspector}` });
+  const drained = await launch('drained');
   const balancer = await Balancer.start(t, [stays.port, drained.port]);
   const fleet = await Fleet.start(`ws://127.0.0.1:${balancer.port}/ws/chat/`, { clients });
   t.after(() => fleet.end());
   await fleet.allOpen(30);
-  return { redis, stays, drained, balancer, fleet };
+  return { redis, stays, inspector, drained, balancer, fleet };
 }
 
 async function replace(instance: Instance): Promise<void> {
