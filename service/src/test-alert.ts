@@ -56,7 +56,7 @@ export async function sendTestAlert({ alertmanager, severity, receiver, labels }
   const chosen = names.find((name) => name === receiver || name.endsWith(`/${receiver}`));
   if (chosen === undefined)
     throw new Error(
-      `Alertmanager took it for ${names.join(', ') || 'nobody'}; look at its routes and at alertReceivers`,
+      `Alertmanager took it for ${names.join(', ') || 'nobody'}; look at its routes and at alertReceivers. The Prometheus Operator needs up to two minutes for new routes: after a change, run it again`,
     );
   return `${alertname}, ${chosen}`;
 }
