@@ -210,7 +210,7 @@ export const OPTIONS = {
   ),
   handshakeTurnSeconds: seconds(
     'HANDSHAKE_TURN_SECONDS',
-    0.1,
+    0,
     { min: 0 },
     'CPU time for which handshakes that come at once may keep the event loop, while the messages of open connections wait; further ones of that turn of the loop get 503 with Retry-After. 0 is no limit.',
   ),
