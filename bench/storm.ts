@@ -12,8 +12,8 @@ import {
   METRICS,
   WITHOUT_FAST_PATH,
   WITHOUT_LINES,
+  type Contender,
 } from './support/contenders.ts';
-import type { Contender } from './support/contenders.ts';
 import { DIVISION } from './support/cores.ts';
 import { ServerProcess } from './support/server-process.ts';
 
@@ -29,7 +29,7 @@ const PROBE_MS = 250;
 /** What the service gives a handshake (HANDSHAKE_TIMEOUT_SECONDS). */
 const HANDSHAKE_MS = 10_000;
 
-/** The service without its limit on the handshakes of a turn. */
+/** The service with a limit on the handshakes of a turn, which is off by default. */
 const WITH_LIMIT = 'service, HANDSHAKE_TURN_SECONDS=0.1';
 
 const CLIENTS = {

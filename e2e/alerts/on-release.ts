@@ -20,6 +20,7 @@ export interface ReleaseOptions {
 /** Proves alerts on a release that is there, against the Prometheus and the Alertmanager that watch it. */
 export class OnRelease {
   readonly #options: ReleaseOptions;
+  readonly #release: Release;
   readonly #drills: readonly Drill[];
 
   /**
@@ -33,6 +34,7 @@ export class OnRelease {
         `${unknown.join(', ')} can not be proven on a release that is in use: it takes values of its own, or its nodes; those that can are ${DRILLS.map(({ alert }) => alert).join(', ')}`,
       );
     this.#options = options;
+    this.#release = Release.existing(options.namespace, options.release);
     this.#drills = DRILLS.filter(({ alert }) => alerts.length === 0 || alerts.includes(alert));
   }
 
@@ -60,8 +62,7 @@ export class OnRelease {
    * @throws {Error} with what is missing and what to do
    */
   async check(): Promise<void> {
-    const { release, namespace } = this.#options;
-    const { fullName } = Release.existing(namespace, release);
+    const { namespace, fullName } = this.#release;
     const found = await kubectl(
       '--namespace',
       namespace,
@@ -87,12 +88,11 @@ export class OnRelease {
 
   /** Proves them. @returns the table's rows */
   async run(): Promise<readonly Row[]> {
-    const { release: name, namespace, minutes } = this.#options;
-    const release = Release.existing(namespace, name);
+    const { minutes } = this.#options;
     const url = await this.#url();
     const rows: Row[] = [];
     for (const drill of this.#drills) {
-      const bed = Bed.around(release, url);
+      const bed = Bed.around(this.#release, url);
       const undo = (): void => {
         void bed.endFault().finally(() => process.exit(130));
       };
@@ -112,7 +112,6 @@ export class OnRelease {
   }
 
   async #url(): Promise<string> {
-    const { url, namespace, release } = this.#options;
-    return url ?? Release.existing(namespace, release).url();
+    return this.#options.url ?? this.#release.url();
   }
 }

@@ -1,6 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tableOf, type Figure } from '../support/figures.ts';
+import { readKept } from '../support/kept-results.ts';
 
 /** What is kept of the last run of a case, for docs/reliability.md. */
 export interface Kept {
@@ -14,14 +14,13 @@ export interface Kept {
 export const KEPT_RESULTS = join(import.meta.dirname, 'results.json');
 
 /** What is kept, by the name of the case. */
-export function readKept(): Readonly<Record<string, Kept>> {
-  if (!existsSync(KEPT_RESULTS)) return {};
-  return JSON.parse(readFileSync(KEPT_RESULTS, 'utf8')) as Record<string, Kept>;
+export function keptCases(): Readonly<Record<string, Kept>> {
+  return (readKept(KEPT_RESULTS) ?? {}) as Record<string, Kept>;
 }
 
 /** Generated block of docs/reliability.md. */
 export function failoverBlock(): string {
-  const cases = Object.values(readKept());
+  const cases = Object.values(keptCases());
   if (cases.length === 0) return 'Not run yet.';
   const dates = [...new Set(cases.map(({ date }) => date))].sort();
   const figures = cases.flatMap((each) => each.figures);

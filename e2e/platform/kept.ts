@@ -1,7 +1,8 @@
-import { existsSync, globSync, readFileSync } from 'node:fs';
+import { globSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { markdownTable } from '../../lib/markdown-table.ts';
 import { tableOf, type Figure } from '../support/figures.ts';
+import { readKept } from '../support/kept-results.ts';
 
 /** What is kept of the last run of a case in which every test passed, for docs/platform-proofs.md. */
 export interface Kept {
@@ -16,14 +17,13 @@ export interface Kept {
 export const KEPT_RESULTS = join(import.meta.dirname, 'results.json');
 
 /** What is kept, by the name of the case. */
-export function readKept(): Readonly<Record<string, Kept>> {
-  if (!existsSync(KEPT_RESULTS)) return {};
-  return JSON.parse(readFileSync(KEPT_RESULTS, 'utf8')) as Record<string, Kept>;
+export function keptCases(): Readonly<Record<string, Kept>> {
+  return (readKept(KEPT_RESULTS) ?? {}) as Record<string, Kept>;
 }
 
 /** Generated blocks of docs/platform-proofs.md: one for each case in this folder. */
 export function platformBlocks(): Readonly<Record<string, string>> {
-  const kept = readKept();
+  const kept = keptCases();
   const names = globSync('*.test.ts', { cwd: import.meta.dirname }).map((file) => basename(file, '.test.ts'));
   return Object.fromEntries(names.sort().map((name) => [name, describeCase(kept[name])]));
 }

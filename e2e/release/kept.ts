@@ -1,6 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tableOf, type Figure } from '../support/figures.ts';
+import { readKept } from '../support/kept-results.ts';
 
 /** What is kept of a run of `npm run e2e:release`, for docs/releasing.md. */
 export interface Kept {
@@ -15,8 +15,9 @@ export const KEPT_RESULTS = join(import.meta.dirname, 'results.json');
 
 /** Generated block of docs/releasing.md, from results.json. */
 export function releaseBlocks(): Readonly<Record<string, string>> {
-  if (!existsSync(KEPT_RESULTS)) return { proof: 'Not run yet.' };
-  const { date, tests, figures } = JSON.parse(readFileSync(KEPT_RESULTS, 'utf8')) as Kept;
+  const kept = readKept(KEPT_RESULTS) as Kept | undefined;
+  if (kept === undefined) return { proof: 'Not run yet.' };
+  const { date, tests, figures } = kept;
   const facts = figures.filter(({ cells }) => cells === undefined).map(({ name, value }) => `| ${name} | ${value} |`);
   return {
     proof: [
