@@ -155,7 +155,8 @@ describe('Tracing', () => {
   it('reads a header of each handshake, and nothing more', (t) => {
     const figures = [undefined, TRACEPARENT].map((header) => {
       const startedAt = performance.now();
-      for (let times = 0; times < HANDSHAKES; times += 1) assert.equal(traceContextOf(header)?.traceId, header && TRACE);
+      for (let times = 0; times < HANDSHAKES; times += 1)
+        assert.equal(traceContextOf(header)?.traceId, header && TRACE);
       return Math.round(((performance.now() - startedAt) * 1e6) / HANDSHAKES);
     });
     t.diagnostic(`a handshake without a traceparent ${figures[0]} ns, with one ${figures[1]} ns`);
