@@ -9,7 +9,7 @@ interface Exception {
   readonly reason: string;
 }
 
-const STACK = /-(loki|prometheus|alertmanager|grafana|redis)$/;
+const STACK = /-(loki|prometheus|alertmanager|grafana|redis(-replica)?)$/;
 const ANY = /./;
 
 const EXCEPTIONS: readonly Exception[] = [
@@ -43,7 +43,7 @@ const EXCEPTIONS: readonly Exception[] = [
   { check: 'deployment-strategy', objects: /message-counter$/, reason: 'scenarios with Recreate and with a Rollout' },
   {
     check: 'container-security-context-user-group-id',
-    objects: /-(grafana|redis)$/,
+    objects: /-(grafana|redis(-replica)?)$/,
     reason: "472 and 999 are the images' own users",
   },
   {
