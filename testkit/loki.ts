@@ -62,11 +62,12 @@ export class Loki {
    * Starts one, ready for queries.
    * @param extra YAML to be added to its configuration
    * @param priority which CPU time it gets
+   * @param host address that it listens on
    */
-  static async start(extra = '', priority: LokiPriority = 'usual'): Promise<Loki> {
+  static async start(extra = '', priority: LokiPriority = 'usual', host = '127.0.0.1'): Promise<Loki> {
     const folder = mkdtempSync(join(tmpdir(), 'wmc-loki-'));
     const [port, grpcPort] = [await freePort(), await freePort()];
-    writeFileSync(join(folder, 'loki.yaml'), `${configuration(folder, port, grpcPort)}${extra}`);
+    writeFileSync(join(folder, 'loki.yaml'), `${configuration(folder, port, grpcPort, host)}${extra}`);
     const loki = new Loki(folder, port, priority);
     await loki.up();
     await loki.lines('{warm="up"}');
@@ -195,12 +196,12 @@ export class Loki {
 const PAGE_LINES = 5000;
 
 /** What the chart's Loki has (chart/templates/stack/loki), made fast: without the waits for other members of a cluster. */
-function configuration(folder: string, port: number, grpcPort: number): string {
+function configuration(folder: string, port: number, grpcPort: number, host: string): string {
   mkdirSync(join(folder, 'data'));
   return `
 auth_enabled: false
 server:
-  http_listen_address: 127.0.0.1
+  http_listen_address: ${host}
   http_listen_port: ${port}
   grpc_listen_address: 127.0.0.1
   grpc_listen_port: ${grpcPort}

@@ -89,6 +89,7 @@ const TEXT = `{{ range .Alerts }}{{ .Labels.alertname }} ({{ .Labels.severity }}
 {{ .Annotations.first_steps }}
 What to do: {{ or .Annotations.runbook_url .Annotations.runbook_command }}
 Where to look: {{ .Annotations.dashboard_url }}
+Log: {{ .Annotations.logs_url }}
 {{ end }}{{ end }}`;
 
 /** Template file of the plain configuration. */

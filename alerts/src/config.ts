@@ -9,8 +9,8 @@ export const RUNBOOK_URL = pageUrl('alerts/runbooks');
 /** Where Grafana is, for the links to the dashboard: by default what a port-forward to the chart's Grafana answers. */
 export const GRAFANA_URL = 'http://localhost:3000';
 
-/** Stable id of the dashboard that alerts link to. */
-export const DASHBOARD_UID = 'websocket-overview';
+/** Stable ids of the dashboards that alerts link to. */
+export const DASHBOARD_UIDS = { overview: 'websocket-overview', logs: 'websocket-logs' } as const;
 
 /** Prefix of the names of rule groups. */
 export const GROUP = 'websocket-message-counter';

@@ -1,7 +1,7 @@
 import { ALERT_GROUPS } from './alerts.ts';
-import { DASHBOARD_UID, GROUP } from './config.ts';
+import { DASHBOARD_UIDS, GROUP } from './config.ts';
 import type { Alert, Context, Scope, Tier } from './rule.ts';
-import { firstSteps } from './runbook.ts';
+import { firstSteps, searchedFor } from './runbook.ts';
 import * as slos from './slos.ts';
 import type { BurnKey, RuleValues } from './values.ts';
 
@@ -137,11 +137,15 @@ function links(name: string, scope: Scope, values: RuleValues): Record<string, s
     'var-release={{ $labels.release }}',
     ...(scope === 'instance' ? ['var-pod={{ $labels.pod }}'] : []),
   ];
+  const search = searchedFor(name);
   const command = values.runbookCommand(name);
+  const linkTo = (dashboard: keyof typeof DASHBOARD_UIDS): string =>
+    `${values.grafanaUrl}/d/${DASHBOARD_UIDS[dashboard]}?${variables.join('&')}${values.linkVariables}`;
   return {
     first_steps: firstSteps(name),
     runbook_url: `${values.runbookUrl}/${name}.md`,
     ...(command !== '' && { runbook_command: command }),
-    dashboard_url: `${values.grafanaUrl}/d/${DASHBOARD_UID}?${variables.join('&')}${values.linkVariables}`,
+    dashboard_url: linkTo('overview'),
+    logs_url: `${linkTo('logs')}${search && `&var-search=${encodeURIComponent(search)}`}`,
   };
 }

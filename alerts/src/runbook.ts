@@ -6,11 +6,17 @@ const LABELS: readonly (readonly [variable: string, template: string])[] = [
   ['$NAMESPACE', '{{ $labels.namespace }}'],
   ['$RELEASE', '{{ $labels.release }}'],
   ['$POD', '{{ $labels.pod }}'],
+  ['$INSTANCE', '{{ $labels.instance }}'],
 ];
 
 /** The text of an alert's runbook. */
 export function runbook(alert: string): string {
   return readFileSync(new URL(`../runbooks/${alert}.md`, import.meta.url), 'utf8');
+}
+
+/** What the first steps have one search the log for; empty if they do not. */
+export function searchedFor(alert: string): string {
+  return /\b[Ss]earch the log[^.`]* for `([^`]+)`/.exec(firstSteps(alert))?.[1] ?? '';
 }
 
 /**

@@ -36,6 +36,7 @@ function proof(alert: string, severity: Proof['severity']): Proof {
     severity,
     fault: `a fault for ${severity}`,
     says: /./,
+    cause: [],
     rules: {},
     inject: async () => () => undefined,
   };

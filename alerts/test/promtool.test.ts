@@ -123,7 +123,7 @@ function runAll(): ReadonlyMap<string, number> {
 function plant(to: string, name: string, file: TestFile, pick: (rule: AlertingRule) => AlertingRule | undefined): void {
   const groups = GROUPS.flatMap((group) => {
     const rules = group.rules.flatMap<RuleFile['groups'][number]['rules'][number]>((rule) =>
-      'alert' in rule ? withoutSteps(pick(rule)) : rule,
+      'alert' in rule ? withoutRunbook(pick(rule)) : rule,
     );
     return rules.some((rule) => 'alert' in rule) ? [{ ...group, rules }] : [];
   });
@@ -131,10 +131,12 @@ function plant(to: string, name: string, file: TestFile, pick: (rule: AlertingRu
   writeFileSync(join(to, name), JSON.stringify({ ...file, rule_files: [`${name}.rules`] }));
 }
 
-/** The first steps are the runbook's: the tests need not repeat them. */
-function withoutSteps(rule: AlertingRule | undefined): AlertingRule[] {
+/** What is made of the runbook: the tests need not repeat it. */
+function withoutRunbook(rule: AlertingRule | undefined): AlertingRule[] {
   if (rule === undefined) return [];
-  const annotations = Object.fromEntries(Object.entries(rule.annotations).filter(([key]) => key !== 'first_steps'));
+  const annotations = Object.fromEntries(
+    Object.entries(rule.annotations).filter(([key]) => !['first_steps', 'logs_url'].includes(key)),
+  );
   return [{ ...rule, annotations }];
 }
 

@@ -45,6 +45,7 @@ describe('the configuration', { skip: amtool.skip }, () => {
     assert.match(text, /^First steps:\n1\. Look at the pods\.$/m);
     assert.match(text, /^What to do: https:\/\/example\.org\/runbooks\/WebsocketServiceDown\.md$/m);
     assert.match(text, /^Where to look: https:\/\/example\.org\/d\/websocket-overview$/m);
+    assert.match(text, /^Log: https:\/\/example\.org\/d\/websocket-logs$/m);
   });
 });
 
@@ -194,6 +195,7 @@ function rendered(template: string): string {
       first_steps: '1. Look at the pods.',
       runbook_url: `https://example.org/runbooks/${alertname}.md`,
       dashboard_url: 'https://example.org/d/websocket-overview',
+      logs_url: 'https://example.org/d/websocket-logs',
     },
     startsAt: '2024-01-15T10:30:00Z',
     endsAt: '0001-01-01T00:00:00Z',

@@ -3,6 +3,7 @@ import { readdirSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { ALERT_NAMES, ALERTS } from '../src/alerts.ts';
 import { RUNBOOK_URL } from '../src/config.ts';
+import { searchedFor } from '../src/runbook.ts';
 import { alertingRules, ALERTS as FOLDER, recordingRules } from '../../testkit/rules.ts';
 
 /** The guidelines of monitoring.mixins.dev, as mixtool lints them, and what this project adds. */
@@ -21,6 +22,13 @@ describe('each alert', () => {
       const url = new URL(annotations['dashboard_url'] ?? '');
       assert.equal(url.searchParams.get('var-namespace'), '{{ $labels.namespace }}');
       assert.equal(url.searchParams.get('var-release'), '{{ $labels.release }}');
+      const logs = new URL(annotations['logs_url'] ?? '');
+      assert.equal(
+        logs.searchParams.get('var-search') ?? '',
+        searchedFor(alert),
+        'it finds what the runbook looks for',
+      );
+      assert.ok(logs.search.startsWith(url.search), 'both links pick the same');
       assert.match(annotations['first_steps'] ?? '', /^1\. /);
       const ofInstance = annotations['description']?.includes('$labels.pod') ?? false;
       assert.equal(url.searchParams.get('var-pod'), ofInstance ? '{{ $labels.pod }}' : null);

@@ -2,7 +2,8 @@
 {{- define "wmc.rules" -}}
 {{- $rules := tpl (.Files.Get "files/alerts.yaml") . | trim -}}
 {{- if and .Values.dashboards.enabled (ne (include "wmc.stack.grafana.enabled" .) "true") -}}
-{{- $rules = replace "/d/websocket-overview?" (printf "/d/websocket-overview%s?" (include "wmc.dashboards.suffix" .)) $rules -}}
+{{- $suffix := include "wmc.dashboards.suffix" . -}}
+{{- range list "overview" "logs" }}{{ $rules = replace (printf "/d/websocket-%s?" .) (printf "/d/websocket-%s%s?" . $suffix) $rules }}{{ end -}}
 {{- end -}}
 {{- $rules -}}
 {{- with .Values.prometheusRule.additionalRules }}

@@ -9,6 +9,7 @@ import { Release, type Pod, type Values } from '../support/release.ts';
 import { SETTINGS } from '../support/settings.ts';
 import { until } from '../support/wait.ts';
 import type { ReceiverName } from '../../alerts/src/alertmanager.ts';
+import type { Loki } from '../../testkit/loki.ts';
 import type { WebhookReceiver } from './webhook-receiver.ts';
 
 /** Receivers that the chart's routes know. */
@@ -47,6 +48,15 @@ export interface BedPlan {
   readonly values?: Values | ((site: Site) => Promise<Values>);
 }
 
+/** What all proofs share. */
+export interface Stand {
+  readonly webhooks: WebhookReceiver;
+  /** Where the logs of the releases go. */
+  readonly loki: Loki;
+  /** Address at which pods reach this process. */
+  readonly host: string;
+}
+
 /** What is there before a release is. */
 export interface Site {
   /** Address at which pods reach this process. */
@@ -75,7 +85,7 @@ export class Bed {
   }
 
   /** Installs the release of a proof, with its receivers. */
-  static async make(plan: BedPlan, namespace: Namespace, webhooks: WebhookReceiver, host: string): Promise<Bed> {
+  static async make(plan: BedPlan, namespace: Namespace, { webhooks, host, loki }: Stand): Promise<Bed> {
     const endings: Ending[] = [];
     const site: Site = { host, after: (ending) => endings.push(ending) };
     const own = typeof plan.values === 'function' ? await plan.values(site) : plan.values;
@@ -91,6 +101,7 @@ export class Bed {
       ...receivers,
       alertRouting: HURRIED_ROUTING,
       config: { prestopMinSeconds: 1, prestopQuietSeconds: 1, ...plan.config },
+      loki: { url: loki.url.replace('127.0.0.1', host) },
       prometheusRule: plan.rules,
       ...own,
     });

@@ -7,6 +7,7 @@ import type { Bed, Ending } from './bed.ts';
 import type { Proof } from './proof.ts';
 import { PROOFS } from './proofs.ts';
 import type { Proven } from './prove.ts';
+import type { Walked } from './walk.ts';
 
 /** A fault that can be made to any release, whatever its values are, without access to its nodes. */
 export interface Drill extends Pick<Proof, 'alert' | 'severity' | 'fault' | 'prepare' | 'inject'> {
@@ -41,7 +42,7 @@ export async function runDrill(
   { alert, severity, fault, prepare, inject }: Drill,
   bed: Bed,
   minutes: number,
-): Promise<Proven> {
+): Promise<Omit<Proven, keyof Walked>> {
   const { name, namespace } = bed.release;
   const fires = async (): Promise<boolean> =>
     (await bed.alertmanager.alerts(namespace, name)).some(

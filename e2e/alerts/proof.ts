@@ -1,6 +1,7 @@
 import type { Severity } from '../../alerts/src/rule.ts';
 import type { Values } from '../support/release.ts';
 import type { Bed, BedPlan, Ending } from './bed.ts';
+import type { Look } from './cause.ts';
 
 /** How it is shown that an alert fires when it should, tells the right thing to the right receiver, and ends with its cause. */
 export interface Proof extends BedPlan {
@@ -9,6 +10,8 @@ export interface Proof extends BedPlan {
   readonly fault: string;
   /** What the notification's description has to say. */
   readonly says: RegExp;
+  /** The way from the notification to the cause; the last look shows it. */
+  readonly cause: readonly Look[];
   /** Other alerts that the fault rightly brings about: any that is not named here fails the proof. */
   readonly besides?: readonly string[];
   /** Brings about what is there in good times, before the rules are looked at. */

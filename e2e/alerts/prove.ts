@@ -7,8 +7,9 @@ import { SLOS } from '../../alerts/src/slos.ts';
 import type { NotifiedAlert } from '../../testkit/alertmanager.ts';
 import { progress } from '../support/figures.ts';
 import { until } from '../support/wait.ts';
-import { NOTIFIED_SECONDS, type Bed } from './bed.ts';
+import { NOTIFIED_SECONDS, type Bed, type Stand } from './bed.ts';
 import type { Proof } from './proof.ts';
+import { walk, type Walked } from './walk.ts';
 import type { Told, WebhookReceiver } from './webhook-receiver.ts';
 
 /** Longest wait for the notification that an alert fires, and for the one that it has ended. Seconds. */
@@ -17,26 +18,27 @@ const TOLD_SECONDS = { firing: 180, resolved: 240 } as const;
 /** Who is told, by severity: the routes in alerts/src/alertmanager.ts. */
 const RECEIVER_OF: Readonly<Record<Severity, ReceiverName>> = { critical: 'page', warning: 'ticket', info: 'info' };
 
-/** What a proof showed: seconds from the fault, or from its end, to the notification at the receiver. */
-export interface Proven {
+/** What a proof showed: the way to the cause, and seconds from the fault, or from its end, to the notification at the receiver. */
+export interface Proven extends Walked {
   readonly secondsToFire: number;
   readonly secondsToClear: number;
 }
 
 /**
- * Makes the fault, waits for the notification, ends the fault, and waits for the end to be told.
+ * Makes the fault, waits for the notification, goes from it to the cause, ends the fault, and waits for the end to be told.
  * @throws {Error} if either does not come, says the wrong thing, or if alerts are told of that the fault does not explain
  */
-export async function prove(proof: Proof, bed: Bed, webhooks: WebhookReceiver): Promise<Proven> {
+export async function prove(proof: Proof, bed: Bed, stand: Stand): Promise<Proven> {
+  const { webhooks } = stand;
   const { name } = bed.release;
   assert.deepEqual(names(webhooks.told(name)), [], 'nobody was told of anything before the fault');
   try {
-    const { alert, secondsToFire } = await makeItFire(proof, bed, webhooks);
+    const { alert, secondsToFire, walked } = await makeItFire(proof, bed, stand);
     const endAt = performance.now();
     await bed.endFault();
     const { received } = await untilTold(proof, name, 'resolved', webhooks, alert.fingerprint);
     expectNothingElse(webhooks.told(name), proof);
-    return { secondsToFire, secondsToClear: between(endAt, received.at) };
+    return { secondsToFire, secondsToClear: between(endAt, received.at), ...walked };
   } finally {
     await bed.endFault();
     webhooks.forget(name);
@@ -46,8 +48,8 @@ export async function prove(proof: Proof, bed: Bed, webhooks: WebhookReceiver): 
 async function makeItFire(
   proof: Proof,
   bed: Bed,
-  webhooks: WebhookReceiver,
-): Promise<{ readonly alert: NotifiedAlert; readonly secondsToFire: number }> {
+  { webhooks, loki }: Stand,
+): Promise<{ readonly alert: NotifiedAlert; readonly secondsToFire: number; readonly walked: Walked }> {
   const { name } = bed.release;
   progress(`${name}: ${proof.fault}`);
   const faultAt = performance.now();
@@ -55,10 +57,14 @@ async function makeItFire(
   const { alert, received } = await untilTold(proof, name, 'firing', webhooks);
   const secondsToFire = between(faultAt, received.at);
   progress(`${name}: told after ${secondsToFire} s: ${alert.annotations['description'] ?? ''}`);
-  // What the same fault brings about beside it would be told of by then.
-  await delay(NOTIFIED_SECONDS * 1000);
+  const [walked] = await Promise.all([
+    walk(alert, proof.cause, loki),
+    // What the same fault brings about beside it would be told of by then.
+    delay(NOTIFIED_SECONDS * 1000),
+  ]);
+  progress(`${name}: ${walked.steps} steps to ${walked.seen.join('; ')}`);
   await proof.whileFiring?.(bed);
-  return { alert, secondsToFire };
+  return { alert, secondsToFire, walked };
 }
 
 /**

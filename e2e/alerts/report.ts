@@ -1,3 +1,4 @@
+import { code } from '../../lib/markdown-table.ts';
 import type { HealthyRun } from './healthy.ts';
 import type { Proof } from './proof.ts';
 import type { Proven } from './prove.ts';
@@ -17,6 +18,8 @@ export interface Row {
   readonly fault: string;
   readonly secondsToFire?: number;
   readonly secondsToClear?: number;
+  readonly steps?: number;
+  readonly seen?: readonly string[];
   readonly problem?: string;
 }
 
@@ -62,6 +65,19 @@ export function proofTable(alerts: readonly Row[]): string {
       : [secondsToFire.toFixed(1), secondsToClear.toFixed(1)]),
   ]);
   return table(['Alert', 'Severity', 'Fault', 'Seconds to fire', 'Seconds to clear'], rows);
+}
+
+/** The way from each notification to its cause, as Markdown. */
+export function walkTable(alerts: readonly Row[]): string {
+  const rows = alerts.map(({ alert, severity, steps, seen = [] }) => [
+    alert,
+    severity,
+    steps === undefined ? 'not walked' : String(steps),
+    seen
+      .map((each) => each.replace(/^([^:]+): (.+)$/, (_, place: string, text: string) => `${place}: ${code(text)}`))
+      .join('; '),
+  ]);
+  return table(['Alert', 'Severity', 'Steps', 'Where the cause is seen, and as what'], rows);
 }
 
 /** The healthy run, in lines. */

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * `npm run e2e:alerts`: proves every alert on the cluster that KUBECONFIG names, the way a page takes: a fault, the Prometheus
- * and the Alertmanager of the operator, a webhook; then the end of the fault, and the end being told. A run without a fault
+ * and the Alertmanager of the operator, a webhook; the way from the notification to the cause; then the end of the fault, and the end being told. A run without a fault
  * follows, in which nobody may be told of anything. It closes with a table, and keeps it in .cache/e2e/alerts.json.
  *
  *   npm run e2e:alerts -- WebsocketDrainSlow WebsocketRestarting   the named alerts alone
@@ -13,11 +13,12 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { positiveNumber, program } from '../../lib/program.ts';
+import { Loki } from '../../testkit/loki.ts';
 import { missingPart } from '../support/cluster.ts';
 import { progress } from '../support/figures.ts';
 import { Namespace } from '../support/namespace.ts';
 import { secondsSince } from '../support/wait.ts';
-import { Bed, hostAddress } from './bed.ts';
+import { Bed, hostAddress, type Stand } from './bed.ts';
 import { runHealthy, type HealthyRun } from './healthy.ts';
 import { LAST_RESULTS } from './kept.ts';
 import { inLanes } from './lanes.ts';
@@ -25,7 +26,7 @@ import { OnRelease, type ReleaseOptions } from './on-release.ts';
 import type { Proof } from './proof.ts';
 import { PROOFS } from './proofs.ts';
 import { prove } from './prove.ts';
-import { healthyLines, isWell, proofTable, results, type Verdict } from './report.ts';
+import { healthyLines, isWell, proofTable, results, walkTable, type Verdict } from './report.ts';
 import { WebhookReceiver } from './webhook-receiver.ts';
 
 /** How many releases are installed, and how many faults are made, at a time: what two cores carry. */
@@ -40,19 +41,34 @@ if (missing !== undefined) refuse(missing);
 if (onRelease !== undefined) process.exit(await proveOnRelease(onRelease));
 const host = await hostAddress();
 const webhooks = await WebhookReceiver.start();
-const verdicts = proofs.length === 0 ? [] : await inNamespace('alerts', proveAll);
+const verdicts =
+  proofs.length === 0
+    ? []
+    : await withLoki((loki) => inNamespace('alerts', (namespace) => proveAll(namespace, { webhooks, loki, host })));
 const healthy = minutes === undefined ? undefined : await inNamespace('healthy', tryHealthy(minutes));
 const found = results(verdicts, healthy?.result, secondsSince(startedAt));
 mkdirSync(dirname(LAST_RESULTS), { recursive: true });
 writeFileSync(LAST_RESULTS, `${JSON.stringify(found, undefined, 2)}\n`);
 for (const { proof, problem } of verdicts) if (problem !== undefined) console.log(`\n${proof.alert}: ${problem}`);
-if (verdicts.length > 0) console.log(`\n${proofTable(found.alerts)}\n\nalerts proven: ${found.proven} / ${found.all}`);
+if (verdicts.length > 0)
+  console.log(
+    `\n${proofTable(found.alerts)}\n\n${walkTable(found.alerts)}\n\nalerts proven: ${found.proven} / ${found.all}`,
+  );
 if (healthy?.result !== undefined) console.log(`\n${healthyLines(healthy.result)}`);
 if (healthy?.problem !== undefined) console.log(`\nhealthy run: ${healthy.problem}`);
 const well = isWell(found) && healthy?.problem === undefined;
 console.log(`\n${well ? 'OK' : 'NOT OK'} in ${Math.round(found.seconds)} s`);
 await webhooks.close();
 process.exit(well ? 0 : 1);
+
+async function withLoki<T>(work: (loki: Loki) => Promise<T>): Promise<T> {
+  const loki = await Loki.start('', 'low', '0.0.0.0');
+  try {
+    return await work(loki);
+  } finally {
+    await loki.remove();
+  }
+}
 
 /**
  * Works in a namespace that is deleted afterwards. Its name is new each time: Alertmanager remembers for a while what it told of
@@ -130,9 +146,9 @@ function refuse(problem: string): never {
 }
 
 /** Installs every release, waits until all are watched, and makes the faults. What fails in one proof does not end the others. */
-async function proveAll(namespace: Namespace): Promise<readonly Verdict[]> {
+async function proveAll(namespace: Namespace, stand: Stand): Promise<readonly Verdict[]> {
   const alerts = [...Map.groupBy(proofs, ({ alert }) => alert).values()];
-  const made = await inLanes(INSTALLATIONS, alerts, ([proof]) => attempt(() => makeBed(proof!, namespace)));
+  const made = await inLanes(INSTALLATIONS, alerts, ([proof]) => attempt(() => makeBed(proof!, namespace, stand)));
   const watched = await Promise.all(
     made.map(async ({ result: bed }) => bed && attempt(() => bed.untilWatchedAndWell(webhooks))),
   );
@@ -141,25 +157,25 @@ async function proveAll(namespace: Namespace): Promise<readonly Verdict[]> {
     const bed = made[index]?.result;
     const problem = made[index]?.problem ?? watched[index]?.problem;
     if (bed === undefined || problem !== undefined) return tiers.map((proof) => ({ proof, problem: problem ?? '' }));
-    return proveOn(bed, tiers);
+    return proveOn(bed, tiers, stand);
   });
   return verdicts.flat();
 }
 
-async function makeBed(proof: Proof, namespace: Namespace): Promise<Bed> {
-  const bed = await Bed.make(proof, namespace, webhooks, host);
+async function makeBed(proof: Proof, namespace: Namespace, stand: Stand): Promise<Bed> {
+  const bed = await Bed.make(proof, namespace, stand);
   await proof.prepare?.(bed);
   return bed;
 }
 
 /** Proves the tiers of an alert on its release, one after the other. */
-async function proveOn(bed: Bed, tiers: readonly Proof[]): Promise<readonly Verdict[]> {
+async function proveOn(bed: Bed, tiers: readonly Proof[], stand: Stand): Promise<readonly Verdict[]> {
   const verdicts: Verdict[] = [];
   for (const [index, proof] of tiers.entries()) {
     const { result: proven, problem } = await attempt(async () => {
       // What the tier before brought about must be over.
       if (index > 0) await bed.untilWatchedAndWell(webhooks);
-      return prove(proof, bed, webhooks);
+      return prove(proof, bed, stand);
     });
     if (problem !== undefined) progress(`${bed.release.name}: NOT PROVEN: ${problem}`);
     verdicts.push({ proof, ...(proven === undefined ? { problem: problem ?? '' } : { proven }) });

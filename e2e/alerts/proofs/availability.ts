@@ -5,6 +5,7 @@ import { Tunnel } from '../../support/tunnel.ts';
 import { until } from '../../support/wait.ts';
 import { hostAddress, type Bed } from '../bed.ts';
 import { Clients } from '../clients.ts';
+import { byCommand } from '../cause.ts';
 import { ruleOf, type Proof } from '../proof.ts';
 
 /** So that a frozen process stays, and is not restarted. */
@@ -15,6 +16,10 @@ const serviceDown: Proof = {
   severity: 'critical',
   fault: 'the only pod is frozen',
   says: /^No instance of \S+\/service-down that Prometheus can reach has been ready for 10s: clients can not connect\.$/,
+  cause: [
+    byCommand(1, /0\/1 +Running/),
+    byCommand(2, /Unhealthy +pod\/service-down-\S+ +Readiness probe failed: .*(context deadline exceeded|timeout).*/),
+  ],
   rules: { alerts: { WebsocketServiceDown: { for: '10s' }, WebsocketInstanceUnreachable: { for: '10s' } } },
   values: PATIENT_PROBES,
   inject: async (bed) => freeze(await bed.process()),
@@ -32,6 +37,7 @@ const instanceUnreachable: Proof = {
   severity: 'warning',
   fault: 'one of two pods is frozen',
   says: /^\S+ of \S+\/instance-unreachable has not answered Prometheus for 10s/,
+  cause: [byCommand(1, /Readiness probe failed: .*(context deadline exceeded|timeout).*/)],
   pods: 2,
   rules: ruleOf('WebsocketInstanceUnreachable', { for: '10s' }),
   values: PATIENT_PROBES,
@@ -43,6 +49,7 @@ const instanceNotReady: Proof = {
   severity: 'warning',
   fault: 'one of two pods is fuller than it may be to be ready',
   says: /^\S+ of \S+\/instance-not-ready has answered scrapes but not been ready for 10s/,
+  cause: [byCommand(1, /"event":"readiness_changed","full":true/)],
   pods: 2,
   rules: ruleOf('WebsocketInstanceNotReady', { for: '10s' }),
   config: { maxConnections: 20, readinessConnectionsRatio: 0.5 },
@@ -61,6 +68,7 @@ const restarting: Proof = {
   severity: 'warning',
   fault: 'the process is killed twice',
   says: /^\S+ of \S+\/restarting restarted 2 times within 90s; each restart cuts its connections\.$/,
+  cause: [byCommand(2, /"exitCode":137/)],
   rules: ruleOf('WebsocketRestarting', { window: '90s' }),
   inject: async (bed) => {
     for (const restarts of [1, 2]) await killAndSeeRestarted(bed, restarts);
@@ -73,6 +81,7 @@ const rolloutStuck: Proof = {
   severity: 'warning',
   fault: 'a rollout of an image that is not there',
   says: /^\S+\/rollout-stuck has had two versions side by side with no progress for 20s, or a new instance that never came up/,
+  cause: [byCommand(1, /ErrImage\w+|ImagePullBackOff/)],
   rules: ruleOf('WebsocketRolloutStuck', { for: '10s', window: '20s' }),
   // The new pod does not answer scrapes either.
   besides: ['WebsocketInstanceUnreachable'],
@@ -102,6 +111,7 @@ const replicasMissing: Proof = {
   severity: 'critical',
   fault: 'scaled from 1 pod to 3, of which no node has room for 2',
   says: /^66\.67% of the instances of \S+\/replicas-missing that its Deployment wants have not been available for 10s/,
+  cause: [byCommand(1, /0\/1 +Pending/), byCommand(2, /FailedScheduling.*anti-affinity.*/)],
   rules: ruleOf('WebsocketReplicasMissing', { critical: { for: '10s' }, warning: { for: '10s' } }),
   // A Pending pod has no address, and so is no target.
   values: { affinity: ONE_POD_A_NODE },

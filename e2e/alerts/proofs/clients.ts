@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Prober } from '../../support/prober.ts';
 import type { Bed } from '../bed.ts';
 import { Clients, storm } from '../clients.ts';
+import { byCommand, inLog, inPanel } from '../cause.ts';
 import { ruleOf, type Proof } from '../proof.ts';
 
 /** The first bound of the histogram above the threshold of the proof. Seconds. */
@@ -12,6 +13,7 @@ const reconnectStorm: Proof = {
   severity: 'warning',
   fault: 'with 2 clients connected, 25 a second come and go',
   says: /^Within 20s \S+\/reconnect-storm saw [\d.]+ handshakes for each open connection \(threshold 3\)/,
+  cause: [inPanel('Closes by Code', /^1000 .*$/m)],
   rules: ruleOf('WebsocketReconnectStorm', { for: '10s', window: '20s' }),
   prepare: async (bed) => {
     const clients = await Clients.open(bed.url, 2);
@@ -25,6 +27,7 @@ const sessionsUnusuallyLong: Proof = {
   severity: 'info',
   fault: `30 clients stay for ${LONG_SECONDS} s, where 5 s are long`,
   says: /^Of the connections to \S+\/sessions-unusually-lon that closed within 30s, one in twenty had been open for 1\d(\.\d+)?s or longer/,
+  cause: [inPanel('Connection Duration Percentiles', /^95 %: .*$/m)],
   rules: ruleOf('WebsocketSessionsUnusuallyLong', { for: '5s', window: '30s', threshold: 5 }),
   inject: async (bed) => {
     const clients = await Clients.open(bed.url, 30);
@@ -39,6 +42,7 @@ const handshakesThrottled: Proof = {
   severity: 'warning',
   fault: '25 clients a second come from one address that may open 2',
   says: /^[\d.]+% of the handshakes with \S+\/handshakes-throttled were refused by its admission within 20s/,
+  cause: [inLog(/"reason":"rate".*/)],
   rules: ruleOf('WebsocketHandshakesThrottled', { for: '5s', window: '20s' }),
   config: { handshakeRatePerAddress: 2 },
   inject: async (bed) => storm(bed.url, 25),
@@ -65,6 +69,7 @@ function probeFailing(): Proof {
     severity: 'critical',
     fault: 'nothing answers at the public address, while the pods are ready',
     says: /^The probe of http:\S+ of \S+\/probe-failing has failed for 10s/,
+    cause: [inPanel('Ready of Wanted', /^ready: 1.*$/m), byCommand(1, /curl: .*/)],
     rules: ruleOf('WebsocketProbeFailing', { for: '10s', keepFiringFor: '5s' }),
     values: async (site) => {
       prober = await Prober.start();
@@ -92,6 +97,7 @@ function connectionsDropped(): Proof {
     severity: 'critical',
     fault: 'all of 20 clients go, while the pod is ready',
     says: /^\S+\/connections-dropped has lost 100% of the connections that it had 1m ago \(threshold 90 %\)/,
+    cause: [inPanel('Closes by Code', /^1000 .*$/m)],
     rules: ruleOf('WebsocketConnectionsDropped', {
       hour: '1m',
       minConnections: 10,
@@ -126,6 +132,7 @@ function connectionsTooFew(): Proof {
     severity: 'warning',
     fault: 'all of 20 clients go, where 10 are the least',
     says: /^\S+\/connections-too-few has had \d+ open connections for 10s, fewer than 10/,
+    cause: [inPanel('Closes by Code', /^1000 .*$/m)],
     rules: ruleOf('WebsocketConnectionsTooFew', { enabled: true, for: '10s', threshold: 10 }),
     ...clientsThatGo(),
   };

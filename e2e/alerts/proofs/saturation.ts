@@ -4,6 +4,7 @@ import { HOG_MESSAGE_BYTES, holdMemory } from '../../support/memory-hog.ts';
 import { until } from '../../support/wait.ts';
 import type { Bed, Ending } from '../bed.ts';
 import { Clients } from '../clients.ts';
+import { inPanel } from '../cause.ts';
 import { ruleOf, type Proof } from '../proof.ts';
 
 /** Both tiers in seconds, so that it shows that the critical one silences the other. */
@@ -21,6 +22,7 @@ const connectionsNearLimit = tiers({ critical: 100, warning: 85 }, (severity, cl
   severity,
   fault: `${clients} clients on a pod that takes 100`,
   says: /^(\S+ of )?\S+\/connections-near-limit holds [\d.]+% of the connections it takes/,
+  cause: [inPanel('Pods', /Open \d+, Of limit \S+ \((orange|red)\)/)],
   rules: ruleOf('WebsocketConnectionsNearLimit', BOTH_TIERS),
   config: { maxConnections: 100 },
   inject: (bed) => connect(bed, clients),
@@ -31,6 +33,7 @@ const sessionsNearLimit = tiers({ critical: 98, warning: 85 }, (severity, sessio
   severity,
   fault: `${sessions} sessions on a pod that holds 100`,
   says: /^(\S+ of )?\S+\/sessions-near-limit holds [\d.]+% of the sessions it can/,
+  cause: [inPanel('Sessions against the Limit', /^\S+: (0\.[89]|1).*$/m)],
   rules: ruleOf('WebsocketSessionsNearLimit', BOTH_TIERS),
   config: { maxSessions: 100, sessionTtlSeconds: 1 },
   inject: (bed) => connect(bed, sessions),
@@ -41,6 +44,7 @@ const eventLoopBlocked = tiers({ critical: 1500, warning: 400 }, (severity, stop
   severity,
   fault: `the process is stopped for ${stoppedMs / 1000} s again and again`,
   says: /^The event loops? of .*\S+\/event-loop-blocked ha(s|ve) been .+ late|^The event loops of 100% of the instances of \S+\/event-loop-blocked have been late by more than 1 s/,
+  cause: [inPanel('Pods', /Lag \S+ \((orange|red)\)/), inPanel('CPU', /^\S+: 0\.0.*$/m)],
   rules: ruleOf('WebsocketEventLoopBlocked', { window: '20s', ...BOTH_TIERS }),
   inject: async (bed) => stutter(await bed.process(), { stoppedMs, runningMs: 300 }),
 }));
@@ -50,6 +54,7 @@ const memoryNearLimit = tiers({ critical: 97, warning: 89 }, (severity, percent)
   severity,
   fault: `messages that never end use memory up to ${percent} %; then the pod is deleted, as the runbook says`,
   says: /^(\S+ of \S+\/memory-near-limit has used (8\d|9[0-4])(\.\d+)?% of its memory limit \(threshold 85 %\)|100% of the instances of \S+\/memory-near-limit have used more than 95 % of their memory limit) for 5s/,
+  cause: [inPanel('Pods', /Memory \S+ \((orange|red)\)/), inPanel('Heap', /^most outside: \d{7,}.*$/m)],
   rules: ruleOf('WebsocketMemoryNearLimit', BOTH_TIERS),
   // While the pod that is deleted drains, it is one of two: a ticket, no page.
   besides: ['WebsocketMemoryNearLimit'],

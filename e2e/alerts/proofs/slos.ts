@@ -1,6 +1,7 @@
 import { stutter } from '../../support/freeze.ts';
 import type { Values } from '../../support/release.ts';
 import { Clients } from '../clients.ts';
+import { inPanel } from '../cause.ts';
 import type { Proof } from '../proof.ts';
 import { REDIS } from '../stores.ts';
 
@@ -16,6 +17,10 @@ const messageBudgetBurn: Proof = {
   severity: 'critical',
   fault: 'the store of strict sessions is stopped for 150 ms again and again',
   says: /% of the messages to \S+\/message-budget-burn failed or took longer than 0\.05 s within [12]m: more than (14\.4|6) times/,
+  cause: [
+    inPanel('Message Handling Time', /^99 %: 0\.\d+.*$/m),
+    inPanel('Store Operation Time', /^write: 0\.[1-9].*$/m),
+  ],
   rules: { burnRate: BURN_RATE },
   config: { sessionDurability: 'strict' },
   values: REDIS,
@@ -31,6 +36,7 @@ const handshakeBudgetBurn: Proof = {
   severity: 'critical',
   fault: 'a full pod: 20 clients on it, and 30 more come again and again',
   says: /% of the handshakes with \S+\/handshake-budget-burn were refused by the service within [12]m: more than (14\.4|6) times/,
+  cause: [inPanel('Handshakes Rejected', /^capacity: \d.*$/m)],
   rules: { burnRate: BURN_RATE },
   config: { maxConnections: 20 },
   besides: ['WebsocketConnectionsNearLimit'],
