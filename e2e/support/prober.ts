@@ -1,18 +1,23 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 /**
- * A stand-in for the blackbox exporter: it answers `/probe` as that does, for one address, by the request that the chart's docs have
- * the exporter make. The address can be taken away, as a load balancer that is gone.
+ * A way in from outside, and a stand-in for the blackbox exporter that watches it: `/probe` answers as that does, by the request that
+ * the chart's docs have the exporter make. The way in can be closed, as a load balancer that is gone.
  */
 export class Prober {
-  /** Address of the WebSocket endpoint that it tries, by HTTP; nothing answers while it is undefined. */
-  address: string | undefined;
-  readonly #server: Server;
+  /** Address of the WebSocket endpoint that the way in leads to, by HTTP. */
+  endpoint = '';
+  readonly #exporter: Server;
+  readonly #front: Server;
+  #frontPort = 0;
 
   private constructor() {
-    this.#server = createServer((_, response) => {
-      void this.#probe().then((success) =>
+    this.#front = createServer((_, response) => {
+      void this.#forward(response);
+    });
+    this.#exporter = createServer((_, response) => {
+      void isOpen(this.#frontPort).then((success) =>
         response.setHeader('Content-Type', 'text/plain; version=0.0.4').end(`probe_success ${Number(success)}\n`),
       );
     });
@@ -20,26 +25,55 @@ export class Prober {
 
   static async start(): Promise<Prober> {
     const prober = new Prober();
-    await new Promise<void>((resolve) => prober.#server.listen(0, '0.0.0.0', resolve));
+    await new Promise<void>((resolve) => prober.#exporter.listen(0, '0.0.0.0', resolve));
+    await prober.open();
     return prober;
   }
 
+  /** Port of the stand-in. */
   get port(): number {
-    return (this.#server.address() as AddressInfo).port;
+    return portOf(this.#exporter);
+  }
+
+  /** Port of the way in. */
+  get frontPort(): number {
+    return this.#frontPort;
+  }
+
+  /** Opens the way in, at the port that it had. */
+  async open(): Promise<void> {
+    if (!this.#front.listening)
+      await new Promise<void>((resolve) => this.#front.listen(this.#frontPort, '0.0.0.0', resolve));
+    this.#frontPort = portOf(this.#front);
+  }
+
+  /** Closes the way in: connections to it are refused. */
+  shut(): void {
+    this.#front.close();
+    this.#front.closeAllConnections();
   }
 
   close(): void {
-    this.#server.close();
-    this.#server.closeAllConnections();
+    this.shut();
+    this.#exporter.close();
+    this.#exporter.closeAllConnections();
   }
 
-  async #probe(): Promise<boolean> {
-    if (this.address === undefined) return false;
-    try {
-      const headers = { Accept: 'application/json' };
-      return (await fetch(this.address, { headers, signal: AbortSignal.timeout(2000) })).status === 200;
-    } catch {
-      return false;
-    }
+  async #forward(response: ServerResponse): Promise<void> {
+    const status = await statusOf(this.endpoint).catch(() => 502);
+    response.writeHead(status).end();
   }
+}
+
+async function isOpen(port: number): Promise<boolean> {
+  return (await statusOf(`http://127.0.0.1:${port}/`).catch(() => 0)) === 200;
+}
+
+async function statusOf(address: string): Promise<number> {
+  const headers = { Accept: 'application/json' };
+  return (await fetch(address, { headers, signal: AbortSignal.timeout(2000) })).status;
+}
+
+function portOf(server: Server): number {
+  return (server.address() as AddressInfo).port;
 }

@@ -61,32 +61,27 @@ export const CLIENT_PROOFS: readonly Proof[] = [
 /** The way in is gone: the service and its pods are well. */
 function probeFailing(): Proof {
   let prober: Prober;
-  const open = ({ url }: Bed): void => {
-    prober.address = url.replace(/^ws/, 'http');
-  };
   return {
     alert: 'WebsocketProbeFailing',
     severity: 'critical',
     fault: 'nothing answers at the public address, while the pods are ready',
     says: /^The probe of http:\S+ of \S+\/probe-failing has failed for 10s/,
-    cause: [inPanel('Ready of Wanted', /^ready: 1.*$/m), byCommand(1, /curl: .*/)],
+    cause: [inPanel('Ready of Wanted', /^ready: 1.*$/m), byCommand(1, /curl: .*(refused|connect).*/)],
     rules: ruleOf('WebsocketProbeFailing', { for: '10s', keepFiringFor: '5s' }),
     values: async (site) => {
       prober = await Prober.start();
       site.after(() => {
         prober.close();
       });
-      const targets = ['http://chat.example.org/ws/chat/'];
+      const targets = [`http://${site.host}:${prober.frontPort}/ws/chat/`];
       return { probe: { enabled: true, interval: '5s', prober: `${site.host}:${prober.port}`, targets } };
     },
-    prepare: async (bed) => {
-      open(bed);
+    prepare: async ({ url }) => {
+      prober.endpoint = url.replace(/^ws/, 'http');
     },
-    inject: async (bed) => {
-      prober.address = undefined;
-      return () => {
-        open(bed);
-      };
+    inject: async () => {
+      prober.shut();
+      return () => prober.open();
     },
   };
 }
