@@ -62,7 +62,7 @@ async function makeItFire(
     // What the same fault brings about beside it would be told of by then.
     delay(NOTIFIED_SECONDS * 1000),
   ]);
-  progress(`${name}: ${walked.steps} steps to ${walked.seen.join('; ')}`);
+  progress(`${name}: steps to the cause: ${walked.steps}: ${walked.seen.join('; ')}`);
   await proof.whileFiring?.(bed);
   return { alert, secondsToFire, walked };
 }

@@ -58,7 +58,7 @@ async function take(look: Look, alert: NotifiedAlert, loki: Loki): Promise<strin
   const { place, read } = lookedAt(look, alert, loki);
   const deadline = performance.now() + PATIENCE_SECONDS * 1000;
   for (;;) {
-    const text = await read();
+    const text = await read().catch((error: unknown) => String(error));
     const [found] = look.shows.exec(text) ?? [];
     if (found !== undefined) return `${place}: ${found.trim().replaceAll(/\s+/g, ' ')}`;
     if (performance.now() > deadline)

@@ -18,7 +18,7 @@ const serviceDown: Proof = {
   says: /^No instance of \S+\/service-down that Prometheus can reach has been ready for 10s: clients can not connect\.$/,
   cause: [
     byCommand(1, /0\/1 +Running/),
-    byCommand(2, /Unhealthy +pod\/service-down-\S+ +Readiness probe failed: .*(context deadline exceeded|timeout).*/),
+    byCommand(2, /Unhealthy +pod\/service-down-\S+ +Readiness probe failed: .*(context deadline exceeded|timeout)/),
   ],
   rules: { alerts: { WebsocketServiceDown: { for: '10s' }, WebsocketInstanceUnreachable: { for: '10s' } } },
   values: PATIENT_PROBES,
@@ -37,7 +37,7 @@ const instanceUnreachable: Proof = {
   severity: 'warning',
   fault: 'one of two pods is frozen',
   says: /^\S+ of \S+\/instance-unreachable has not answered Prometheus for 10s/,
-  cause: [byCommand(1, /Readiness probe failed: .*(context deadline exceeded|timeout).*/)],
+  cause: [byCommand(1, /Readiness probe failed: .*(context deadline exceeded|timeout)/)],
   pods: 2,
   rules: ruleOf('WebsocketInstanceUnreachable', { for: '10s' }),
   values: PATIENT_PROBES,

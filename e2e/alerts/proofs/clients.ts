@@ -42,7 +42,7 @@ const handshakesThrottled: Proof = {
   severity: 'warning',
   fault: '25 clients a second come from one address that may open 2',
   says: /^[\d.]+% of the handshakes with \S+\/handshakes-throttled were refused by its admission within 20s/,
-  cause: [inLog(/"reason":"rate".*/)],
+  cause: [inLog(/"reason":"rate".*"client_ip":"[^"]+"/)],
   rules: ruleOf('WebsocketHandshakesThrottled', { for: '5s', window: '20s' }),
   config: { handshakeRatePerAddress: 2 },
   inject: async (bed) => storm(bed.url, 25),
