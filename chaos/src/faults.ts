@@ -2,9 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { BEHAVIOURS, type BehaviourName } from '../../loadtest/src/behaviours.ts';
 import { Fleet } from '../../loadtest/src/fleet.ts';
 import type { RedisServer } from '../../testkit/redis.ts';
-import type { FaultKind, Undo } from './fault-kind.ts';
+import type { Disk } from './disk.ts';
+import type { FaultKind, Target, Undo } from './fault-kind.ts';
 import type { Mode } from './history.ts';
 import type { Instance } from './instance.ts';
+import type { Link } from './link.ts';
 import type { System } from './system.ts';
 import { linkFaults } from './link-faults.ts';
 
@@ -17,6 +19,9 @@ const STORE_SIGNS = ['store_unavailable', 'store_lost', 'store errors', 'store s
 const SLOW_SIGNS = ['no metrics', 'loop late'] as const;
 const CLOSE_SIGNS = ['closes', 'rejections'] as const;
 const LOKI_SIGNS = ['loki_push_failing', 'loki pushes failed', 'loki lag', 'loki slow'] as const;
+
+/** How far clocks jump: less than a resume token is valid. */
+const JUMP_SECONDS = 900;
 
 const SERVICE_FAULTS = {
   'service-killed': {
@@ -39,6 +44,24 @@ const SERVICE_FAULTS = {
     effect: 'away',
     targets: instances(({ process }, ms) => starved(process, ms)),
     signs: SLOW_SIGNS,
+  },
+  'service-squeezed': {
+    doc: 'an instance gets no more than another MiB of memory (a control group): the kernel kills it, if it needs more',
+    needs: 'memory group',
+    targets: instances((instance) => Promise.resolve(instance.squeeze())),
+    signs: ['service_starting'],
+  },
+  'service-clock-ahead': {
+    doc: `the clock of an instance is ${JUMP_SECONDS / 60} minutes ahead (libfaketime)`,
+    needs: 'clock',
+    targets: instances(({ clock }) => Promise.resolve(clock.jump(JUMP_SECONDS))),
+    signs: [],
+  },
+  'service-clock-behind': {
+    doc: `the clock of an instance is ${JUMP_SECONDS / 60} minutes behind (libfaketime)`,
+    needs: 'clock',
+    targets: instances(({ clock }) => Promise.resolve(clock.jump(-JUMP_SECONDS))),
+    signs: [],
   },
   'service-drained': {
     doc: 'an instance is drained (SIGTERM), and replaced: a rollout of one',
@@ -91,6 +114,18 @@ const STORE_FAULTS: Readonly<Record<string, FaultKind>> = {
       command(server, ['CONFIG', 'SET', 'maxmemory', '1'], ['CONFIG', 'SET', 'maxmemory', '0']),
     ),
   },
+  'redis-disk-full': {
+    doc: 'the disk of a server of the store is full, below its append-only file (a small tmpfs)',
+    ...storeFault((server, _ms, disk) => {
+      const free = disk?.fill();
+      return Promise.resolve(async () => {
+        await free?.();
+        // A replica that can't write its file ends.
+        if (!server.running) await server.restart();
+      });
+    }),
+    needs: 'sandbox',
+  },
   'redis-clients-killed': {
     doc: 'a server of the store ends the connections of its clients (CLIENT KILL)',
     ...storeFault((server) => command(server, ['CLIENT', 'KILL', 'TYPE', 'normal'])),
@@ -120,6 +155,14 @@ const STORE_FAULTS: Readonly<Record<string, FaultKind>> = {
     modes: STORED,
     signs: STORE_SIGNS,
   }),
+  'redis-name-gone': {
+    doc: 'the name of the store, or of its Sentinels, does not resolve, and all connections to its servers end',
+    effect: 'away',
+    modes: STORED,
+    needs: 'sandbox',
+    targets: (system) => [nameTarget('store', system, system.redisLinks)],
+    signs: STORE_SIGNS,
+  },
   failover: {
     doc: 'a replica is promoted (SENTINEL FAILOVER)',
     effect: 'away',
@@ -169,6 +212,12 @@ const LOKI_FAULTS: Readonly<Record<string, FaultKind>> = {
       lokiLinks.map((link) => ({ name: 'link loki', apply: () => link.divert(brokenLoki?.port ?? 0) })),
     signs: LOKI_SIGNS,
   },
+  'loki-name-gone': {
+    doc: 'the name of Loki does not resolve, and all connections to it end',
+    needs: 'sandbox',
+    targets: (system) => [nameTarget('loki', system, system.lokiLinks)],
+    signs: LOKI_SIGNS,
+  },
   ...linkFaults('loki', 'the instances and Loki', ({ lokiLinks }) => lokiLinks, { signs: LOKI_SIGNS }),
 };
 
@@ -191,12 +240,12 @@ function instances(apply: Apply<Instance>): FaultKind['targets'] {
   return (system) => system.instances.map((instance) => ({ name: instance.name, apply: (ms) => apply(instance, ms) }));
 }
 
-function storeFault(apply: Apply<RedisServer>): Omit<FaultKind, 'doc'> {
+function storeFault(apply: (server: RedisServer, ms: number, disk?: Disk) => Promise<Undo>): Omit<FaultKind, 'doc'> {
   return {
     effect: 'away',
     modes: STORED,
-    targets: ({ redis }) =>
-      redis.map((server, index) => ({ name: `redis-${index}`, apply: (ms) => apply(server, ms) })),
+    targets: ({ redis, disks }) =>
+      redis.map((server, index) => ({ name: `redis-${index}`, apply: (ms) => apply(server, ms, disks[index]) })),
     signs: STORE_SIGNS,
   };
 }
@@ -204,6 +253,17 @@ function storeFault(apply: Apply<RedisServer>): Omit<FaultKind, 'doc'> {
 function sentinels(apply: Apply<RedisServer>): FaultKind['targets'] {
   return (system) =>
     system.sentinels.map((sentinel, index) => ({ name: `sentinel-${index}`, apply: (ms) => apply(sentinel, ms) }));
+}
+
+function nameTarget(name: string, { names }: System, links: readonly Link[]): Target {
+  return {
+    name: `name ${name}`,
+    apply: async () => {
+      const undo = names?.forget(name);
+      for (const link of links) await (await link.cut())();
+      return () => undo?.();
+    },
+  };
 }
 
 /** Sends a command, and another one to end its effect. An error in the answer is none of the fault's. */

@@ -1,12 +1,15 @@
 import { freePort } from '../../testkit/free-port.ts';
 import { ServiceProcess } from '../../testkit/process.ts';
 import type { Cleanup } from '../../testkit/redis.ts';
+import { Clock } from './clock.ts';
+import type { Undo } from './fault-kind.ts';
+import { squeeze } from './memory-group.ts';
 
 /** Exit status of a drain that left counts unwritten. */
 const UNWRITTEN = 3;
 
 /** How a process of the service ended, if not as it was told to. */
-export type Mishap = 'unwritten' | 'by itself';
+export type Mishap = 'unwritten' | 'out of memory' | 'by itself';
 
 /** A place for a process of the service: always the same port, one process after the other, as a container that is restarted. */
 export class Instance {
@@ -14,19 +17,23 @@ export class Instance {
   readonly port: number;
   /** Every process so far; the last one is there now. */
   readonly processes: ServiceProcess[] = [];
+  readonly clock: Clock;
   readonly #env: Readonly<Record<string, string>>;
   readonly #onMishap: (mishap: Mishap, detail: string) => void;
   #ending = false;
+  #squeezed = false;
 
   private constructor(
     name: string,
     port: number,
+    clock: Clock,
     env: Readonly<Record<string, string>>,
     onMishap: (mishap: Mishap, detail: string) => void,
   ) {
     this.name = name;
     this.port = port;
-    this.#env = { ...env, PORT: String(port), POD_NAME: name };
+    this.#env = { ...env, ...clock.env, PORT: String(port), POD_NAME: name };
+    this.clock = clock;
     this.#onMishap = onMishap;
   }
 
@@ -36,7 +43,7 @@ export class Instance {
     env: Readonly<Record<string, string>>,
     onMishap: (mishap: Mishap, detail: string) => void,
   ): Promise<Instance> {
-    const instance = new Instance(name, await freePort(), env, onMishap);
+    const instance = new Instance(name, await freePort(), new Clock(t), env, onMishap);
     t.after(() => instance.kill());
     await instance.up();
     return instance;
@@ -59,7 +66,7 @@ export class Instance {
     this.#ending = false;
     void service.exited.then(({ status, signal }) => {
       const detail = `${this.name} ended with ${signal ?? `status ${status}`} ${service.stderr.slice(-500)}`;
-      if (!this.#ending) this.#onMishap('by itself', detail);
+      if (!this.#ending) this.#onMishap(this.#squeezed && signal === 'SIGKILL' ? 'out of memory' : 'by itself', detail);
       else if (status === UNWRITTEN) this.#onMishap('unwritten', detail);
     });
     await Promise.race([service.event('service_listening'), service.exited]);
@@ -74,6 +81,20 @@ export class Instance {
   /** Ends it in order, as a rollout does, and waits until it has ended. */
   async drain(): Promise<void> {
     await this.#end('SIGTERM');
+  }
+
+  /** Lets it have hardly more memory; if the kernel kills it then, another one is started at the end. */
+  squeeze(): Undo {
+    const { pid = 0 } = this.process.child;
+    this.#squeezed = true;
+    const undo = squeeze(pid);
+    return async () => {
+      await undo();
+      this.#squeezed = false;
+      if (this.process.child.exitCode === null && this.process.child.signalCode === null) return;
+      await this.process.exited;
+      await this.up();
+    };
   }
 
   async #end(signal: NodeJS.Signals): Promise<void> {

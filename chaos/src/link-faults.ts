@@ -1,9 +1,10 @@
 import type { FaultKind, Undo } from './fault-kind.ts';
+import type { Means } from './means.ts';
 import type { System } from './system.ts';
 import type { Link, Toxic } from './link.ts';
 
 /** What can happen to a link, with what is said of it. */
-const LINK_FAULTS: readonly (readonly [name: string, doc: string, (link: Link) => Promise<Undo>])[] = [
+const LINK_FAULTS: readonly (readonly [name: string, doc: string, (link: Link) => Promise<Undo>, needs?: Means])[] = [
   ['cut', 'is cut: connections end, and new ones are refused', (link) => link.cut()],
   ['slow', 'is slow: 0.1 to 0.5 s later in both directions', (link) => link.poison(late(300, 200))],
   [
@@ -21,7 +22,21 @@ const LINK_FAULTS: readonly (readonly [name: string, doc: string, (link: Link) =
     'loses connections after 2,000 bytes, in the middle of an answer',
     (link) => link.poison([{ type: 'limit_data', stream: 'downstream', attributes: { bytes: 2000 } }]),
   ],
+  [
+    'packets-lost',
+    'loses 3 of 10 packets (iptables)',
+    (link) => dropped(link, (port) => ['--destination-port', port, ...THREE_OF_TEN]),
+    'sandbox',
+  ],
+  [
+    'packets-one-way',
+    'loses every packet of the answers, and what acknowledges those of the other direction (iptables)',
+    (link) => dropped(link, (port) => ['--source-port', port]),
+    'sandbox',
+  ],
 ];
+
+const THREE_OF_TEN = ['--match', 'statistic', '--mode', 'random', '--probability', '0.3'];
 
 /** Everything that can happen to some links, as kinds of faults. @param between what they connect */
 export function linkFaults(
@@ -30,15 +45,20 @@ export function linkFaults(
   links: (system: System) => readonly Link[],
   rest: Omit<FaultKind, 'doc' | 'targets'>,
 ): Readonly<Record<string, FaultKind>> {
-  const kinds = LINK_FAULTS.map(([name, doc, apply]): [string, FaultKind] => [
+  const kinds = LINK_FAULTS.map(([name, doc, apply, needs]): [string, FaultKind] => [
     `${of}-link-${name}`,
     {
       ...rest,
+      ...(needs !== undefined && { needs }),
       doc: `the link between ${between} ${doc}`,
       targets: (system) => links(system).map((link) => ({ name: `link ${link.name}`, apply: () => apply(link) })),
     },
   ]);
   return Object.fromEntries(kinds);
+}
+
+function dropped(link: Link, which: (port: string) => readonly string[]): Promise<Undo> {
+  return Promise.resolve(link.drop(which));
 }
 
 function late(latency: number, jitter: number): readonly Toxic[] {

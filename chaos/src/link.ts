@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { TOOLS } from '../../scripts/tools.ts';
 import { freePort } from '../../testkit/free-port.ts';
 import type { Cleanup } from '../../testkit/redis.ts';
+import { inside } from './sandbox.ts';
 
 /** What happens to the bytes of one direction (toxiproxy's README, "Toxics"). */
 export interface Toxic {
@@ -63,6 +64,15 @@ export class Link {
         await this.#kill();
         await this.#up();
       }
+    };
+  }
+
+  /** Drops packets. @param which words of iptables, which get the link's port */
+  drop(which: (port: string) => readonly string[]): () => void {
+    const rule = ['INPUT', '--protocol', 'tcp', ...which(String(this.port)), '--jump', 'DROP'];
+    inside('iptables', '--wait', '--append', ...rule);
+    return () => {
+      inside('iptables', '--wait', '--delete', ...rule);
     };
   }
 

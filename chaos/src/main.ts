@@ -7,11 +7,13 @@ import { InvalidArgumentError, Option } from 'commander';
 import { onInterrupt } from '../../lib/interrupt.ts';
 import { positiveInteger, positiveNumber, program } from '../../lib/program.ts';
 import { TOOLS } from '../../scripts/tools.ts';
-import { kindsOf } from './faults.ts';
+import { FAULTS, kindsOf } from './faults.ts';
 import { MODES, type Mode } from './history.ts';
 import { keepResult } from './kept-results.ts';
+import { missingMeans } from './means.ts';
 import { describeRun } from './report.ts';
 import { run, type RunResult } from './run.ts';
+import { enterSandbox } from './sandbox.ts';
 import { drawFaults } from './schedule.ts';
 import { shrink } from './shrink.ts';
 
@@ -34,6 +36,7 @@ const command = program(
   .option('--pace <seconds>', 'mean time from the begin of a fault to that of the next', positiveNumber, 1)
   .option('--instances <number>', 'processes of the service', positiveInteger, 3)
   .option('--clients <number>', 'good clients, one session each', positiveInteger, 60)
+  .option('--kinds <names>', 'draw only these kinds of faults, with commas between them', kindNames)
   .option('--only <numbers>', 'of the drawn faults only these, as --shrink prints them', numbers)
   .option('--shrink', `where the check fails, find few faults that are enough, in up to ${SHRINKING_RUNS} runs`, false)
   .option('--keep', 'keep the figures in chaos/results, for docs/reliability.md', false)
@@ -48,13 +51,16 @@ const { seed = Math.floor(Math.random() * 2 ** 31) + 1, ...options } = command.o
   readonly pace: number;
   readonly instances: number;
   readonly clients: number;
+  readonly kinds?: readonly string[];
   readonly only?: readonly number[];
   readonly shrink: boolean;
   readonly keep: boolean;
   readonly loki: boolean;
   readonly quiet: boolean;
 }>();
-const drawn = drawFaults(options.faults, seed, kindsOf(options.mode, options.loki), options.pace);
+enterSandbox();
+const missing = missingMeans();
+const drawn = drawFaults(options.faults, seed, possibleKinds(), options.pace);
 const ends: (() => void | Promise<void>)[] = [];
 onInterrupt((signal) => void cleanUp().finally(() => process.exit(128 + constants.signals[signal])));
 mkdirSync(FOLDER, { recursive: true });
@@ -112,10 +118,11 @@ function failed({ verdict, problems }: RunResult): boolean {
 
 /** The command that does it again. */
 function again(which: readonly number[]): string {
-  const { faults, mode, promise, pace, instances, clients, loki } = options;
+  const { faults, mode, promise, pace, instances, clients, kinds, loki } = options;
   return [
     `npm run chaos -- --mode ${mode} --faults ${faults} --seed ${seed} --pace ${pace} --instances ${instances} --clients ${clients}`,
     ...(promise === undefined ? [] : [`--promise ${promise}`]),
+    ...(kinds === undefined ? [] : [`--kinds ${kinds.join(',')}`]),
     ...(loki ? [] : ['--no-loki']),
     ...(which.length === faults ? [] : [`--only ${which.join(',')}`]),
   ].join(' ');
@@ -130,6 +137,26 @@ function requireTools(): void {
   const needed = [TOOLS.haproxy, TOOLS.redis, TOOLS.toxiproxy, ...(options.loki ? [TOOLS.loki] : [])];
   for (const { name, find, howToGet } of needed)
     if (find() === undefined) command.error(`${name} is missing: ${howToGet}`, { exitCode: 1 });
+}
+
+/** The kinds that the mode has and this machine can do. Says which ones it can't. */
+function possibleKinds(): readonly string[] {
+  const wanted = kindsOf(options.mode, options.loki).filter((kind) => options.kinds?.includes(kind) ?? true);
+  for (const [means, reason] of missing) {
+    const without = wanted.filter((kind) => FAULTS[kind]?.needs === means);
+    if (without.length > 0) say(`left out: ${without.join(', ')}: no ${means} (${reason})`);
+  }
+  const possible = wanted.filter((kind) => ![...missing.keys()].some((means) => means === FAULTS[kind]?.needs));
+  if (possible.length === 0) command.error(`no such fault in ${options.mode} mode on this machine`, { exitCode: 1 });
+  return possible;
+}
+
+function kindNames(text: string): readonly string[] {
+  const names = text.split(',');
+  const unknown = names.find((name) => !(name in FAULTS));
+  if (unknown !== undefined)
+    throw new InvalidArgumentError(`There is no ${unknown}; there are ${Object.keys(FAULTS).join(', ')}.`);
+  return names;
 }
 
 function numbers(text: string): readonly number[] {

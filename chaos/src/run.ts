@@ -80,7 +80,7 @@ class Run {
   async result(): Promise<RunResult> {
     const { promise, clients: count } = this.#options;
     const system = await System.start(this.#t, this.#options, (mishap, detail) => {
-      if (mishap === 'unwritten') this.#note('unwritten', 'crash');
+      if (mishap !== 'by itself') this.#note(mishap, 'crash');
       else this.#problems.push(`a process of the service ended by itself: ${detail}`);
     });
     const signs = new Signs(system.instances);

@@ -3,9 +3,13 @@ import { FaultyLoki } from '../../testkit/faulty-loki.ts';
 import { Loki, NO_LOKI } from '../../testkit/loki.ts';
 import { RedisServer, type Cleanup } from '../../testkit/redis.ts';
 import { Balancer } from './balancer.ts';
+import { Disk } from './disk.ts';
 import type { Mode } from './history.ts';
 import { Instance, type Mishap } from './instance.ts';
 import { Link } from './link.ts';
+import { removeOldGroups } from './memory-group.ts';
+import { Names } from './names.ts';
+import { inSandbox } from './sandbox.ts';
 
 /** How often a client gets a heartbeat, in seconds: a client misses a frozen instance after two to two and a half. */
 export const HEARTBEAT_SECONDS = 1;
@@ -27,6 +31,8 @@ export class System {
   readonly instances: readonly Instance[];
   readonly balancer: Balancer;
   readonly redis: readonly RedisServer[];
+  /** Of each server of the store, in a sandbox. */
+  readonly disks: readonly Disk[];
   readonly sentinels: readonly RedisServer[];
   readonly loki: Loki | undefined;
   /** Takes the place of Loki, and answers 500. */
@@ -35,6 +41,8 @@ export class System {
   readonly redisLinks: readonly Link[];
   readonly instanceLinks: readonly Link[];
   readonly lokiLinks: readonly Link[];
+  /** Names of the store and of Loki, in a sandbox. */
+  readonly names: Names | undefined;
 
   private constructor(parts: Omit<System, 'url' | 'master'>) {
     ({
@@ -42,12 +50,14 @@ export class System {
       instances: this.instances,
       balancer: this.balancer,
       redis: this.redis,
+      disks: this.disks,
       sentinels: this.sentinels,
       loki: this.loki,
       brokenLoki: this.brokenLoki,
       redisLinks: this.redisLinks,
       instanceLinks: this.instanceLinks,
       lokiLinks: this.lokiLinks,
+      names: this.names,
     } = parts);
   }
 
@@ -57,8 +67,10 @@ export class System {
     { mode, instances: count, loki: withLoki }: SystemOptions,
     onMishap: (mishap: Mishap, detail: string) => void,
   ): Promise<System> {
+    removeOldGroups();
+    const names = inSandbox() ? new Names(t, ['store', 'loki']) : undefined;
     const { loki, brokenLoki, lokiLinks } = withLoki ? await startLoki(t) : NO_LOKI_PARTS;
-    const { redis, sentinels, redisLinks, url } = await startStore(t, mode);
+    const { redis, disks, sentinels, redisLinks, url } = await startStore(t, mode);
     const env = environment(mode, url, lokiLinks[0]);
     const instances = await Promise.all(
       Array.from({ length: count }, (_, index) => Instance.start(t, `service-${index}`, env, onMishap)),
@@ -70,7 +82,8 @@ export class System {
       instanceLinks.map(({ port }) => port),
     );
     return new System({
-      ...{ mode, instances, balancer, redis, sentinels, loki, brokenLoki, redisLinks, instanceLinks, lokiLinks },
+      ...{ mode, instances, balancer, redis, disks, sentinels, loki, brokenLoki },
+      ...{ redisLinks, instanceLinks, lokiLinks, names },
     });
   }
 
@@ -91,14 +104,17 @@ async function startLoki(t: Cleanup): Promise<Pick<System, 'loki' | 'brokenLoki'
   return { loki, brokenLoki, lokiLinks: [await Link.open(t, 'loki', Number(new URL(loki.url).port))] };
 }
 
-type Store = Pick<System, 'redis' | 'sentinels' | 'redisLinks'> & { readonly url: string };
+type Store = Pick<System, 'redis' | 'disks' | 'sentinels' | 'redisLinks'> & { readonly url: string };
 
 async function startStore(t: Cleanup, mode: Mode): Promise<Store> {
-  if (mode === 'token') return { redis: [], sentinels: [], redisLinks: [], url: '' };
+  if (mode === 'token') return { redis: [], disks: [], sentinels: [], redisLinks: [], url: '' };
   const redis: RedisServer[] = [];
+  const disks: Disk[] = [];
   const redisLinks: Link[] = [];
   for (let index = 0; index <= (mode === 'replicated' ? REPLICAS : 0); index += 1) {
-    const server = await RedisServer.start(t, DURABLE);
+    const disk = inSandbox() ? new Disk(t) : undefined;
+    if (disk !== undefined) disks.push(disk);
+    const server = await RedisServer.start(t, [...DURABLE, ...(disk === undefined ? [] : ['--dir', disk.folder])]);
     const link = await Link.open(t, `redis-${index}`, server.port);
     // What a server is known by to Sentinels, replicas and instances: the link before it.
     server.cli('CONFIG', 'SET', 'replica-announce-ip', '127.0.0.1', 'replica-announce-port', String(link.port));
@@ -109,19 +125,34 @@ async function startStore(t: Cleanup, mode: Mode): Promise<Store> {
   }
   const [master] = redisLinks;
   if (master === undefined) throw new Error('a store has a server');
-  if (mode !== 'replicated') return { redis, sentinels: [], redisLinks, url: `redis://127.0.0.1:${master.port}` };
+  if (mode !== 'replicated')
+    return { redis, disks, sentinels: [], redisLinks, url: `redis://${host('store')}:${master.port}` };
   while ((redis[0]?.cli('INFO', 'replication').match(/state=online/g)?.length ?? 0) < REPLICAS) await delay(50);
   const sentinels: RedisServer[] = [];
   for (let index = 0; index < SENTINELS; index += 1)
     sentinels.push(await RedisServer.startSentinel(t, master.port, Math.ceil(SENTINELS / 2)));
   // They find each other and the replicas through the master.
   while (!sentinels.every((sentinel) => knows(sentinel))) await delay(50);
-  const hosts = sentinels.map(({ port }) => `127.0.0.1:${port}`).join(',');
-  return { redis, sentinels, redisLinks, url: `redis+sentinel://${hosts}/main` };
+  const hosts = sentinels.map(({ port }) => `${host('store')}:${port}`).join(',');
+  return { redis, disks, sentinels, redisLinks, url: `redis+sentinel://${hosts}/main` };
+}
+
+/** What an instance knows a host by: a name, where that can go. */
+function host(name: string): string {
+  return inSandbox() ? name : '127.0.0.1';
 }
 
 /** A server that is killed has what it acknowledged when it is started again. */
-const DURABLE = ['--appendonly', 'yes', '--repl-diskless-sync-delay', '0', '--maxmemory-policy', 'noeviction'];
+const DURABLE = [
+  '--appendonly',
+  'yes',
+  '--auto-aof-rewrite-min-size',
+  '8mb',
+  '--repl-diskless-sync-delay',
+  '0',
+  '--maxmemory-policy',
+  'noeviction',
+];
 
 function knows(sentinel: RedisServer): boolean {
   const master = sentinel.cli('SENTINEL', 'MASTER', 'main').split('\n');
@@ -136,7 +167,7 @@ function environment(mode: Mode, url: string, loki: Link | undefined): Readonly<
     LOG_MESSAGE_SAMPLING: '0',
     DRAIN_SPREAD_SECONDS: '0.5',
     RETRY_AFTER_MAX_SECONDS: '1',
-    ...(loki !== undefined && { LOKI_ENABLED: 'true', LOKI_URL: `http://127.0.0.1:${loki.port}` }),
+    ...(loki !== undefined && { LOKI_ENABLED: 'true', LOKI_URL: `http://${host('loki')}:${loki.port}` }),
     ...(mode === 'token' ? { RESUME_TOKEN_KEY: TOKEN_KEY } : { REDIS_URL: url }),
     ...(mode !== 'token' && { SESSION_DURABILITY: mode === 'relaxed' ? 'relaxed' : 'strict' }),
     ...(mode === 'replicated' && { STORE_REPLICAS: String(REPLICAS) }),

@@ -1,0 +1,46 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { onPath } from '../../scripts/tools.ts';
+
+/** Set in the sandbox. */
+const MARK = 'WMC_CHAOS_SANDBOX';
+/** Namespaces of the network and of mounts (`unshare(1)`); who is not root is root in a namespace of users. */
+const UNSHARE = ['--net', '--mount', ...(process.getuid?.() === 0 ? [] : ['--user', '--map-root-user'])];
+/** The loopback interface of the namespace, a packet filter that can draw lots, and a place for what libfaketime leaves. */
+const SET_UP = [
+  'ip link set lo up',
+  'iptables -w -A INPUT -p tcp --dport 1 -m statistic --mode random --probability 0.5 -j DROP',
+  'iptables -w -F',
+  'mount -t tmpfs tmpfs /dev/shm',
+].join(' && ');
+
+/** Whether this process has a network and mounts of its own. */
+export function inSandbox(): boolean {
+  return process.env[MARK] !== undefined;
+}
+
+/**
+ * Starts this program again with a network and mounts of its own. What is done to them ends with the last process in them,
+ * however it ends. Returns in the sandbox, or where there can be none.
+ */
+export function enterSandbox(): void {
+  const program = onPath('unshare');
+  if (inSandbox() || program === undefined || sandboxObstacle() !== undefined || process.execve === undefined) return;
+  const self = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
+  process.execve(program, ['unshare', ...UNSHARE, 'sh', '-c', `${SET_UP} && exec "$@"`, 'sh', ...self], {
+    ...process.env,
+    [MARK]: '1',
+  });
+}
+
+/** Why there can be no sandbox on this machine. */
+export function sandboxObstacle(): string | undefined {
+  if (inSandbox()) return undefined;
+  const { status, stderr, error } = spawnSync('unshare', [...UNSHARE, 'sh', '-c', SET_UP], { encoding: 'utf8' });
+  return status === 0 ? undefined : (error?.message ?? stderr.trim().split('\n').at(-1) ?? 'unshare fails');
+}
+
+/** Runs a program that changes the sandbox. */
+export function inside(program: string, ...args: readonly string[]): void {
+  if (!inSandbox()) throw new Error(`${program} would change the whole machine: it needs a sandbox`);
+  execFileSync(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+}
