@@ -55,13 +55,13 @@ const SERVICE_FAULTS = {
     doc: `the clock of an instance is ${JUMP_SECONDS / 60} minutes ahead (libfaketime)`,
     needs: 'clock',
     targets: instances(({ clock }) => Promise.resolve(clock.jump(JUMP_SECONDS))),
-    signs: [],
+    signs: ['log clock off'],
   },
   'service-clock-behind': {
     doc: `the clock of an instance is ${JUMP_SECONDS / 60} minutes behind (libfaketime)`,
     needs: 'clock',
     targets: instances(({ clock }) => Promise.resolve(clock.jump(-JUMP_SECONDS))),
-    signs: [],
+    signs: ['log clock off'],
   },
   'service-drained': {
     doc: 'an instance is drained (SIGTERM), and replaced: a rollout of one',

@@ -1,3 +1,4 @@
+import type { LogLine } from '../../testkit/app.ts';
 import type { Scrape } from '../../testkit/scrape.ts';
 import type { LogEvent } from '../../service/src/log/events.ts';
 import { scrape } from './health.ts';
@@ -25,20 +26,27 @@ const METRIC_SIGNS = {
   'loki slow': (now, before) => mean(now, before, 'websocket_loki_push_duration_seconds') > SLOW_PUSH,
 } as const satisfies Record<string, (now: Scrape | undefined, before: Scrape | undefined) => boolean>;
 
+/** A line of the log is off by so much: the clock is wrong. */
+const CLOCK_OFF_MS = 60_000;
+
 /** Something that one who watches the service sees: a change of its metrics, or an event in its log. */
-export type SignName = keyof typeof METRIC_SIGNS | LogEvent;
+export type SignName = keyof typeof METRIC_SIGNS | 'log clock off' | LogEvent;
 
 /** Watches instances as Prometheus and a reader of their log do. */
 export class Signs {
   readonly #instances: readonly Instance[];
   readonly #seen: { readonly name: SignName; readonly at: number }[] = [];
   readonly #before = new Map<Instance, Scrape | undefined>();
+  readonly #lastLines = new Map<Instance, LogLine | undefined>();
   readonly #timer: NodeJS.Timeout;
 
   constructor(instances: readonly Instance[]) {
     this.#instances = instances;
     this.#timer = setInterval(() => {
-      for (const instance of instances) void this.#look(instance);
+      for (const instance of instances) {
+        this.#readLog(instance);
+        void this.#look(instance);
+      }
     }, POLL_MS);
   }
 
@@ -55,6 +63,14 @@ export class Signs {
         .flatMap(({ processes }) => processes.flatMap(({ log }) => log))
         .some(({ event, timestamp }) => names.includes(event as LogEvent) && within(Date.parse(String(timestamp))))
     );
+  }
+
+  #readLog(instance: Instance): void {
+    const line = instance.process.log.at(-1);
+    if (line === this.#lastLines.get(instance)) return;
+    this.#lastLines.set(instance, line);
+    if (Math.abs(Date.parse(String(line?.timestamp)) - Date.now()) > CLOCK_OFF_MS)
+      this.#seen.push({ name: 'log clock off', at: Date.now() });
   }
 
   async #look(instance: Instance): Promise<void> {

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { LineReader } from '../src/loki/lines.ts';
 import { LokiQueue, MAX_PUSH_BYTES } from '../src/loki/queue.ts';
+import { monotonicMs } from '../src/runtime/monotonic.ts';
 
 const MIB = 1024 * 1024;
 
@@ -15,6 +16,15 @@ describe('The queue', () => {
     assert.equal(queue.bytes, 0);
     assert.equal(queue.since, Infinity);
     assert.equal(queue.take(), undefined);
+  });
+
+  it('knows how long a line has waited, though the clock of the machine jumps', (t) => {
+    t.mock.timers.enable({ apis: ['Date'], now: Date.now() });
+    const queue = new LokiQueue(4 * MIB, () => undefined);
+    queue.add(ownMemory('a line\n'), 1);
+    t.mock.timers.setTime(Date.now() + 900_000);
+    const waitedMs = monotonicMs() - queue.since;
+    assert.ok(waitedMs >= 0 && waitedMs < 60_000, `${waitedMs} ms`);
   });
 
   it('takes a line for itself that is larger than a push', () => {

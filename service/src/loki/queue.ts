@@ -1,11 +1,12 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { monotonicMs } from '../runtime/monotonic.ts';
 
 /** Lines to push together. */
 export interface QueuedLines {
   /** Without line feeds, the oldest first. */
   readonly lines: readonly string[];
   readonly bytes: number;
-  /** Arrival of the first, in milliseconds since 1970. */
+  /** Arrival of the first, by `monotonicMs()`. */
   readonly since: number;
 }
 
@@ -52,7 +53,7 @@ export class LokiQueue {
     return this.#bytes;
   }
 
-  /** Arrival of the oldest line, in milliseconds since 1970; Infinity if there is none. */
+  /** Arrival of the oldest line, by `monotonicMs()`; Infinity if there is none. */
   get since(): number {
     return this.#chunks[0]?.since ?? Infinity;
   }
@@ -68,7 +69,7 @@ export class LokiQueue {
    * @param bytes each with its line feed; the memory behind it becomes the queue's
    */
   add(bytes: Buffer, lines: number): void {
-    this.#chunks.push({ bytes, size: bytes.length, lines, since: Date.now() });
+    this.#chunks.push({ bytes, size: bytes.length, lines, since: monotonicMs() });
     this.#bytes += bytes.length;
     this.#pack();
     while (this.#bytes > this.#maxBytes) {

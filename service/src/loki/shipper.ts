@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { LineBatch, LineDestination } from '../log/line-sink.ts';
+import { monotonicMs } from '../runtime/monotonic.ts';
 import {
   MAX_LINE_BYTES,
   LOKI_DROP_REASONS,
@@ -73,7 +74,7 @@ export class LokiShipper extends EventEmitter<ShipperEvents> implements LineDest
 
   /** How long the oldest line in the thread has waited, in seconds; 0 if none waits. */
   get lagSeconds(): number {
-    return Math.max(0, (Date.now() - this.#since) / 1000);
+    return Math.max(0, (monotonicMs() - this.#since) / 1000);
   }
 
   take({ bytes, lines }: LineBatch): void {

@@ -77,7 +77,7 @@ export interface LokiReport {
   readonly dropped: Readonly<Partial<Record<LokiDropReason, number>>>;
   /** Bytes of memory of lines that wait, those of the current push included. */
   readonly queueBytes: number;
-  /** Arrival of the oldest line that waits, in milliseconds since 1970; Infinity if none waits. */
+  /** Arrival of the oldest line that waits, by `monotonicMs()`; Infinity if none waits. */
   readonly since: number;
   /** The push that just ended: there is one report for each. */
   readonly push?: PushResult;
