@@ -70,8 +70,8 @@ test('npm test -- --no-install installs nothing, and says what it skips', () => 
   const args = ['scripts/test.ts', '--no-install', 'lib/test/metrics-text.test.ts'];
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { env: empty, encoding: 'utf8' });
   assert.equal(status, 0, stdout + stderr);
-  // HAProxy is found wherever PATH points.
-  const { haproxy: _haproxy, ...others } = TOOLS;
+  // Found wherever PATH points.
+  const { haproxy: _haproxy, iptables: _iptables, faketime: _faketime, ...others } = TOOLS;
   for (const { name } of Object.values(others)) assert.ok(stdout.includes(`   ${name}, for `), name);
   assert.match(stdout, /^OK: \d+ tests passed, 0 failed/m);
   assert.ok(!existsSync(empty.TESTBED));
