@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TOOLS } from '../../scripts/tools.ts';
 import type { Cleanup } from '../../testkit/redis.ts';
-import type { Undo } from './fault-kind.ts';
+import type { Undo } from './undo.ts';
 
 /** The wall clock of a process, by libfaketime, where that is there. The monotonic clock is left alone. */
 export class Clock {

@@ -2,9 +2,7 @@ import type { Effect, Mode } from './history.ts';
 import type { Means } from './means.ts';
 import type { SignName } from './signs.ts';
 import type { System } from './system.ts';
-
-/** Ends a fault. */
-export type Undo = () => Promise<void> | void;
+import type { Undo } from './undo.ts';
 
 /** Something that a fault can be done to. One fault at a time is done to one target. */
 export interface Target {

@@ -3,11 +3,12 @@ import { BEHAVIOURS, type BehaviourName } from '../../loadtest/src/behaviours.ts
 import { Fleet } from '../../loadtest/src/fleet.ts';
 import type { RedisServer } from '../../testkit/redis.ts';
 import type { Disk } from './disk.ts';
-import type { FaultKind, Target, Undo } from './fault-kind.ts';
+import type { FaultKind, Target } from './fault-kind.ts';
 import type { Mode } from './history.ts';
 import type { Instance } from './instance.ts';
 import type { Link } from './link.ts';
 import type { System } from './system.ts';
+import type { Undo } from './undo.ts';
 import { linkFaults } from './link-faults.ts';
 
 /** Modes with a store, and with one server of it. */

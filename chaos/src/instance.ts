@@ -2,7 +2,7 @@ import { freePort } from '../../testkit/free-port.ts';
 import { ServiceProcess } from '../../testkit/process.ts';
 import type { Cleanup } from '../../testkit/redis.ts';
 import { Clock } from './clock.ts';
-import type { Undo } from './fault-kind.ts';
+import type { Undo } from './undo.ts';
 import { squeeze } from './memory-group.ts';
 
 /** Exit status of a drain that left counts unwritten. */

@@ -1,6 +1,7 @@
-import type { FaultKind, Undo } from './fault-kind.ts';
+import type { FaultKind } from './fault-kind.ts';
 import type { Means } from './means.ts';
 import type { System } from './system.ts';
+import type { Undo } from './undo.ts';
 import type { Link, Toxic } from './link.ts';
 
 /** What can happen to a link, with what is said of it. */

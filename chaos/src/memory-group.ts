@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Undo } from './fault-kind.ts';
+import type { Undo } from './undo.ts';
 
 /** Control groups that limit memory: of version 1, and else of version 2 (docs.kernel.org, "Memory Resource Controller"). */
 const VERSION_1 = '/sys/fs/cgroup/memory';

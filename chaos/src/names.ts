@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Cleanup } from '../../testkit/redis.ts';
-import type { Undo } from './fault-kind.ts';
+import type { Undo } from './undo.ts';
 import { inside } from './sandbox.ts';
 
 const HOSTS = '/etc/hosts';

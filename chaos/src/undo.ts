@@ -1,0 +1,2 @@
+/** Ends a fault. */
+export type Undo = () => Promise<void> | void;
