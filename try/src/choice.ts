@@ -7,6 +7,7 @@ export type Choice = { readonly use: PlatformName } | { readonly ask: string };
 
 /** Tools that make a cluster in Docker, the one that is tried first in front. */
 const IN_DOCKER = ['kind', 'k3d', 'minikube'] as const;
+const NO_CONTEXT = 'the kubeconfig has no current context';
 const INSTALL_KIND =
   'install Docker (https://docs.docker.com/engine/install/) and kind (https://kind.sigs.k8s.io), then npm run try';
 
@@ -32,13 +33,7 @@ export function choose(machine: Machine, wanted?: PlatformName): Choice {
 /** What keeps a platform from being used, and the next command. */
 function obstacleTo(name: PlatformName, machine: Machine): string | undefined {
   if (name === 'testbed') return machine.testbed === undefined ? undefined : `${machine.testbed}; ${INSTALL_KIND}`;
-  if (name === 'context')
-    return both(
-      dockerObstacle(machine),
-      machine.context === undefined
-        ? 'the kubeconfig has no current context; kubectl config use-context NAME'
-        : undefined,
-    );
+  if (name === 'context') return both(dockerObstacle(machine), contextObstacle(machine));
   const docker = dockerObstacle(machine);
   if (docker !== undefined) return docker;
   return machine.tools.has(name) ? undefined : `${name} is not on PATH; ${INSTALL_KIND}`;
@@ -50,17 +45,24 @@ function dockerObstacle({ docker }: Machine): string | undefined {
   return undefined;
 }
 
+function contextObstacle({ context, noContext }: Machine): string | undefined {
+  if (context !== undefined) return undefined;
+  return noContext === undefined
+    ? `${NO_CONTEXT}; kubectl config use-context NAME`
+    : `${noContext}; mend that, then npm run try`;
+}
+
 function both(...obstacles: readonly (string | undefined)[]): string | undefined {
   const present = obstacles.filter((each) => each !== undefined);
   return present.length === 0 ? undefined : present.join('; and ');
 }
 
-function describe({ docker, context, testbed, tools }: Machine): string {
+function describe({ docker, context, noContext = NO_CONTEXT, testbed, tools }: Machine): string {
   const made = IN_DOCKER.filter((name) => tools.has(name));
   return [
     docker === 'answers' ? 'Docker answers' : docker === 'silent' ? "Docker's daemon does not answer" : 'no Docker',
     made.length === 0 ? 'no kind, k3d or minikube' : made.join(', '),
-    context === undefined ? 'no current context' : `the context ${context}`,
+    context === undefined ? noContext : `the context ${context}`,
     `no test bed: ${testbed ?? ''}`,
   ].join('; ');
 }

@@ -1,4 +1,7 @@
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { delimiter } from 'node:path';
+import { lastLine } from '../../lib/last-line.ts';
 import { obstacles, onPath, toolEnvironment } from '../../scripts/tools.ts';
 
 /** What this machine has for a trial. */
@@ -9,6 +12,8 @@ export interface Machine {
   readonly tools: ReadonlySet<string>;
   /** Current context of the kubeconfig, unless it is the test bed's. */
   readonly context: string | undefined;
+  /** Why there is none. */
+  readonly noContext?: string;
   /** What keeps the test bed from being used; `undefined` if nothing does. */
   readonly testbed: string | undefined;
 }
@@ -28,14 +33,23 @@ export function lookAround(): Machine {
           ? 'answers'
           : 'silent',
     tools,
-    context: tools.has('kubectl') ? currentContext() : undefined,
+    ...currentContext(),
     testbed: testbedObstacle(),
   };
 }
 
-function currentContext(): string | undefined {
-  const context = output('kubectl', 'config', 'current-context');
-  return context === '' || context === 'testbed' ? undefined : context;
+function currentContext(): Pick<Machine, 'context' | 'noContext'> {
+  if (onPath('kubectl') === undefined) return { context: undefined, noContext: 'kubectl is not on PATH' };
+  const absent = (process.env['KUBECONFIG'] ?? '').split(delimiter).find((file) => file !== '' && !existsSync(file));
+  if (absent !== undefined)
+    return { context: undefined, noContext: `KUBECONFIG names ${absent}, which does not exist` };
+  const { status, stdout, stderr } = answer('kubectl', 'config', 'current-context');
+  const context = stdout.trim();
+  if (status === 0) return context === 'testbed' ? { context: undefined } : { context };
+  return {
+    context: undefined,
+    ...(!stderr.includes('current-context is not set') && { noContext: `kubectl says "${lastLine(stderr)}"` }),
+  };
 }
 
 function testbedObstacle(): string | undefined {
@@ -45,10 +59,10 @@ function testbedObstacle(): string | undefined {
 }
 
 function answers(program: string, ...args: string[]): boolean {
-  return output(program, ...args) !== '';
+  const { status, stdout } = answer(program, ...args);
+  return status === 0 && stdout.trim() !== '';
 }
 
-function output(program: string, ...args: string[]): string {
-  const { status, stdout } = spawnSync(program, args, { encoding: 'utf8', env: toolEnvironment(), timeout: ANSWER_MS });
-  return status === 0 ? stdout.trim() : '';
+function answer(program: string, ...args: string[]): { status: number | null; stdout: string; stderr: string } {
+  return spawnSync(program, args, { encoding: 'utf8', env: toolEnvironment(), timeout: ANSWER_MS });
 }

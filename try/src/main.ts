@@ -14,7 +14,7 @@ import { takeDown } from './down.ts';
 import { checkPorts, addressOf, Forwards, GRAFANA, openPage, PARTS, portOffset, SERVICE } from './forward.ts';
 import { guide, partsOn } from './guide.ts';
 import { lookAround, type Machine } from './machine.ts';
-import { FULL_NAME } from './names.ts';
+import { FULL_NAME, namespaceName } from './names.ts';
 import { PLATFORM_NAMES, type PlatformName } from './platforms.ts';
 import { Problem } from './problem.ts';
 import { readRecord } from './record.ts';
@@ -35,7 +35,7 @@ const options = program(
 )
   .option('--down', 'remove what it made', false)
   .addOption(new Option('--on <place>', 'where to run; by default the first that is there').choices(PLATFORM_NAMES))
-  .option('--namespace <name>', 'namespace of the release', 'websocket-try')
+  .option('--namespace <name>', 'namespace of the release', namespaceName, 'websocket-try')
   .option('--registry <host/path>', 'registry that the cluster of --on context pulls images from')
   .option('--port-offset <n>', `added to the local ports ${PARTS.map(({ port }) => port).join(', ')}`, portOffset, 0)
   .option('--no-open', 'open no browser')
@@ -79,7 +79,8 @@ async function chosen(machine: Machine): Promise<PlatformName> {
   const choice = choose(machine, options.on);
   if ('use' in choice) return choice.use;
   if (await agrees(choice.ask)) return 'context';
-  const other = choose({ ...machine, context: undefined });
+  const noContext = `the context ${choice.ask} is not to be used`;
+  const other = choose({ ...machine, context: undefined, noContext });
   return 'use' in other ? other.use : 'context';
 }
 

@@ -11,6 +11,7 @@ import { KUBECONFIG, LOG, readRecord, writeRecord, type TrialRecord } from './re
 import { lastLine } from '../../lib/last-line.ts';
 import { Runner } from './runner.ts';
 
+const OLDEST_HELM = 3;
 const ROOT = join(import.meta.dirname, '..', '..');
 
 /** What a trial needs to know. */
@@ -99,18 +100,29 @@ async function provideClients(runner: Runner): Promise<void> {
   const missing = ['kubectl', 'helm'].filter((program) => onPath(program) === undefined);
   if (missing.length > 0 && obstacles().go !== undefined)
     throw new Problem(
-      `${missing.join(' and ')} missing: install them (https://helm.sh/docs/intro/install/, https://kubernetes.io/docs/tasks/tools/), then npm run try`,
+      `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} not on PATH, and there is no Go to build from source: install what is missing (https://helm.sh/docs/intro/install/, https://kubernetes.io/docs/tasks/tools/), then npm run try`,
     );
   const build = missing.length === 0 ? [] : [['testbed/build', ...missing] as const];
   await runner.step(`build ${missing.join(', ')} from source, once a machine`, build, 'mend that, then npm run try');
+  const helm = /v(\d+)\.[\d.]+/.exec((await runner.run(['helm', 'version', '--short'])).stdout);
+  if (helm !== null && Number(helm[1]) < OLDEST_HELM)
+    throw new Problem(
+      `helm is ${helm[0]}, and the chart takes Helm ${OLDEST_HELM} or later: install it (https://helm.sh/docs/intro/install/), then npm run try`,
+    );
+}
+
+/** What a cluster's answer that is no success means. */
+export function unreachable(label: string, answer: string): string {
+  return /unauthorized|logged in|forbidden|expired|credentials|certificate/i.test(answer)
+    ? `${label} refuses your credentials (${lastLine(answer)}): log in to it again`
+    : `${label} does not answer (${lastLine(answer)}): start it`;
 }
 
 /** @throws {Problem} if the cluster does not answer, refuses, or has a namespace of that name that is not a trial's */
 async function checkCluster(runner: Runner, { label }: Platform, namespace: string): Promise<void> {
   const other = 'choose another by kubectl config use-context NAME or --on';
   const ready = await runner.run(runner.kubectl('get', '--raw', '/readyz', '--request-timeout=10s'));
-  if (ready.status !== 0)
-    throw new Problem(`${label} does not answer (${lastLine(ready.stderr)}): start it, or ${other}`);
+  if (ready.status !== 0) throw new Problem(`${unreachable(label, ready.stderr)}, or ${other}`);
   for (const [verb, kind] of [
     ['create', 'namespaces'],
     ['create', 'deployments.apps'],

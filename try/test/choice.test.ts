@@ -48,6 +48,18 @@ describe('Without a place to run, one sentence says what was found and what to d
       'context',
       /Docker is not .*; and the kubeconfig has no/,
     ],
+    [
+      'a context is wanted, and the kubeconfig is not there',
+      { ...WITH_DOCKER, noContext: 'KUBECONFIG names /absent, which does not exist' },
+      'context',
+      /KUBECONFIG names \/absent, which does not exist; mend that, then npm run try$/,
+    ],
+    [
+      'the context is not to be used',
+      { ...WITH_DOCKER, noContext: 'the context prod is not to be used' },
+      undefined,
+      /no kind, k3d or minikube; the context prod is not to be used; no test bed: no Go/,
+    ],
     ['the test bed is wanted without Go', BARE, 'testbed', /^--on testbed is not possible: no Go; install /],
   ];
   for (const [name, machine, wanted, says] of cases)

@@ -1,19 +1,14 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
 import { freePort } from '../../testkit/free-port.ts';
 import { SERVICE } from '../src/forward.ts';
+import { copy, SUCCEEDS } from './support/copy.ts';
 
-const ROOT = join(import.meta.dirname, '..', '..');
-/** What a trial is run from: in a copy, since one of this clone may be up. */
-const SOURCES = ['try', 'lib', 'scripts/tools.ts', 'package.json'];
-/** Docker, kubectl and helm. */
-const SUCCEEDS = '#!/bin/sh\necho 1\n';
 /** A kind whose cluster is the file `cluster`. While it makes one, Ctrl-C is pressed. */
 const KIND = `#!/bin/sh
 case "$1" in
@@ -24,7 +19,7 @@ esac
 `;
 
 test('A trial that is interrupted while it is set up removes what it made', { timeout: 60_000 }, async (t) => {
-  const folder = copy(t);
+  const folder = copy(t, { docker: SUCCEEDS, kubectl: SUCCEEDS, helm: SUCCEEDS, kind: KIND });
   const offset = (await freePort()) - SERVICE.port;
   const trial = spawn(process.execPath, ['try/src/main.ts', '--on', 'kind', '--port-offset', String(offset)], {
     cwd: folder,
@@ -38,17 +33,3 @@ test('A trial that is interrupted while it is set up removes what it made', { ti
   assert.equal(existsSync(join(folder, 'cluster')), false);
   assert.equal(existsSync(join(folder, '.cache', 'try')), false);
 });
-
-/** A copy of the program, with programs for it to call. */
-function copy(t: TestContext): string {
-  const folder = mkdtempSync(join(tmpdir(), 'try-'));
-  t.after(() => {
-    rmSync(folder, { recursive: true });
-  });
-  for (const source of SOURCES) cpSync(join(ROOT, source), join(folder, source), { recursive: true });
-  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
-  mkdirSync(join(folder, 'bin'));
-  for (const [name, program] of Object.entries({ docker: SUCCEEDS, kubectl: SUCCEEDS, helm: SUCCEEDS, kind: KIND }))
-    writeFileSync(join(folder, 'bin', name), program, { mode: 0o755 });
-  return folder;
-}
