@@ -49,7 +49,12 @@ describe('A trial on the current context is refused in one sentence, and makes n
       const args = ['try/src/main.ts', '--on', 'context', '--port-offset', String(offset)];
       const { status, stderr } = spawnSync(process.execPath, args, {
         cwd: folder,
-        env: { ...process.env, KUBECONFIG: undefined, ...env, PATH: `${join(folder, 'bin')}:${process.env['PATH'] ?? ''}` },
+        env: {
+          ...process.env,
+          KUBECONFIG: undefined,
+          ...env,
+          PATH: `${join(folder, 'bin')}:${process.env['PATH'] ?? ''}`,
+        },
         encoding: 'utf8',
       });
       assert.equal(status, 1, stderr);
