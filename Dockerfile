@@ -30,7 +30,7 @@ RUN find node_modules -type f \( -name '*.d.ts' -o -name '*.d.cts' -o -name '*.d
   && rm -rf node_modules/@types node_modules/undici-types node_modules/.package-lock.json \
     node_modules/@opentelemetry/*/build/esm node_modules/@opentelemetry/*/build/esnext
 
-# TypeScript sources, run as they are by Node.js' type stripping, and run anew when they change. The files in dist/ give it the
+# TypeScript sources, run as they are by Node.js' type stripping, and restarted when they change. The files in dist/ give it the
 # layout of the image that runs, so that the chart's commands (main, preStop hook, self-test) are the same for both.
 FROM ${NODE_IMAGE} AS dev
 WORKDIR /app

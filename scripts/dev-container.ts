@@ -1,5 +1,5 @@
 /**
- * Runs the service inside the container of `skaffold dev`, and anew whenever a source changes. Node.js' `--watch` and its
+ * Runs the service inside the container of `skaffold dev`, and again whenever a source changes. Node.js' `--watch` and its
  * recursive `fs.watch` watch each file on Linux, and lose one that is replaced, which is how skaffold's tar writes it; the plain
  * watcher of a folder does not.
  */

@@ -23,6 +23,11 @@ import { fillBlocks, misplacedBlocks, staleBlocks, type Blocks } from './generat
 import { brokenLinks, longLines, MAX_LINE, unknownTests } from './prose.ts';
 import { configurationBlocks, logBlocks, metricsBlocks, protocolBlocks } from './service-docs.ts';
 
+const { check } = program('npm run docs --', 'Fills the generated blocks of the Markdown pages.')
+  .option('--check', 'write nothing; fail if a block differs')
+  .parse()
+  .opts<{ check?: boolean }>();
+
 /** The blocks of each page that has any, by its path from the project's root. */
 const BLOCKS: Readonly<Record<string, Blocks>> = {
   'chart/README.md': chartBlocks(),
@@ -47,10 +52,6 @@ const BLOCKS: Readonly<Record<string, Blocks>> = {
 const ROOT = new URL('../', import.meta.url);
 const PAGES = globSync('**/*.md', { cwd: ROOT, exclude: (path) => /^(node_modules|dist|\.cache)$/.test(path) });
 
-const { check } = program('npm run docs --', 'Fills the generated blocks of the Markdown pages.')
-  .option('--check', 'write nothing; fail if a block differs')
-  .parse()
-  .opts<{ check?: boolean }>();
 for (const path of new Set([...PAGES, ...Object.keys(BLOCKS)])) {
   const url = new URL(path, ROOT);
   const page = readFileSync(url, 'utf8');

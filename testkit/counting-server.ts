@@ -17,7 +17,7 @@ export interface Faults {
   readonly backAt?: number;
   /** Neither counts nor answers this message. */
   readonly swallowAt?: number;
-  /** Begins sessions anew that come back. */
+  /** Starts sessions that come back from 0 again. */
   readonly resetOnResume?: boolean;
   /** Forgets this many counts of each session when it says goodbye. */
   readonly loseAtDrain?: number;

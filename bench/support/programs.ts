@@ -11,7 +11,7 @@ const SERVICE = `${ROOT}dist/service/src/main.js`;
 
 let builtProgram: string | undefined;
 
-/** Path of the built service, built anew if a source is younger: once, so that every round of a run measures the same. */
+/** Path of the built service, built again if a source is younger: once, so that every round of a run measures the same. */
 export function serviceProgram(): string {
   builtProgram ??= upToDateService();
   return builtProgram;

@@ -100,7 +100,7 @@ describe(`${PODS} pods with ${CLIENTS} clients`, () => {
     return summarise(breaks);
   }
 
-  /** Waits until the container runs anew. */
+  /** Waits until the container runs again. */
   async function restarted(pod: string, restartsBefore: number): ReturnType<Release['container']> {
     return until(`${pod} being restarted`, 60, async () => {
       const container = await release.container(pod);

@@ -56,7 +56,7 @@ describe('skaffold with the profile buildah', { skip: SKIP }, () => {
     await until("the service's log", 30, () => dev?.says(/"event":"service_listening"/));
   });
 
-  test('an edited source is in the container, and the service runs anew, within moments', async () => {
+  test('an edited source is in the container, and the service is restarted, within moments', async () => {
     assert.ok(dev !== undefined);
     const source = join(skaffold.folder, 'service/src/http/routes.ts');
     const text = readFileSync(source, 'utf8');

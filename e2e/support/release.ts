@@ -145,7 +145,7 @@ export class Release {
     );
   }
 
-  /** Begins a rollout of the same pods anew. */
+  /** Starts a rollout of the same pods. */
   async restart(): Promise<void> {
     await this.kubectl('rollout', 'restart', `deployment/${this.fullName}`);
   }

@@ -24,7 +24,7 @@ export async function makeImage(...args: string[]): Promise<void> {
   await runWell(join(TESTBED_SCRIPTS, 'image'), args, { timeoutSeconds: PATIENCE_SECONDS });
 }
 
-/** Installs the operator with its Prometheus and Alertmanager anew (testbed/monitoring). */
+/** Installs the operator with its Prometheus and Alertmanager again (testbed/monitoring). */
 export async function installMonitoring(): Promise<void> {
   await runWell(join(TESTBED_SCRIPTS, 'monitoring'), [], { timeoutSeconds: PATIENCE_SECONDS });
 }

@@ -14,7 +14,7 @@ export interface ProgressStream {
 const PLAIN_INTERVAL = 5;
 
 /**
- * Shows how a run goes: one line that is written anew each second in a terminal, plain lines every few seconds
+ * Shows how a run goes: one line that is rewritten each second in a terminal, plain lines every few seconds
  * elsewhere.
  */
 export class Progress implements RunObserver {
@@ -67,7 +67,7 @@ export class Progress implements RunObserver {
 
   #rewrite(text: string): void {
     this.#shown = true;
-    // A line longer than the terminal would wrap, and could not be written anew.
+    // A line longer than the terminal would wrap, and could not be rewritten.
     this.#stream.write(`\r\u001b[K${text.slice(0, (this.#stream.columns ?? 80) - 1)}`);
   }
 }

@@ -258,7 +258,7 @@ describe('the progress display', () => {
     return [sample, totals];
   };
 
-  it('writes one line anew in a terminal, no longer than it is wide', () => {
+  it('rewrites one line in a terminal, no longer than it is wide', () => {
     let text = '';
     const progress = new Progress({ isTTY: true, columns: 61, write: (part) => (text += part) }, 2);
     const timeline = new Timeline(1, 10);

@@ -148,7 +148,7 @@ describe('the monitor in a cluster', { concurrency: 4 }, () => {
     const { kube, monitor } = await watchOnePod(t);
     kube.setPod('one', { ready: false, state: ended('a', 137, 'OOMKilled') });
     kube.setPod('one', { restarts: 1, lastState: ended('a', 137, 'OOMKilled') });
-    // Ended by its liveness probe: with status 0, and started anew.
+    // Ended by its liveness probe: with status 0, and started again.
     kube.setPod('one', { restarts: 2, lastState: ended('b', 0, 'Completed') });
     const waiting = { waiting: { reason: 'CrashLoopBackOff', message: 'back-off 10s' } };
     kube.setPod('one', { ready: false, restarts: 2, state: waiting, lastState: ended('c', 1, 'Error') });

@@ -80,7 +80,7 @@ export function withFolder<T>(use: (folder: string) => T): T {
   }
 }
 
-/** A folder under {@link CACHE}, made by `make` unless it is there; one that `make` left unfinished is made anew. */
+/** A folder under {@link CACHE}, made by `make` unless it is there; one that `make` left unfinished is made again. */
 export function cached(name: string, make: (folder: string) => void): string {
   const folder = join(CACHE, name);
   if (existsSync(join(folder, '.done'))) return folder;

@@ -1,29 +1,14 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 
-/** Every program of the repo that takes arguments, as a person starts it. */
+/** Every program of the repo that takes arguments, as a person starts it: those of package.json, and others by their path. */
 const PROGRAMS = [
-  'service/src/main.ts',
-  'loadtest/src/main.ts',
-  'monitor/src/main.ts',
-  'bench/run.ts',
-  'bench/fuzz.ts',
-  'chaos/src/main.ts',
+  ...new Set(Object.values(packageScripts()).flatMap((script) => /^node .*?(\S+\.ts)/.exec(script)?.[1] ?? [])),
   'chaos/src/check.ts',
-  'e2e/run.ts',
-  'e2e/alerts/run.ts',
-  'e2e/proxies/run.ts',
-  'scripts/build.ts',
-  'try/src/main.ts',
-  'scripts/lint.ts',
-  'scripts/setup.ts',
-  'scripts/test.ts',
   'scripts/image-size.ts',
-  'scripts/release/release.ts',
-  'scripts/release/verify.ts',
   'scripts/check-chart.ts',
-  'scripts/console-picture.ts',
   'dashboards/test/preview/main.ts',
 ];
 
@@ -46,6 +31,11 @@ describe('--help', { concurrency: 2 }, () => {
       assert.equal(stderr, '');
     });
 });
+
+function packageScripts(): Readonly<Record<string, string>> {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { scripts: Record<string, string> }).scripts;
+}
 
 function run(path: string, ...args: string[]): Promise<{ status: number | null; stdout: string; stderr: string }> {
   return new Promise((resolve) => {

@@ -10,7 +10,7 @@ describe('The memory store', () => {
     pass(9);
     assert.equal(resume(store, 'a'), 3);
     pass(9);
-    assert.equal(resume(store, 'a'), 3, 'each use begins the time anew');
+    assert.equal(resume(store, 'a'), 3, 'each use restarts the time');
     pass(11);
     assert.equal(resume(store, 'a'), undefined);
   });

@@ -175,7 +175,7 @@ class World {
     this.#redis.cli('CLIENT', 'KILL', 'TYPE', 'normal');
   }
 
-  /** The store is restarted empty: what instances know of the sessions they hold is there again, the rest begins anew. */
+  /** The store is restarted empty: what instances know of the sessions they hold is there again, the rest starts from 0. */
   async #loseData(): Promise<void> {
     this.#log.push('restart the store empty');
     for (const model of this.#models) {

@@ -47,7 +47,7 @@ for (const durability of ['relaxed', 'strict'] as const)
   });
 
 describe('A session in Redis', () => {
-  it('expires by its time, which each use begins anew', async (t) => {
+  it('expires by its time, which each use restarts', async (t) => {
     const store = openStore(t, redis.url, { ttlSeconds: 30 });
     const id = newId();
     await countOnce(store, id);

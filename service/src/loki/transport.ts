@@ -56,7 +56,7 @@ interface Batcher {
   sendBatchToLoki(): Promise<void>;
 }
 
-/** Entries that are written as they are: `map` does not make them anew from milliseconds. */
+/** Entries that are written as they are: `map` does not rebuild them from milliseconds. */
 class FinishedEntries extends Array<LokiEntry> {
   override map<U>(): U[] {
     return this as unknown as U[];
