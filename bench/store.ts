@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { quantile } from '../lib/quantile.ts';
 import { Client } from '../testkit/client.ts';
 import { RedisServer, type Cleanup } from '../testkit/redis.ts';
-import { figure, quantile, type Bench, type BenchOptions, type BenchResult, type Figure } from './support/bench.ts';
+import { figure, type Bench, type BenchOptions, type BenchResult, type Figure } from './support/bench.ts';
 import { faultsOf, openClients, saturate } from './support/clients.ts';
 import { Comparison, type Measure } from './support/comparison.ts';
 import { messageCost, utilization } from './support/loop-sample.ts';

@@ -110,7 +110,7 @@ export declare class CounterClient extends EventTarget {
   readonly sessionId: string;
   /** What the last bye handed over, until a count came on another connection: keep it with `sessionId` to go on later. */
   readonly resumeToken: string | undefined;
-  /** The session's count as far as the client was told; nothing before it was, of a session that it did not make. */
+  /** The last count of the session that the client received; `undefined` before the first one of a session that it did not create. */
   readonly count: number | undefined;
 
   /**

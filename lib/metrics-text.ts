@@ -14,6 +14,7 @@ export class MetricsTextError extends Error {
 
 /**
  * Reads the Prometheus text format 0.0.4 (prometheus.io/docs/instrumenting/exposition_formats). Comments are left out.
+ * The package parse-prometheus-text-format keeps one set of buckets for a histogram, whatever its other labels are.
  * @throws {MetricsTextError} naming the first line that is not a sample
  */
 export function parseMetricsText(text: string): Samples {

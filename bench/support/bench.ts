@@ -75,11 +75,6 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? NaN) + upper) / 2;
 }
 
-/** The value below which a share of the values lies (nearest rank). @param sorted ascending */
-export function quantile(sorted: ArrayLike<number>, share: number): number {
-  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? NaN;
-}
-
 /** The result as lines for a terminal. */
 export function describeResult(name: string, { figures, faults, method }: BenchResult): string {
   const width = Math.max(...figures.map((each) => each.name.length));

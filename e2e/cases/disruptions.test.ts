@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
-import { describeBreaks, quantile, summarise, type BreakSummary } from '../support/breaks.ts';
+import { quantile } from '../../lib/quantile.ts';
+import { describeBreaks, summarise, type BreakSummary } from '../support/breaks.ts';
 import { drainNode } from '../support/drain-node.ts';
 import { figure, progress } from '../support/figures.ts';
 import { Fleet } from '../support/fleet.ts';

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
-import { describeBreaks, groupByTime, mostInOneSecond, quantile, seconds, summarise } from '../support/breaks.ts';
+import { quantile } from '../../lib/quantile.ts';
+import { describeBreaks, groupByTime, mostInOneSecond, seconds, summarise } from '../support/breaks.ts';
 import type { Break } from '../../loadtest/src/tally.ts';
 import { figure, progress } from '../support/figures.ts';
 import { Fleet } from '../support/fleet.ts';

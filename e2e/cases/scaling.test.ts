@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
-import { describeBreaks, quantile, summarise } from '../support/breaks.ts';
+import { quantile } from '../../lib/quantile.ts';
+import { describeBreaks, summarise } from '../support/breaks.ts';
 import { figure } from '../support/figures.ts';
 import { Fleet } from '../support/fleet.ts';
 import { Namespace } from '../support/namespace.ts';

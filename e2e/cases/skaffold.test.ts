@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { quantile } from '../support/breaks.ts';
+import { quantile } from '../../lib/quantile.ts';
 import { kubectl } from '../support/commands.ts';
 import { figure, progress } from '../support/figures.ts';
 import { Namespace } from '../support/namespace.ts';

@@ -1,3 +1,4 @@
+import { quantile } from '../../lib/quantile.ts';
 import type { Break } from '../../loadtest/src/tally.ts';
 
 /** What a set of breaks has in common. */
@@ -69,11 +70,6 @@ export function mostInOneSecond(moments: readonly number[]): number {
     most = Math.max(most, index - first + 1);
   });
   return most;
-}
-
-/** The value below which a share of the values lies (nearest rank). @param sorted ascending */
-export function quantile(sorted: readonly number[], share: number): number {
-  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? NaN;
 }
 
 /** A number of seconds, to a hundredth. */

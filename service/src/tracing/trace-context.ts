@@ -9,7 +9,8 @@ export interface TraceContext {
 }
 
 /**
- * The context that a `traceparent` header names (W3C Trace Context, section 3.2).
+ * The context that a `traceparent` header names (W3C Trace Context, section 3.2). `parseTraceParent` of
+ * @opentelemetry/core reads the same, but loading that takes 40 ms of CPU time, also where no spans are sent.
  * @returns `undefined` without a header, and for one that is not valid: the standard says to go on as if it were not there
  */
 export function traceContextOf(traceparent: string | string[] | undefined): TraceContext | undefined {
