@@ -68,6 +68,7 @@ export class System {
     onMishap: (mishap: Mishap, detail: string) => void,
   ): Promise<System> {
     removeOldGroups();
+    t.after(removeOldGroups);
     const names = inSandbox() ? new Names(t, ['store', 'loki']) : undefined;
     const { loki, brokenLoki, lokiLinks } = withLoki ? await startLoki(t) : NO_LOKI_PARTS;
     const { redis, disks, sentinels, redisLinks, url } = await startStore(t, mode);
