@@ -122,10 +122,10 @@ async function answerOf(panel: PanelSpec, picked: Picked): Promise<string> {
 }
 
 /** `capacity: 12.3 (red), at most 14` */
-function seriesLine(legend: string, { metric, samples }: Series, { thresholds }: PanelSpec): string {
+function seriesLine(legend: string, { metric, samples }: Series, { look, thresholds }: PanelSpec): string {
   const name = legend.replaceAll(/\{\{(\w+)\}\}/g, (_, label: string) => metric[label] ?? '');
   const values = samples.map(([, value]) => value).filter((value) => !Number.isNaN(value));
-  return `${name}: ${coloured(values.at(-1), thresholds)}, at most ${rounded(Math.max(...values))}`;
+  return `${name}: ${coloured(values.at(-1), 'maxFrom' in look ? [] : thresholds)}, at most ${rounded(Math.max(...values))}`;
 }
 
 /** `demo-a: State ready (green), Open 12, Of limit 0.12 (green)` */

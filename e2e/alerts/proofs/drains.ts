@@ -24,7 +24,7 @@ const drainCutClients: Proof = {
   severity: 'warning',
   fault: 'a pod is deleted whose 10 clients sleep',
   says: /^Drains of \S+\/drain-cut-clients within 30s cut 100% of their connections \(threshold 5 %\)/,
-  cause: [inLog(/"event":"websocket_disconnected".*"code":1006.*/)],
+  cause: [inLog(/"client_ip":"[^"]+".*"reason":"drain","cut":true/)],
   rules: ruleOf('WebsocketDrainCutClients', { window: '30s' }),
   inject: async (bed) => {
     // They are spread over the pods.

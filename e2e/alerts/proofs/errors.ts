@@ -38,7 +38,7 @@ const storeSlow: Proof = {
   severity: 'warning',
   fault: 'the Redis of a release is stopped for 400 ms again and again',
   says: /^The slowest hundredth of the write operations of the session store of \S+\/store-slow has taken [\d.]+m?s or longer/,
-  cause: [inPanel('Store Operation Time', /^write: 0\.[1-9].*$/m)],
+  cause: [inPanel('Store Operation Time', /^write 99 %: .*(orange|red).*$/m)],
   rules: ruleOf('WebsocketStoreSlow', { for: '10s', window: '30s' }),
   values: REDIS,
   prepare: sendAllTheTime,

@@ -19,7 +19,7 @@ const messageBudgetBurn: Proof = {
   says: /% of the messages to \S+\/message-budget-burn failed or took longer than 0\.05 s within [12]m: more than (14\.4|6) times/,
   cause: [
     inPanel('Message Handling Time', /^99 %: 0\.\d+.*$/m),
-    inPanel('Store Operation Time', /^write: 0\.[1-9].*$/m),
+    inPanel('Store Operation Time', /^write 99 %: .*(orange|red).*$/m),
   ],
   rules: { burnRate: BURN_RATE },
   config: { sessionDurability: 'strict' },

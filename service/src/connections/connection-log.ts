@@ -43,6 +43,8 @@ export interface DisconnectedFields {
   readonly reason: string;
   /** Text of the client's close frame; empty for none. */
   readonly closeReason: string;
+  /** A drain closed it, and the client did not answer. */
+  readonly cut: boolean;
   readonly durationMs: number;
 }
 
@@ -97,7 +99,7 @@ export class ConnectionLog {
     line.end();
   }
 
-  disconnected({ connection, code, initiator, reason, closeReason, durationMs }: DisconnectedFields): void {
+  disconnected({ connection, code, initiator, reason, closeReason, cut, durationMs }: DisconnectedFields): void {
     if (!this.#enabled) return;
     const clientText = closeReason === '' ? '' : `,"close_reason":${JSON.stringify(closeReason)}`;
     const maxBytes = LINE_BYTES + clientText.length * MAX_CHARACTER_BYTES;
@@ -106,6 +108,7 @@ export class ConnectionLog {
     line.whole(code);
     line.ascii(`,"initiator":"${initiator}","reason":"${reason}"`);
     line.text(clientText);
+    if (cut) line.bytes(CUT);
     line.bytes(MESSAGE_COUNT);
     line.whole(connection.session.count);
     line.bytes(DURATION);
@@ -143,6 +146,7 @@ function asciiJson(text: string): string {
 const RESUMED = Buffer.from(',"resumed":true');
 const NEW = Buffer.from(',"resumed":false');
 const CODE = Buffer.from(',"code":');
+const CUT = Buffer.from(',"cut":true');
 const MESSAGE_COUNT = Buffer.from(',"message_count":');
 const MESSAGE_LENGTH = Buffer.from(',"message_length":');
 const DURATION = Buffer.from(',"duration_ms":');

@@ -310,13 +310,15 @@ export class Connection implements ShortTextReceiver, SocketOwner {
     const code = this.#sentCode === 0 ? receivedCode : this.#sentCode;
     metrics.connectionsClosed.inc({ code: CODE_LABELS.includes(String(code)) ? String(code) : 'other', initiator });
     metrics.connectionDuration.observe(durationSeconds);
-    if (this.#reason === 'drain') metrics.drainConnections.inc({ outcome: receivedCode === 1006 ? 'cut' : 'closed' });
+    const cut = this.#reason === 'drain' && receivedCode === 1006;
+    if (this.#reason === 'drain') metrics.drainConnections.inc({ outcome: cut ? 'cut' : 'closed' });
     log.disconnected({
       connection: this,
       code,
       initiator,
       reason: this.#reason ?? (code === 1006 ? 'connection_lost' : 'client'),
       closeReason: receivedReason.toString(),
+      cut,
       durationMs: durationSeconds * 1000,
     });
     store.release(this.session);

@@ -16,7 +16,7 @@ export const LOG_EVENTS = {
   websocket_message_content: 'DEBUG only: the content of a message.',
   websocket_bye_sent: 'DEBUG only: the bye before a 1001, with its total and `retry_after_ms`.',
   websocket_disconnected:
-    'A connection closed: `code`, `initiator`, `reason`, how long it was open, the count of its session.',
+    'A connection closed: `code`, `initiator`, `reason`, how long it was open, the count of its session; `cut` if a drain closed it and the client did not answer.',
   websocket_handshake_rejected: 'WARN at a limited rate: a handshake was refused, with its `reason` and status.',
   websocket_client_error:
     'WARN at a limited rate: a client violated the protocol or a limit, and its connection was ended.',
