@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ALL_PODS, UIDS } from '../../dashboards/src/config.ts';
 import { LOGQL } from '../../dashboards/src/logql.ts';
-import type { Column, PanelSpec, State, Threshold } from '../../dashboards/src/panel.ts';
+import type { Colour, Column, PanelSpec, State, Threshold } from '../../dashboards/src/panel.ts';
 import { PROMQL } from '../../dashboards/src/promql.ts';
 import type { NotifiedAlert } from '../../testkit/alertmanager.ts';
 import { panelsOf, readDashboards } from '../../testkit/dashboard-file.ts';
@@ -24,6 +24,9 @@ export interface Walked {
 const SHOWN = '3m';
 /** Longest wait for lines and rates that are on their way, in seconds. */
 const PATIENCE_SECONDS = 20;
+
+/** Colours that say nothing. */
+const PLAIN: readonly Colour[] = ['transparent', 'text'];
 
 /** What variables hold that a link does not set. */
 const UNSET: Picked = {
@@ -150,7 +153,7 @@ function cell({ title, states, thresholds }: Column, value: number | undefined):
 function coloured(value: number | undefined, thresholds: readonly Threshold[] = []): string {
   if (value === undefined) return 'none';
   const colour = thresholds.findLast(([from]) => from === null || value >= from)?.[1];
-  return colour === undefined ? rounded(value) : `${rounded(value)} (${colour})`;
+  return colour === undefined || PLAIN.includes(colour) ? rounded(value) : `${rounded(value)} (${colour})`;
 }
 
 function rounded(value: number): string {

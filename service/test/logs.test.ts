@@ -125,12 +125,14 @@ describe('A line', () => {
     }
     for (const closeReason of ['', 'a "reason"\n', 'zu müde 😴\u0000']) {
       const close = { code: 1001, initiator: 'server', reason: 'drain' };
-      connectionLog.disconnected({ connection, ...close, closeReason, durationMs: 2000.1234 });
+      const cut = closeReason === '';
+      connectionLog.disconnected({ connection, ...close, closeReason, cut, durationMs: 2000.1234 });
       logger.info('WebSocket disconnected', {
         event: 'websocket_disconnected',
         ...fields,
         ...close,
         close_reason: closeReason === '' ? undefined : closeReason,
+        cut: cut || undefined,
         message_count: 5,
         duration_ms: 2000.123,
       });
