@@ -121,10 +121,11 @@ describe('SIGTERM', () => {
     assert.equal(metrics.value('websocket_drain_connections_total{outcome="closed"}'), 1);
     assert.equal((await service.exited).status, 0);
     const ended = service.log.filter(({ event }) => event === 'websocket_disconnected');
-    assert.deepEqual(ended.map(({ reason, cut }) => [reason, cut]).sort(), [
-      ['drain', true],
-      ['drain', undefined],
-    ]);
+    assert.deepEqual(
+      ended.filter(({ cut }) => cut === true).map(({ reason }) => reason),
+      ['drain'],
+    );
+    assert.equal(ended.length, 2);
   });
 
   it('before the service is ready ends it as an ordinary stop', async (t) => {
