@@ -28,7 +28,8 @@ export function byCommand(command: number, shows: RegExp): Look {
 /** A step is a link that is followed, a row of the dashboard that is opened, or a command that is run. */
 export function stepsOf(looks: readonly Look[]): number {
   const steps = looks.flatMap((look) => {
-    if ('command' in look) return [`command ${look.command}`];
+    // Who does not know the cause runs those before it, too.
+    if ('command' in look) return Array.from({ length: look.command }, (_, index) => `command ${index + 1}`);
     if ('log' in look) return ['log'];
     const { title, open } = panelNamed(look.panel).row;
     return open === true ? ['dashboard'] : ['dashboard', `row ${title}`];
