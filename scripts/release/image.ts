@@ -72,17 +72,27 @@ export function buildIndex(repository: string, { version, revision, time, base }
 export function readIndex(reference: string): Index {
   const digest = digestOf(reference);
   if (digest === undefined) throw new ReleaseProblem(`there is no ${reference}`);
-  const { manifests } = JSON.parse(crane(reference, 'manifest', reference)) as {
-    manifests?: readonly {
-      readonly digest: string;
-      readonly platform: { readonly os: string; readonly architecture: string };
-    }[];
-  };
+  const { manifests } = manifestOf(reference);
   if (manifests === undefined) throw new ReleaseProblem(`${reference} is not for several platforms`);
   const platforms = manifests.map(
     ({ digest, platform }) => [`${platform.os}/${platform.architecture}`, digest] as const,
   );
   return { digest, platforms: Object.fromEntries(platforms) };
+}
+
+function manifestOf(reference: string): {
+  readonly manifests?: readonly {
+    readonly digest: string;
+    readonly platform: { readonly os: string; readonly architecture: string };
+  }[];
+} {
+  const text = crane(reference, 'manifest', reference);
+  try {
+    return JSON.parse(text) as ReturnType<typeof manifestOf>;
+  } catch {
+    const host = reference.slice(0, reference.indexOf('/'));
+    throw new ReleaseProblem(`${host} answers with no manifest of ${reference}: is it a registry?`);
+  }
 }
 
 function pushFromStore(image: string, to: string): void {

@@ -41,6 +41,12 @@ export function registryPath(text: string): string {
   );
 }
 
+/** Parses a version as package.json has it. For commander. */
+export function releasedVersion(text: string): string {
+  if (/^\d+\.\d+\.\d+(-[\w.-]+)?$/.test(text)) return text;
+  throw new InvalidArgumentError('It is no version; it looks like 0.1.0, without v.');
+}
+
 const NAME = 'websocket-message-counter';
 
 /**
@@ -113,7 +119,7 @@ export class Staging {
   }
 
   async stop(): Promise<void> {
-    if (this.#child.exitCode !== null) return;
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     this.#child.kill();
     await once(this.#child, 'exit');
   }

@@ -10,10 +10,11 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { program } from '../../lib/program.ts';
-import { CACHE, ROOT, run, runWell } from '../chart/tools.ts';
+import { CACHE, ROOT, runWell } from '../chart/tools.ts';
 import { packageChart } from './chart-package.ts';
 import { buildIndex, PLATFORMS, type Index } from './image.ts';
 import { ReleaseProblem, withProblems } from './problem.ts';
+import { requirePrograms } from './programs.ts';
 import { crane, digestOf, Place, registryPath, Staging } from './registry.ts';
 import { chartSbom, imageSbom } from './sbom.ts';
 import { checkKey, Signer } from './signing.ts';
@@ -33,10 +34,10 @@ const options = command.opts<{ registry?: string; signKey?: string; base?: strin
 const registry =
   options.registry ?? command.error('--registry HOST/PATH says where to publish: --registry ghcr.io/some-owner');
 
-await withProblems('release', async () => {
+await withProblems('release', async (checkpoint) => {
   const place = new Place(registry, versionOf(ROOT));
   const signs = options.signKey !== undefined || Signer.canBeKeyless();
-  checkTools(signs);
+  requirePrograms('git', 'buildah', 'crane', 'helm', 'syft', ...(signs ? ['cosign'] : []));
   checkTree();
   const notes = notesOf(place.version);
   if (options.signKey !== undefined) checkKey(options.signKey);
@@ -44,21 +45,16 @@ await withProblems('release', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'release-'));
   const staging = await Staging.start(join(folder, 'registry'));
   try {
-    await publish(place, notes, folder, staging.address, signs ? new Signer(folder, options.signKey) : undefined);
+    const say = async (what: string): Promise<void> => {
+      await checkpoint();
+      console.log(`… ${what}`);
+    };
+    await publish(place, notes, folder, staging.address, signs ? new Signer(folder, options.signKey) : undefined, say);
   } finally {
     await staging.stop();
     rmSync(folder, { recursive: true, force: true });
   }
 });
-
-function checkTools(signs: boolean): void {
-  const tools = ['git', 'buildah', 'crane', 'helm', 'syft', ...(signs ? ['cosign'] : [])];
-  const missing = tools.filter((tool) => run('bash', ['-c', `command -v ${tool}`]).status !== 0);
-  if (missing.length > 0)
-    throw new ReleaseProblem(
-      `${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} missing; npm run testbed -- build crane helm syft cosign builds all but git and buildah, which are Debian packages`,
-    );
-}
 
 function checkTree(): void {
   const changed = runWell('git', ['status', '--porcelain'])
@@ -96,11 +92,12 @@ async function publish(
   folder: string,
   staging: string,
   signer: Signer | undefined,
+  say: (what: string) => Promise<void>,
 ): Promise<void> {
   const { image, chart, version } = place;
   const assets = join(folder, 'assets');
   mkdirSync(assets);
-  say(`building ${version} for ${PLATFORMS.join(' and ')}`);
+  await say(`building ${version} for ${PLATFORMS.join(' and ')}`);
   const [revision = '', time = ''] = runWell('git', ['show', '--no-patch', '--format=%H %ct', 'HEAD'])
     .trim()
     .split(' ');
@@ -111,9 +108,9 @@ async function publish(
   runWell('helm', ['push', join(assets, basename(packed)), `oci://${staging}/charts`, '--plain-http']);
   const stagedChart = `${staging}/charts/${basename(chart)}:${version}`;
   const chartDigest = crane(stagedChart, 'digest', stagedChart);
-  say('listing what image and chart are made of');
+  await say('listing what image and chart are made of');
   const sboms = writeSboms(assets, folder, staged, index, version);
-  say(`copying to ${place.registry}`);
+  await say(`copying to ${place.registry}`);
   crane(image, 'copy', `${staged}@${index.digest}`, `${image}@${index.digest}`);
   crane(chart, 'copy', stagedChart, `${chart}@${chartDigest}`);
   writeAssets(assets, notes, {
@@ -123,7 +120,7 @@ async function publish(
     chart: `${chart}@${chartDigest}`,
   });
   if (signer !== undefined) {
-    say('signing');
+    await say('signing');
     signer.sign(`${image}@${index.digest}`);
     signer.sign(`${chart}@${chartDigest}`);
     for (const [platform, digest] of Object.entries(index.platforms))
@@ -132,8 +129,9 @@ async function publish(
     signer.signFile(join(assets, SUMS), join(assets, SUMS_SIGNATURE));
   }
   const kept = keep(assets, version);
+  await say('naming both');
   crane(image, 'tag', `${image}@${index.digest}`, version);
-  crane(chart, 'tag', `${chart}@${chartDigest}`, version);
+  nameChart(chart, chartDigest, version);
   console.log(
     [
       `image  ${image}:${version}@${index.digest}`,
@@ -182,6 +180,15 @@ function keep(assets: string, version: string): string {
   return kept;
 }
 
-function say(what: string): void {
-  console.log(`… ${what}`);
+/** @throws {ReleaseProblem} which says how to finish it: the image has its name then, and the version is not published again */
+function nameChart(chart: string, digest: string, version: string): void {
+  const named = `${chart}@${digest}`;
+  try {
+    crane(chart, 'tag', named, version);
+  } catch (error) {
+    if (!(error instanceof ReleaseProblem)) throw error;
+    throw new ReleaseProblem(
+      `the image is published, and the chart has no name yet: crane tag ${named} ${version} finishes it (${error.message})`,
+    );
+  }
 }

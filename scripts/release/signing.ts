@@ -56,8 +56,17 @@ export function checkKey(key: string): void {
   if (process.env['COSIGN_PASSWORD'] === undefined)
     throw new ReleaseProblem(`COSIGN_PASSWORD is not set: the password of ${key}, empty if it has none`);
   const { status, stdout, stderr } = run('cosign', ['public-key', '--key', key]);
-  if (status !== 0) throw new ReleaseProblem(`${key} can't be used (${lastLine(stderr)}); is COSIGN_PASSWORD right?`);
-  if (!existsSync(PUBLIC_KEY) || readFileSync(PUBLIC_KEY, 'utf8').trim() !== stdout.trim())
+  if (status !== 0) {
+    const next = stderr.includes('decrypt')
+      ? 'is COSIGN_PASSWORD its password?'
+      : 'name the private key that cosign generate-key-pair made';
+    throw new ReleaseProblem(`${key} can't be used (${lastLine(stderr)}); ${next}`);
+  }
+  if (!existsSync(PUBLIC_KEY))
+    throw new ReleaseProblem(
+      `there is no cosign.pub in the tree: cosign public-key --key ${key} > cosign.pub, and commit it`,
+    );
+  if (readFileSync(PUBLIC_KEY, 'utf8').trim() !== stdout.trim())
     throw new ReleaseProblem(
       `cosign.pub in the tree is not the public key of ${key}: cosign public-key --key ${key} > cosign.pub, and commit it`,
     );
@@ -98,6 +107,10 @@ export class Verifier {
 
   #run(reference: string, args: readonly string[], otherwise: string): string {
     const { status, stdout, stderr } = run('cosign', args);
+    if (/loading public key/.test(stderr))
+      throw new ReleaseProblem(
+        `the public key can't be used (${lastLine(stderr)}); --key names cosign.pub of who released`,
+      );
     if (status !== 0) throw new ReleaseProblem(`${reference} ${otherwise}: do not use it (${lastLine(stderr)})`);
     return stdout;
   }

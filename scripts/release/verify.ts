@@ -13,13 +13,14 @@ import { runWell, withFolder } from '../chart/tools.ts';
 import { imageIn } from './chart-package.ts';
 import { PLATFORMS, readIndex } from './image.ts';
 import { ReleaseProblem, withProblems } from './problem.ts';
-import { crane, digestOf, Place, registryPath } from './registry.ts';
+import { requirePrograms } from './programs.ts';
+import { crane, digestOf, Place, registryPath, releasedVersion } from './registry.ts';
 import { PUBLIC_KEY, Verifier, type Trust } from './signing.ts';
 import { RELEASE_FILE, SUMS, SUMS_SIGNATURE, sumProblems } from './sums.ts';
 
 const command = program('npm run release:verify --', 'Checks a published version: signatures, SBOMs, digests.')
   .argument('<registry>', 'HOST/PATH that it was published to', registryPath)
-  .argument('<version>', 'for example 0.1.0')
+  .argument('<version>', 'for example 0.1.0', releasedVersion)
   .option('--key <file>', 'public key of who released it; by default cosign.pub in the tree')
   .option('--identity <pattern>', 'URL of the GitHub workflow that released it, a regular expression')
   .option('--files <folder>', 'the files of the release, of which SHA256SUMS is checked too')
@@ -30,6 +31,7 @@ const { key, identity, files } = command.opts<{ key?: string; identity?: string;
 await withProblems('release:verify', () => {
   const place = new Place(registry, version);
   const verifier = new Verifier(trust());
+  requirePrograms('crane', 'cosign', 'helm');
   const image = checkImage(place, verifier);
   const chart = checkChart(place, verifier, image);
   if (files === undefined)
