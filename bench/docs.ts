@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { markdownTable } from '../lib/markdown-table.ts';
 import { SIMULATION_HEADINGS, simulationCells, type SimulationReport } from './rollout/report.ts';
 import { shortNumber, type Figure } from './support/bench.ts';
@@ -40,6 +40,14 @@ export function performanceBlocks(): Readonly<Record<string, string>> {
       ]),
     ),
   };
+}
+
+/** The generated block of docs/reliability.md: what `npm run bench -- storm --json` last wrote to bench/results/storm.json. */
+export function stormBlock(): string {
+  const file = 'storm.json';
+  if (!existsSync(resultUrl(file))) return 'No run of it is kept yet.';
+  const part = readResult(file) as PartReport;
+  return `Node.js ${part.node}, ${part.cpus} cores, ${part.cpu}. ${partBlock(part)}`;
 }
 
 function machineTable({ at, parts }: Overview): string {
@@ -127,5 +135,9 @@ function peaksTable(played: SimulationReport['played']): string {
 }
 
 function readResult(file: string): unknown {
-  return JSON.parse(readFileSync(new URL(`results/${file}`, import.meta.url), 'utf8'));
+  return JSON.parse(readFileSync(resultUrl(file), 'utf8'));
+}
+
+function resultUrl(file: string): URL {
+  return new URL(`results/${file}`, import.meta.url);
 }

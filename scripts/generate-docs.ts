@@ -5,7 +5,7 @@
  */
 import { globSync, readFileSync, writeFileSync } from 'node:fs';
 import { alertBlocks } from '../alerts/src/docs.ts';
-import { performanceBlocks } from '../bench/docs.ts';
+import { performanceBlocks, stormBlock } from '../bench/docs.ts';
 import { chaosBlocks } from '../chaos/src/docs.ts';
 import { soakBlock } from '../chaos/src/soak-result.ts';
 import { chartBlocks, platformValues } from '../chart/src/docs.ts';
@@ -45,7 +45,7 @@ const BLOCKS: Readonly<Record<string, Blocks>> = {
   'docs/platforms.md': platformValues(),
   'docs/protocol.md': protocolBlocks(),
   'docs/proxies.md': proxyBlocks(),
-  'docs/reliability.md': { ...chaosBlocks(), soak: soakBlock(), failovers: failoverBlock() },
+  'docs/reliability.md': { ...chaosBlocks(), soak: soakBlock(), failovers: failoverBlock(), storm: stormBlock() },
   'docs/releasing.md': releaseBlocks(),
 };
 

@@ -23,7 +23,7 @@ new WebSocketServer({ server }).on('connection', (socket) => {
 
 // The backlog is the service's: connecting is not what differs.
 server.listen(
-  { port: Number(process.env['PORT'] ?? 0), host: process.env['HOST'] ?? '127.0.0.1', backlog: 4096 },
+  { port: Number(process.env['PORT'] ?? 0), host: process.env['HOST'] ?? '127.0.0.1', backlog: 1024 },
   () => {
     const { port } = server.address() as AddressInfo;
     process.stdout.write(`${JSON.stringify({ event: 'service_listening', port })}\n`);

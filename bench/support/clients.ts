@@ -21,7 +21,7 @@ export interface ClientOptions {
   /** Handshakes in progress at once; 100 by default. */
   readonly connectsAtOnce?: number;
   /** More of the plan of the load test. */
-  readonly plan?: Pick<FleetOptions, 'reconnect' | 'countsKept' | 'connectsPerSecond'>;
+  readonly plan?: Pick<FleetOptions, 'reconnect' | 'connectTimeoutMs' | 'countsKept' | 'connectsPerSecond'>;
   /** Keeps their process off the server's core. */
   readonly offServerCore?: boolean;
 }

@@ -1,5 +1,6 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, type ChildProcess } from 'node:child_process';
 import { availableParallelism } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 
 /** Who is kept to which cores: the server has the first, with all its threads; its clients and Loki have the others. */
 export type CoresOf = 'server' | 'others';
@@ -24,4 +25,29 @@ const LISTS: Readonly<Record<CoresOf, string>> = { server: '0', others: `1-${COR
 export function keepTo(cores: CoresOf, pid: number | undefined): void {
   if (!DIVIDED || pid === undefined) return;
   execFileSync('taskset', ['--all-tasks', '--cpu-list', '--pid', LISTS[cores], String(pid)], { stdio: 'ignore' });
+}
+
+/** The turns of a process that has a quarter of its core, as the kernel's quota of CPU time makes them. */
+const RUNS_MS = 25;
+const STANDS_MS = 75;
+
+/**
+ * Stops and continues a process in turn (SIGSTOP, SIGCONT), so that it has a quarter of its core: what a pod with a limit
+ * of 250m has.
+ * @returns gives it back the whole core
+ */
+export function keepToQuarter(child: ChildProcess): () => Promise<void> {
+  let over = false;
+  const turns = (async (): Promise<void> => {
+    while (!over) {
+      child.kill('SIGSTOP');
+      await delay(STANDS_MS);
+      child.kill('SIGCONT');
+      await delay(RUNS_MS);
+    }
+  })();
+  return () => {
+    over = true;
+    return turns;
+  };
 }

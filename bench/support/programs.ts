@@ -18,7 +18,7 @@ export function serviceProgram(): string {
 }
 
 function upToDateService(): string {
-  const sources = globSync(`${ROOT}service/{src,console}/*`);
+  const sources = globSync(`${ROOT}service/{src,console}/**/*`);
   const youngest = Math.max(...sources.map((path) => statSync(path).mtimeMs));
   if (!existsSync(SERVICE) || statSync(SERVICE).mtimeMs < youngest)
     execFileSync(process.execPath, ['scripts/build.ts'], { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] });

@@ -22,7 +22,7 @@ new Server(server, { transports: ['websocket'], serveClient: false }).on('connec
 
 // The backlog is the service's: connecting is not what differs.
 server.listen(
-  { port: Number(process.env['PORT'] ?? 0), host: process.env['HOST'] ?? '127.0.0.1', backlog: 4096 },
+  { port: Number(process.env['PORT'] ?? 0), host: process.env['HOST'] ?? '127.0.0.1', backlog: 1024 },
   () => {
     const { port } = server.address() as AddressInfo;
     process.stdout.write(`${JSON.stringify({ event: 'service_listening', port })}\n`);

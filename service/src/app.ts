@@ -55,8 +55,12 @@ export interface Ports {
   readonly metricsPort: number | undefined;
 }
 
-/** Sockets that may wait to be accepted: a reconnect storm comes in one burst. Linux caps it at net.core.somaxconn. */
-const BACKLOG = 4096;
+/**
+ * Sockets that may wait to be accepted; Linux lets further ones connect again, after 1, 3 and 7 s. All in the queue must
+ * be served before their clients give up: a process with a quarter of a core takes 1,300 handshakes a second, and with
+ * a queue of 4096 serves only those that are gone ("The storm" in docs/reliability.md).
+ */
+const BACKLOG = 1024;
 
 /** The service, wired up. main.ts reads the environment and owns the process. */
 export class App {

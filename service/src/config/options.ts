@@ -208,12 +208,6 @@ export const OPTIONS = {
     { min: 0.1 },
     'Time for a client to send its whole handshake; then 408.',
   ),
-  handshakeTurnSeconds: seconds(
-    'HANDSHAKE_TURN_SECONDS',
-    0,
-    { min: 0 },
-    'CPU time for which handshakes that come at once may keep the event loop, while the messages of open connections wait; further ones of that turn of the loop get 503 with Retry-After. 0 is no limit.',
-  ),
   handlerTimeoutSeconds: seconds(
     'HANDLER_TIMEOUT_SECONDS',
     5,

@@ -11,7 +11,6 @@ import type { Connections } from './open-connections.ts';
 import type { Lifecycle } from '../lifecycle/lifecycle.ts';
 import { oneChunkAtATime } from './one-chunk-at-a-time.ts';
 import { OwnedSocket } from './owned-socket.ts';
-import { TurnLimit } from './turn-limit.ts';
 import { CLOSE_CODES, REJECTIONS, type ErrorBody, type RejectionReason } from '../protocol/protocol.ts';
 import { requestIdOf, type RequestId } from '../protocol/request-id.ts';
 import { traceContextOf, traceFields, type TraceContext } from '../tracing/trace-context.ts';
@@ -48,7 +47,6 @@ export class Handshakes {
   readonly #connectionContext: ConnectionContext;
   readonly #limiter: AddressLimiter;
   readonly #checks: HandshakeChecks;
-  readonly #turnLimit: TurnLimit;
   readonly #server: Server<typeof OwnedSocket>;
   readonly #addressOf: (request: IncomingMessage) => string;
   /** Handshakes that wait for `authorize` or the store. They count towards MAX_CONNECTIONS, or a burst would exceed it. */
@@ -73,7 +71,6 @@ export class Handshakes {
       limiter: this.#limiter,
       connections: () => connections.size + this.#pending,
     });
-    this.#turnLimit = new TurnLimit(config.handshakeTurnSeconds);
     this.#addressOf = clientAddressOf(config);
     this.#server = this.#createServer();
   }
@@ -82,7 +79,7 @@ export class Handshakes {
   handle(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const client = this.#arrived(request);
     if (isWebSocketPath(request.url)) this.lastArrivalAt = performance.now();
-    const checked = this.#turnLimit.arrived() ? BUSY : this.#checks.check(request, client.network);
+    const checked = this.#checks.check(request, client.network);
     if ('reason' in checked) this.#reject(socket, checked, client);
     else this.#authorize({ request, socket, head, client }, checked);
     // Without a listener an error of the socket would end the process. `ws` listens on those that it accepted.
@@ -380,11 +377,6 @@ export class Handshakes {
     };
   }
 }
-
-const BUSY: Rejection = {
-  reason: 'busy',
-  message: 'Too many handshakes came at once: try again, when they are done or another instance answers.',
-};
 
 function denial({ status, message }: Denial): Rejection {
   return { reason: 'unauthorized', status, message };

@@ -70,7 +70,6 @@ export const REJECTIONS = {
   headers_too_large: { status: 431, when: 'request headers over 16 KiB' },
   internal: { status: 500, when: 'an error in the service' },
   capacity: { status: 503, when: 'MAX_CONNECTIONS or MAX_SESSIONS reached' },
-  busy: { status: 503, when: 'handshakes that came at once with it took HANDSHAKE_TURN_SECONDS' },
   draining: { status: 503, when: 'the process is draining since SIGTERM, or has not started' },
 } as const;
 
@@ -78,7 +77,7 @@ export const REJECTIONS = {
 export type RejectionReason = keyof typeof REJECTIONS;
 
 /** Rejections that protect the service from too many handshakes: a client that waits as it is asked to gets in. */
-export const ADMISSION_REJECTIONS: readonly RejectionReason[] = ['rate', 'address_connections', 'busy'];
+export const ADMISSION_REJECTIONS: readonly RejectionReason[] = ['rate', 'address_connections'];
 
 /** Body of every HTTP answer that is an error. */
 export interface ErrorBody {
