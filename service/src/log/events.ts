@@ -46,7 +46,7 @@ export const LOG_EVENTS = {
   drain_closing: 'The service starts to close connections: how many, over which window.',
   drain_progress: 'Once a second: connections closed and left.',
   drain_finished:
-    'Every connection is closed and every count flushed: how many, how many of them cut, how long it took.',
+    'Every connection is closed and every count flushed: how many connections there were, and how long it took.',
   drain_deadline_missed: 'ERROR: DRAIN_TIMEOUT_SECONDS passed with work left; remaining connections are cut.',
   final_scrape: 'The wait for one more scrape ended: scraped, or given up after FINAL_SCRAPE_WAIT_SECONDS.',
   loki_push_failing:
