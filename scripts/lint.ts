@@ -10,11 +10,13 @@ const { fix } = program('npm run lint --', 'Checks types, imports, style, format
   .option('--fix', 'mend what can be mended')
   .parse()
   .opts<{ fix?: true }>();
+/** Files that did not change since they passed are not parsed again. */
+const PRETTIER_CACHE = ['--cache', '--cache-strategy', 'content', '--cache-location', '.cache/prettier'];
 const CHECKS: readonly (readonly string[])[] = [
   ['oxlint', '--type-aware', '--type-check', '--report-unused-disable-directives', ...(fix ? ['--fix'] : [])],
   ['tsc', '-p', 'service/console/tsconfig.json'],
   ['depcruise', '.'],
-  ['prettier', '.', '--log-level', 'warn', fix ? '--write' : '--check'],
+  ['prettier', '.', '--log-level', 'warn', ...PRETTIER_CACHE, fix ? '--write' : '--check'],
 ];
 
 const actionlint = TOOLS.actionlint.find();

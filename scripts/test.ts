@@ -1,5 +1,5 @@
 /**
- * `npm test`: installs the tools, builds, lints, checks generated files, runs every test that needs no cluster, and closes with
+ * `npm test`: installs the tools, lints, checks generated files, runs every test that needs no cluster, and closes with
  * the slowest files and a line that counts the tests. `npm test -- service/test/limits.test.ts` runs the named test files alone;
  * `npm test -- --no-install` installs nothing.
  *
@@ -42,22 +42,50 @@ const TESTS = [
   'examples',
 ].map((part) => `${part}/**/*.test.ts`);
 
-/** Most test files wait more than they compute: four at a time and the checks keep two cores busy. */
-const FILES_AT_ONCE = 4;
+/** Most test files wait more than they compute: six at a time and the checks keep two cores busy. */
+const FILES_AT_ONCE = 6;
 
 /** Tests whose subject is time: nothing else runs beside them. */
-const MEASURING = /loadtest\/test\/(latency|scale|service)\.test\.ts$/;
+const MEASURING = /loadtest\/test\/latency\.test\.ts$/;
 
 /** Test files that use tools which are built from source. Under CI=true one that is not listed fails while its tool is built. */
 const WITH_BUILT_TOOLS = /^(alerts|dashboards|chart|chaos)\/|\/(loki|tracing)[^/]*\.test\.ts$/;
 
 /** Test files that take longest begin first, so that none of them is left to run alone at the end. */
-const LONG =
-  /(disruptions|model|loki-outages|loki-faults|console|live|promtool|cluster|local|planted-bugs|lifecycle)\.test\.ts$/;
+const LONG = new RegExp(
+  [
+    ...[
+      'promtool',
+      'live',
+      'cluster',
+      'package',
+      'store-replicas',
+      'store-connections',
+      'disruptions',
+      'planted-secrets',
+    ],
+    ...[
+      'console',
+      'fuzz',
+      'planted-bugs',
+      'command-lines',
+      'refusals',
+      'make-it-yours',
+      'client',
+      'lifecycle',
+      'release',
+    ],
+    ...['command-line', 'shared-store', 'loki-outages', 'loki-faults', 'store-failover', 'model', 'fleet', 'local'],
+  ]
+    .map((name) => `/${name}\\.test\\.ts$`)
+    .join('|'),
+);
 
-/** Checks that run beside the tests, one after the other, since each of them keeps a core busy. */
+/**
+ * Checks that run beside the tests, one after the other, since each of them keeps a core busy. That the package can be built
+ * is scripts/test/package.test.ts.
+ */
 const CHECKS: readonly (readonly [name: string, command: string])[] = [
-  ['build', 'npm run --silent build'],
   ['generated files', 'npm run --silent docs -- --check'],
   ['lint', 'npm run --silent lint'],
 ];
