@@ -124,7 +124,6 @@ const CHROMIUM_PAGE: Platform = {
       story.put(event);
     });
     await page.goto(await pageOrigin());
-    await page.waitForFunction('window.start');
     await page.evaluate(`start(${[url, options, EVENTS].map((value) => JSON.stringify(value)).join()})`);
     return {
       events: story.all,
