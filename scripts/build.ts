@@ -8,6 +8,6 @@ const ASSETS = ['client/client.js', 'service/console', 'loadtest/page', 'loadtes
 
 program('npm run build --', 'Builds dist/.').parse();
 rmSync('dist', { recursive: true, force: true });
-// The compiler says itself what is wrong.
-if (spawnSync('tsc', ['-p', 'tsconfig.build.json'], { stdio: 'inherit' }).status !== 0) process.exit(1);
+// Lint checks the types. The compiler says itself what else is wrong.
+if (spawnSync('tsc', ['-p', 'tsconfig.build.json', '--noCheck'], { stdio: 'inherit' }).status !== 0) process.exit(1);
 for (const path of ASSETS) if (existsSync(path)) cpSync(path, `dist/${path}`, { recursive: true });

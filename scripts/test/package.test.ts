@@ -10,7 +10,7 @@ import { startApp } from '../../testkit/app.ts';
 
 const execute = promisify(execFile);
 const ROOT = join(import.meta.dirname, '../..');
-/** What the package is built from: a copy, since `npm test` builds dist/ meanwhile. */
+/** What the package is built from: a copy, so that a dist/ that is in use stays as it is. */
 const SOURCES = [
   ...['package.json', 'tsconfig.json', 'tsconfig.build.json', 'scripts/build.ts'],
   ...['lib', 'service', 'client', 'loadtest'],
