@@ -52,34 +52,8 @@ const MEASURING = /loadtest\/test\/latency\.test\.ts$/;
 const WITH_BUILT_TOOLS = /^(alerts|dashboards|chart|chaos)\/|\/(loki|tracing)[^/]*\.test\.ts$/;
 
 /** Test files that take longest begin first, so that none of them is left to run alone at the end. */
-const LONG = new RegExp(
-  [
-    ...[
-      'promtool',
-      'live',
-      'cluster',
-      'package',
-      'store-replicas',
-      'store-connections',
-      'disruptions',
-      'planted-secrets',
-    ],
-    ...[
-      'console',
-      'fuzz',
-      'planted-bugs',
-      'command-lines',
-      'refusals',
-      'make-it-yours',
-      'client',
-      'lifecycle',
-      'release',
-    ],
-    ...['command-line', 'shared-store', 'loki-outages', 'loki-faults', 'store-failover', 'model', 'fleet', 'local'],
-  ]
-    .map((name) => `/${name}\\.test\\.ts$`)
-    .join('|'),
-);
+const LONG =
+  /\/(promtool|live|cluster|package|store-\w+|shared-store|disruptions|console|planted-\w+|refusals|fuzz)\.test\.ts$/;
 
 /**
  * Checks that run beside the tests, one after the other, since each of them keeps a core busy. That the package can be built
