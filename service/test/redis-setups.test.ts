@@ -41,6 +41,19 @@ describe('Sentinels', () => {
     assert.equal(await store.add(session), 6);
     assert.equal(replica.cli('ROLE').split('\n')[0], 'master');
   });
+
+  it('keep their connections, though nothing is asked on them for longer than a time-out', async (t) => {
+    const master = await RedisServer.start(t);
+    const sentinel = await RedisServer.startSentinel(t, master.port);
+    openStore(t, `redis+sentinel://127.0.0.1:${sentinel.port}/main`, { timeoutSeconds: 1 });
+    const oldestSeconds = (): number =>
+      Math.max(...Array.from(sentinel.cli('CLIENT', 'LIST').matchAll(/ age=(\d+)/g), ([, age]) => Number(age)));
+    const deadline = performance.now() + 10_000;
+    while (oldestSeconds() < 4) {
+      assert.ok(performance.now() < deadline, `the oldest connection is ${oldestSeconds()} s old`);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  });
 });
 
 describe('A server over TLS, with a password', () => {

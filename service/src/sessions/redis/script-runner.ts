@@ -304,7 +304,8 @@ export class RedisRunner implements ScriptRunner {
         name: master,
         sentinelRootNodes: [...nodes],
         nodeClientOptions: { ...common, database },
-        sentinelClientOptions: { socket: common.socket },
+        // Nothing is asked on these connections for long: without PING they would seem dead.
+        sentinelClientOptions: { socket: common.socket, pingInterval: this.#timeoutMs / 2 },
         passthroughClientErrorEvents: true,
         scanInterval: MAX_RECONNECT_MS,
         maxCommandRediscovers: 1,
