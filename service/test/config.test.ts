@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
@@ -20,6 +20,14 @@ describe('The configuration', () => {
     assert.equal(config.consoleEnabled, true);
     assert.deepEqual(config.allowedOrigins, ['*']);
     assert.deepEqual(warnings, []);
+  });
+
+  it('has no option that nothing reads', () => {
+    const source = join(import.meta.dirname, '../src');
+    const files = globSync('**/*.ts', { cwd: source }).filter((file) => file !== 'config/options.ts');
+    const code = files.map((file) => readFileSync(join(source, file), 'utf8')).join('\n');
+    const unread = Object.keys(OPTIONS).filter((option) => !new RegExp(`\\b${option}\\b`).test(code));
+    assert.deepEqual(unread, []);
   });
 
   it('takes an empty variable as not set, and trims', () => {
