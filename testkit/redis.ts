@@ -88,6 +88,7 @@ export class RedisServer {
 
   /** Kills it, and waits until it is gone. */
   async kill(): Promise<void> {
+    if (!this.running) return;
     const gone = once(this.#child, 'exit');
     this.#child.kill('SIGKILL');
     await gone;
