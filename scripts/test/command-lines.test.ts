@@ -7,6 +7,10 @@ import { describe, test } from 'node:test';
 const PROGRAMS = [
   ...new Set(Object.values(packageScripts()).flatMap((script) => /^node .*?(\S+\.ts)/.exec(script)?.[1] ?? [])),
   'chaos/src/check.ts',
+  'e2e/alerts/keep.ts',
+  'e2e/failover/keep.ts',
+  'e2e/platform/keep.ts',
+  'e2e/release/keep.ts',
   'scripts/image-size.ts',
   'scripts/check-chart.ts',
   'dashboards/test/preview/main.ts',
