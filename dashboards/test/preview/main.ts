@@ -28,9 +28,11 @@ try {
   await delay(HEALTHY_MS);
   const [overview, logs] = readDashboards() as [DashboardFile, DashboardFile];
   await draw(overview, 'websocket-overview-healthy', await sourceOf(stack), false);
+  await draw(logs, 'websocket-logs-healthy', await sourceOf(stack), false);
   await stack.spoil();
   await delay(AFTERWARDS_MS);
   await draw(overview, 'websocket-overview-fault', await sourceOf(stack), false);
+  await draw(logs, 'websocket-logs-fault', await sourceOf(stack), false);
   await draw(overview, 'websocket-overview', await sourceOf(stack), true);
   await draw(logs, 'websocket-logs', await sourceOf(stack), true);
 } finally {
