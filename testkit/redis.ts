@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, connect, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isRunning } from '../lib/is-running.ts';
 import { freePort } from './free-port.ts';
 
 /** What a test needs to be able to end something after itself: a test's context, or a suite's `after`. */
@@ -79,7 +80,7 @@ export class RedisServer {
 
   /** Whether its process is there. */
   get running(): boolean {
-    return this.#child.exitCode === null && this.#child.signalCode === null;
+    return isRunning(this.#child);
   }
 
   signal(signal: NodeJS.Signals): void {

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { StringDecoder } from 'node:string_decoder';
 import { setTimeout as delay } from 'node:timers/promises';
+import { isRunning } from '../../lib/is-running.ts';
 import { getText } from '../../lib/http-get.ts';
 import { Inbox } from '../../testkit/inbox.ts';
 import { Scrape } from '../../testkit/scrape.ts';
@@ -140,7 +141,7 @@ export class ServerProcess {
   }
 
   get running(): boolean {
-    return this.child.exitCode === null && this.child.signalCode === null;
+    return isRunning(this.child);
   }
 
   /** Resident memory, in bytes (proc(5)). */

@@ -1,3 +1,4 @@
+import { isRunning } from '../../lib/is-running.ts';
 import { freePort } from '../../testkit/free-port.ts';
 import { ServiceProcess } from '../../testkit/process.ts';
 import type { Cleanup } from '../../testkit/redis.ts';
@@ -91,7 +92,7 @@ export class Instance {
     return async () => {
       await undo();
       this.#squeezed = false;
-      if (this.process.child.exitCode === null && this.process.child.signalCode === null) return;
+      if (isRunning(this.process.child)) return;
       await this.process.exited;
       await this.up();
     };

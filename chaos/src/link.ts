@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
+import { isRunning } from '../../lib/is-running.ts';
 import { TOOLS } from '../../scripts/tools.ts';
 import { freePort } from '../../testkit/free-port.ts';
 import type { Cleanup } from '../../testkit/redis.ts';
@@ -90,7 +91,7 @@ export class Link {
 
   async #kill(): Promise<void> {
     const child = this.#child;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    if (child === undefined || !isRunning(child)) return;
     const gone = once(child, 'exit');
     child.kill('SIGKILL');
     await gone;

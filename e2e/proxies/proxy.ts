@@ -4,6 +4,7 @@ import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'nod
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { isRunning } from '../../lib/is-running.ts';
 import { onPath } from '../../scripts/tools.ts';
 import { freePort } from '../../testkit/free-port.ts';
 import type { Certificate } from './certificate.ts';
@@ -188,7 +189,7 @@ export class Proxy {
   }
 
   get #runs(): boolean {
-    return this.#child.exitCode === null && this.#child.signalCode === null;
+    return isRunning(this.#child);
   }
 
   /** Ends it, and waits until it is gone. */

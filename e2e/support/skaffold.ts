@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isRunning } from '../../lib/is-running.ts';
 import { ROOT, TOOL_ENV } from '../../scripts/chart/tools.ts';
 import { runWell } from './commands.ts';
 import { buildahEnvironment } from './testbed.ts';
@@ -112,7 +113,7 @@ export class SkaffoldDev {
 
   /** Ends it as Ctrl-C does: it takes down what it deployed. */
   async end(): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    if (!isRunning(this.#child)) return;
     this.#child.kill('SIGINT');
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), 60_000);
     await once(this.#child, 'exit');

@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { isRunning } from '../../lib/is-running.ts';
 import { startKubectl } from './commands.ts';
 import type { Release } from './release.ts';
 
@@ -49,7 +50,7 @@ export class Tunnel {
   }
 
   async close(): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    if (!isRunning(this.#child)) return;
     this.#child.kill();
     await once(this.#child, 'exit');
   }

@@ -29,6 +29,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { isRunning } from '../../lib/is-running.ts';
 import type { Done, Load, Order, Sums, WorkerReport } from './messages.ts';
 import type { Plan } from './plan.ts';
 import { quantilesOf, TimeHistograms, type Quantiles } from './quantiles.ts';
@@ -215,7 +216,7 @@ export class Fleet {
   /** Ends the processes, whatever they do, and waits until they have ended. */
   async end(): Promise<void> {
     this.#over = true;
-    const living = this.#workers.filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null);
+    const living = this.#workers.filter(isRunning);
     const ended = living.map((worker) => once(worker, 'exit'));
     for (const worker of living) worker.kill('SIGKILL');
     await Promise.all(ended);

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdirSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { InvalidArgumentError } from 'commander';
+import { isRunning } from '../../lib/is-running.ts';
 import { lastLine } from '../../lib/last-line.ts';
 import { run, TOOL_ENV } from '../chart/tools.ts';
 import { ReleaseProblem } from './problem.ts';
@@ -119,7 +120,7 @@ export class Staging {
   }
 
   async stop(): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    if (!isRunning(this.#child)) return;
     this.#child.kill();
     await once(this.#child, 'exit');
   }
