@@ -6,10 +6,12 @@ import { spec } from 'node:test/reporters';
 export interface TestRun {
   /** Files that run at the same time. */
   readonly atOnce: number;
-  /** Longest a file may run, in milliseconds: one that hangs is a failure, not a wait. Default: five minutes. */
+  /** Longest a file may run, in milliseconds: one that hangs is a failure, not a wait. Default: ten minutes, since the machine may be building something. */
   readonly timeoutMs?: number;
   /** Environment of their processes. Default: that of this one. */
   readonly env?: NodeJS.ProcessEnv;
+  /** Files that share one process (scripts/test-together.ts), which begins first. Default: none. */
+  readonly together?: readonly string[];
 }
 
 export interface Outcome {
@@ -20,15 +22,23 @@ export interface Outcome {
   readonly seconds: readonly (readonly [file: string, seconds: number])[];
 }
 
-/** Runs each file in a process of its own, the first ones first. */
+const TOGETHER = 'scripts/test-together.ts';
+
+/** Runs each file in a process of its own, the first ones first, and beside them those that share one. */
 export async function runTestFiles(
-  files: readonly string[],
-  { atOnce, timeoutMs = 300_000, env = process.env }: TestRun,
+  alone: readonly string[],
+  { atOnce, timeoutMs = 600_000, env = process.env, together = [] }: TestRun,
 ): Promise<Outcome> {
+  const files = together.length > 0 ? [TOGETHER, ...alone] : alone;
   const counts = { passed: 0, failed: 0, skipped: 0 };
   const seconds = new Map<string, number>();
   if (files.length === 0) return { ...counts, seconds: [] };
-  const stream = run({ files: [...files], concurrency: atOnce, timeout: timeoutMs, env });
+  const stream = run({
+    files: [...files],
+    concurrency: atOnce,
+    timeout: timeoutMs,
+    env: { ...env, TOGETHER: together.join(' ') },
+  });
   stream.on('test:pass', ({ details, skip }) => {
     // Suites are not tests.
     if (details.type === 'suite') return;

@@ -55,6 +55,10 @@ const WITH_BUILT_TOOLS = /^(alerts|dashboards|chart|chaos)\/|\/(loki|tracing)[^/
 const LONG =
   /\/(promtool|live|cluster|package|store-\w+|shared-store|disruptions|console|planted-\w+|refusals|fuzz)\.test\.ts$/;
 
+/** Test files that start processes, take seconds, or ask what holds for a whole process. All others share one. */
+const OWN_PROCESS =
+  /^(client|chaos|examples|loadtest|scripts)\/|\/process\/|\/(chart|cluster|command-line|config|console|false-pages|fuzz|guide|interruption|kubeconfig|live|local|loki-\w+|model|platforms|promtool|protocol|refusals|runbooks|shared-store|start-up|store-\w+|tracing)\.test\.ts$/;
+
 /**
  * Checks that run beside the tests, one after the other, since each of them keeps a core busy. That the package can be built
  * is scripts/test/package.test.ts.
@@ -90,14 +94,9 @@ const built = buildTools(toBuild);
 const checks = named.length > 0 ? Promise.resolve() : runChecks();
 const isMeasuring = (file: string): boolean => MEASURING.test(file);
 const waitsForTools = (file: string): boolean => toBuild.length > 0 && WITH_BUILT_TOOLS.test(file);
-const outcomes = [
-  await runTestFiles(
-    files.filter((file) => !isMeasuring(file) && !waitsForTools(file)),
-    { atOnce: FILES_AT_ONCE },
-  ),
-];
+const outcomes = [await runFiles(files.filter((file) => !isMeasuring(file) && !waitsForTools(file)))];
 if (!(await built)) problems.push('a tool could not be built');
-outcomes.push(await runTestFiles(files.filter(waitsForTools), { atOnce: FILES_AT_ONCE }));
+outcomes.push(await runFiles(files.filter(waitsForTools)));
 await checks;
 outcomes.push(await runTestFiles(files.filter(isMeasuring), { atOnce: 1 }));
 report(outcomes);
@@ -123,6 +122,15 @@ function lookForTools(): readonly Tool[] {
   installQuickTools(installable);
   if (CI) for (const { name } of absent) problems.push(`${name} is missing`);
   return installable.filter(({ built }) => built !== undefined);
+}
+
+/** A named file has a process of its own: it is run to look at it closely. */
+function runFiles(files: readonly string[]): Promise<Outcome> {
+  const isAlone = (file: string): boolean => named.length > 0 || OWN_PROCESS.test(file);
+  return runTestFiles(files.filter(isAlone), {
+    atOnce: FILES_AT_ONCE,
+    together: files.filter((file) => !isAlone(file)),
+  });
 }
 
 function rank(file: string): number {
