@@ -46,7 +46,7 @@ export class ClusterStore implements ReplicatedStore {
   }
 
   get url(): string {
-    return `redis+cluster://${this.#servers.map(({ ip, port }) => `${ip}:${port}`).join(',')}`;
+    return `redis+cluster://${this.#servers.map(({ host, port }) => `${host}:${port}`).join(',')}`;
   }
 
   async master(turn: number): Promise<{ master: StoreServer; replicas: readonly StoreServer[] }> {

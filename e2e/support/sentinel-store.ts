@@ -18,7 +18,7 @@ export class SentinelStore implements ReplicatedStore {
     this.#host = host;
     this.#servers = servers;
     this.#sentinels = sentinels;
-    this.url = `redis+sentinel://${sentinels.map(({ ip, port }) => `${ip}:${port}`).join(',')}/${NAME}`;
+    this.url = `redis+sentinel://${sentinels.map(({ host, port }) => `${host}:${port}`).join(',')}/${NAME}`;
   }
 
   static async start(host: StoreHost): Promise<SentinelStore> {
@@ -81,7 +81,7 @@ export class SentinelStore implements ReplicatedStore {
   }
 
   #at(ip: string): StoreServer {
-    return { name: ip, ip, port: 6379, pid: 0 };
+    return { name: ip, host: ip, ip, port: 6379, pid: 0 };
   }
 
   async #masterIp(): Promise<string> {

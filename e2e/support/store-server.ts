@@ -8,6 +8,8 @@ import { until } from './wait.ts';
 /** A Redis server, or a Sentinel, with an address and a network of its own. */
 export interface StoreServer {
   readonly name: string;
+  /** Its name in DNS, which outlives it: that of the server that takes its place, too. */
+  readonly host: string;
   readonly ip: string;
   readonly port: number;
   /** Its process on this machine. */
@@ -23,6 +25,8 @@ export interface StoreHost {
 }
 
 const PORTS = { redis: 6379, sentinel: 26379 };
+/** The Service without an address that gives each server its name. */
+const DOMAIN = 'store';
 const REDIS_IMAGE = 'redis:7.4.6-bookworm';
 const PATIENCE_SECONDS = 60;
 
@@ -40,6 +44,7 @@ export class PodHost implements StoreHost {
     const values = SETTINGS.valuesFile === undefined ? [] : ['--values', SETTINGS.valuesFile];
     const only = ['--show-only', 'templates/deployment.yaml'];
     const rendered = await runWell('helm', ['template', 'demo', CHART, ...only, ...values]);
+    await apply(domainOf(namespace));
     return new PodHost(namespace, /^ *image: "?([^"\n]+)"?$/m.exec(rendered)?.[1] ?? '');
   }
 
@@ -55,7 +60,7 @@ export class PodHost implements StoreHost {
       const pid = id === undefined ? undefined : mainProcess(id);
       return pid !== undefined && status.podIP !== undefined && { ip: status.podIP, pid };
     });
-    const server = { name, ip, pid, port: PORTS[kind] };
+    const server = { name, host: `${name}.${DOMAIN}`, ip, pid, port: PORTS[kind] };
     await until(`${name} answering`, PATIENCE_SECONDS, async () => (await ask(server, 'PING')) === 'PONG');
     return server;
   }
@@ -101,6 +106,16 @@ export async function cutOff(server: StoreServer, others: readonly StoreServer[]
   return () => change('-D');
 }
 
+/** A server that starts has its name before it is ready. */
+function domainOf(namespace: string): string {
+  return JSON.stringify({
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { namespace, name: DOMAIN },
+    spec: { clusterIP: 'None', publishNotReadyAddresses: true, selector: { app: DOMAIN } },
+  });
+}
+
 function podOf(
   namespace: string,
   name: string,
@@ -118,8 +133,9 @@ function podOf(
   return JSON.stringify({
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { namespace, name, labels: { store: kind } },
+    metadata: { namespace, name, labels: { app: DOMAIN, store: kind } },
     spec: {
+      ...{ hostname: name, subdomain: DOMAIN },
       restartPolicy: 'Never',
       terminationGracePeriodSeconds: 0,
       automountServiceAccountToken: false,
