@@ -33,6 +33,24 @@ export function recordingRules(): RecordingRule[] {
   return committedRules().filter((rule) => 'record' in rule);
 }
 
+/**
+ * The groups with the alerts that `pick` gives in place of each, and what their expressions are recorded from. Only this,
+ * since promtool evaluates every rule it is given.
+ */
+export function withAlerts(
+  groups: RuleFile['groups'],
+  pick: (rule: AlertingRule) => readonly AlertingRule[],
+): RuleFile['groups'] {
+  return groups.flatMap((group) => {
+    const alerts = group.rules.flatMap((rule) => ('alert' in rule ? pick(rule) : []));
+    const rules: RuleFile['groups'][number]['rules'][number][] = [...alerts];
+    // A rule reads what the rules before it record.
+    for (const rule of group.rules.toReversed())
+      if ('record' in rule && rules.some(({ expr }) => expr.includes(rule.record))) rules.unshift(rule);
+    return alerts.length === 0 ? [] : [{ ...group, rules }];
+  });
+}
+
 /** A rule file that holds queries, so that promtool checks their syntax. */
 export function wrapQueries(queries: readonly string[]): string {
   const rules = queries.map((expr, index) => ({ record: `query:${index}`, expr }));

@@ -8,7 +8,7 @@ import { plainRules, type Selection } from '../src/plain.ts';
 import { defaultsFor } from '../src/values.ts';
 import { COMMON_LABELS, FALSE_PAGES, type FalsePage } from '../tests/false-pages.ts';
 import { findTool, run, withFolder } from '../../testkit/find-tool.ts';
-import type { RuleFile } from '../../testkit/rules.ts';
+import { withAlerts, type RuleFile } from '../../testkit/rules.ts';
 
 const promtool = findTool('promtool');
 
@@ -63,13 +63,13 @@ function plant(folder: string, name: string, page: FalsePage): string {
   return path;
 }
 
-/** The rules of an alert, with what its group records. */
+/** The rules of an alert, with what they read. */
 function groupsOf({ alert, installation = {} }: FalsePage): RuleFile['groups'] {
   const values = defaultsFor(installation);
-  return (['enabled', 'optional'] satisfies Selection[])
-    .flatMap((selection) => [...(parse(plainRules(selection, values)) as RuleFile).groups])
-    .map((group) => ({ ...group, rules: group.rules.filter((rule) => !('alert' in rule) || rule.alert === alert) }))
-    .filter(({ rules }) => rules.some((rule) => 'alert' in rule));
+  const groups = (['enabled', 'optional'] satisfies Selection[]).flatMap(
+    (selection) => (parse(plainRules(selection, values)) as RuleFile).groups,
+  );
+  return withAlerts(groups, (rule) => (rule.alert === alert ? [rule] : []));
 }
 
 /** Adds the labels that a series does not say itself; an instance is named after its pod. */
