@@ -23,14 +23,59 @@ export interface MonitorRun {
   readonly stdout: string;
 }
 
-/** A monitor in a process of its own, told to print JSON. */
-export class MonitorProcess {
-  readonly child: ChildProcess;
+/** What a monitor prints as JSON, line by line. */
+export abstract class MonitorOutput {
   readonly events: JsonEvent[] = [];
-  readonly #emitter = new EventEmitter();
+  protected readonly emitter = new EventEmitter();
+  protected stdout = '';
+  protected stderr = '';
+
+  /** Whether the monitor has ended. */
+  protected abstract get hasEnded(): boolean;
+
+  /** Waits for an event, among those that came already or later. */
+  async waitFor(what: string, matches: (event: JsonEvent) => boolean): Promise<JsonEvent> {
+    await this.until(what, () => this.events.some(matches));
+    return this.events.find(matches) as JsonEvent;
+  }
+
+  /** Waits for a condition, which is looked at with each event and now and then besides. */
+  async until(what: string, isTrue: () => boolean): Promise<void> {
+    const deadline = performance.now() + WAIT_MS;
+    while (!isTrue()) {
+      if (this.hasEnded) throw new Error(`the monitor ended before ${what}:\n${this.#output()}`);
+      if (performance.now() > deadline) throw new Error(`no ${what} in ${WAIT_MS / 1000} s:\n${this.#output()}`);
+      await once(this.emitter, 'event', { signal: AbortSignal.timeout(LOOK_MS) }).catch(() => undefined);
+    }
+  }
+
+  protected read(line: string): void {
+    this.stdout += `${line}\n`;
+    if (!line.startsWith('{')) return;
+    this.events.push(JSON.parse(line) as JsonEvent);
+    this.emitter.emit('event');
+  }
+
+  protected run(status: number | null): MonitorRun {
+    const last = this.events.at(-1);
+    return {
+      status,
+      events: this.events,
+      summary: last?.type === 'summary' ? last : undefined,
+      stdout: this.stdout,
+    };
+  }
+
+  #output(): string {
+    const lines = this.stdout.split('\n').filter((line) => !line.includes('"type":"snapshot"'));
+    return `${lines.slice(-20).join('\n')}${this.stderr}`;
+  }
+}
+
+/** A monitor in a process of its own, told to print JSON. */
+export class MonitorProcess extends MonitorOutput {
+  readonly child: ChildProcess;
   readonly #exited: Promise<unknown[]>;
-  #stdout = '';
-  #stderr = '';
 
   /**
    * @param context test that the process ends with at the latest
@@ -44,6 +89,7 @@ export class MonitorProcess {
     env: Record<string, string> = {},
     stdin: 'pipe' | 'ignore' = 'ignore',
   ) {
+    super();
     this.child = spawn(process.execPath, [PROGRAM, '--json', ...args], {
       env: { ...BARE_ENVIRONMENT, HOME: process.env['HOME'], ...env },
       stdio: [stdin, 'pipe', 'pipe'],
@@ -52,31 +98,12 @@ export class MonitorProcess {
     context.after(() => {
       this.child.kill('SIGKILL');
     });
-    this.child.stderr?.on('data', (chunk: Buffer) => (this.#stderr += chunk.toString()));
+    this.child.stderr?.on('data', (chunk: Buffer) => (this.stderr += chunk.toString()));
     if (this.child.stdout !== null)
       createInterface(this.child.stdout).on('line', (line) => {
-        this.#stdout += `${line}\n`;
-        if (!line.startsWith('{')) return;
-        this.events.push(JSON.parse(line) as JsonEvent);
-        this.#emitter.emit('event');
+        this.read(line);
       });
-    void this.#exited.then(() => this.#emitter.emit('event'));
-  }
-
-  /** Waits for an event, among those that came already or later. */
-  async waitFor(what: string, matches: (event: JsonEvent) => boolean): Promise<JsonEvent> {
-    await this.until(what, () => this.events.some(matches));
-    return this.events.find(matches) as JsonEvent;
-  }
-
-  /** Waits for a condition, which is looked at with each event and now and then besides. */
-  async until(what: string, isTrue: () => boolean): Promise<void> {
-    const deadline = performance.now() + WAIT_MS;
-    while (!isTrue()) {
-      if (this.child.exitCode !== null) throw new Error(`the monitor ended before ${what}:\n${this.#output()}`);
-      if (performance.now() > deadline) throw new Error(`no ${what} in ${WAIT_MS / 1000} s:\n${this.#output()}`);
-      await once(this.#emitter, 'event', { signal: AbortSignal.timeout(LOOK_MS) }).catch(() => undefined);
-    }
+    void this.#exited.then(() => this.emitter.emit('event'));
   }
 
   /** Waits for the end, or asks for it with a signal first. */
@@ -84,19 +111,12 @@ export class MonitorProcess {
     if (signal !== undefined) this.child.kill(signal);
     await this.#exited;
     // Warnings of Node.js, such as of listeners that pile up, are faults too.
-    assert.equal(this.#stderr, '', 'nothing is on standard error');
-    const last = this.events.at(-1);
-    return {
-      status: this.child.exitCode,
-      events: this.events,
-      summary: last?.type === 'summary' ? last : undefined,
-      stdout: this.#stdout,
-    };
+    assert.equal(this.stderr, '', 'nothing is on standard error');
+    return this.run(this.child.exitCode);
   }
 
-  #output(): string {
-    const lines = this.#stdout.split('\n').filter((line) => !line.includes('"type":"snapshot"'));
-    return `${lines.slice(-20).join('\n')}${this.#stderr}`;
+  protected get hasEnded(): boolean {
+    return this.child.exitCode !== null;
   }
 }
 

@@ -1,4 +1,4 @@
-import { makeInformer, type KubernetesListObject, type V1Pod } from '@kubernetes/client-node';
+import { makeInformer, type Informer, type KubernetesListObject, type V1Pod } from '@kubernetes/client-node';
 import { setTimeout as pause } from 'node:timers/promises';
 import { NoAnswerError } from '../../lib/http-get.ts';
 import type { Settings } from './command-line.ts';
@@ -62,13 +62,14 @@ export class ClusterWatch {
       source: `namespace ${this.#namespace}`,
       message: `pods with ${this.#selector} at ${this.#context.api.host}, every ${interval} s`,
     });
-    await this.#watchPods(signal);
+    const informer = await this.#watchPods(signal);
     await every(interval * 1000, signal, () => this.#snapshot());
+    await informer.stop();
     for (const pod of this.#pods.values()) pod.finish();
   }
 
   /** The informer goes on by itself after a quiet time, and stops at any other error: then it is started again. */
-  async #watchPods(signal: AbortSignal): Promise<void> {
+  async #watchPods(signal: AbortSignal): Promise<Informer<V1Pod>> {
     const { api } = this.#context;
     const path = `/api/v1/namespaces/${this.#namespace}/pods`;
     const query = `?labelSelector=${encodeURIComponent(this.#selector)}`;
@@ -103,6 +104,7 @@ export class ClusterWatch {
         PODS,
         `none with ${this.#selector} in the namespace "${this.#namespace}"; they are watched when they come`,
       );
+    return informer;
   }
 
   async #snapshot(): Promise<void> {

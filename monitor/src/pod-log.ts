@@ -6,8 +6,8 @@ import { lineSplitter } from './log-lines.ts';
 
 /** Time before a log is opened again. */
 const RETRY_MS = 1000;
-/** Time for the last lines of a pod that is gone. */
-const GONE_MS = 3000;
+/** Time for the last lines of a pod that is gone, in milliseconds. */
+export const GONE_MS = 3000;
 
 /** Which log, and who receives what it says. */
 export interface PodLogOptions {
@@ -45,11 +45,11 @@ export class PodLog {
     this.#log = new Log(options.config);
   }
 
-  /** The pod is gone, or is not watched any more: ends after what is still on its way. */
-  stop(): void {
+  /** Ends it after a time for what is still on its way, in milliseconds. */
+  stop(afterMs: number): void {
     setTimeout(() => {
       this.#stopped.abort();
-    }, GONE_MS).unref();
+    }, afterMs).unref();
   }
 
   /** Follows until it is stopped. Never throws. */

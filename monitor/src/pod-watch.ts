@@ -14,7 +14,7 @@ import {
   judgeAtEnd,
   podText,
 } from './pod-health.ts';
-import { PodLog } from './pod-log.ts';
+import { GONE_MS, PodLog } from './pod-log.ts';
 import type { Report } from './report.ts';
 import { scrape, type GetPath } from './service-http.ts';
 
@@ -74,12 +74,13 @@ export class PodWatch {
     this.#isGone = true;
     report.notice({ kind: 'pod_gone', source: this.name, message: 'gone' });
     report.forget(this.#metricsPart);
-    for (const log of this.#logs) log.stop();
+    for (const log of this.#logs) log.stop(GONE_MS);
   }
 
   /** The watch is over. */
   finish(): void {
     judgeAtEnd(this.#pod, this.#context.report);
+    for (const log of this.#logs) log.stop(0);
   }
 
   /** Scrapes the pod, if it can be scraped now. */

@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { KubeServer, kubeconfigOf, NAMESPACE } from './support/kube-server.ts';
+import { MonitorHere } from './support/monitor-here.ts';
 import { metricsText } from './support/metrics.ts';
 import {
   isAboutApiServer,
@@ -19,14 +20,14 @@ function ended(containerID: string, exitCode: number, reason: string): object {
   return { terminated: { containerID, exitCode, reason, finishedAt: new Date().toISOString() } };
 }
 
-async function watch(t: TestContext, kube: KubeServer, ...args: string[]): Promise<MonitorProcess> {
-  const monitor = new MonitorProcess(t, ['0', '-n', NAMESPACE, ...args], { KUBECONFIG: kube.kubeconfig });
+async function watch(t: TestContext, kube: KubeServer, ...args: string[]): Promise<MonitorHere> {
+  const monitor = new MonitorHere(t, ['0', '-n', NAMESPACE, '--kubeconfig', kube.kubeconfig, ...args]);
   await monitor.waitFor('the first total', isSnapshot('total'));
   return monitor;
 }
 
 /** A server with one pod whose log is followed. */
-async function watchOnePod(t: TestContext): Promise<{ kube: KubeServer; monitor: MonitorProcess }> {
+async function watchOnePod(t: TestContext): Promise<{ kube: KubeServer; monitor: MonitorHere }> {
   const kube = await KubeServer.start(t);
   kube.metrics.set('one', () => metricsText());
   kube.setPod('one');
@@ -39,7 +40,7 @@ function error(message: string): object {
   return { level: 'ERROR', logger: 'chat.test', event: 'websocket_internal_error', message };
 }
 
-function errors(monitor: MonitorProcess): string[] {
+function errors(monitor: MonitorHere): string[] {
   return monitor.events.filter(isProblem('log_error')).map(({ line }) => (line as { message: string }).message);
 }
 
@@ -52,7 +53,9 @@ describe('the monitor in a cluster', { concurrency: 4 }, () => {
       kube.setPod(pod);
       kube.metrics.set(pod, () => metricsText({ messages, connections: 3 }));
     }
-    const monitor = await watch(t, kube, '--interval', '0.5');
+    const args = ['0', '-n', NAMESPACE, '--interval', '0.5'];
+    const monitor = new MonitorProcess(t, args, { KUBECONFIG: kube.kubeconfig });
+    await monitor.waitFor('the first total', isSnapshot('total'));
     messages = 100;
     const total = await monitor.waitFor(
       'the sum',
@@ -78,7 +81,7 @@ describe('the monitor in a cluster', { concurrency: 4 }, () => {
     kube.write('one', error('after'));
     await monitor.until('the last line', () => errors(monitor).includes('after'));
     assert.deepEqual(errors(monitor), ['before', 'while it was broken', 'while it was in order', 'after']);
-    assert.equal((await monitor.end('SIGINT')).status, 1);
+    assert.equal((await monitor.interrupt()).status, 1);
   });
 
   test('what an instance said while its log could not be read is read after its restart', async (t) => {
@@ -94,7 +97,7 @@ describe('the monitor in a cluster', { concurrency: 4 }, () => {
     await kube.up();
     await monitor.until('all lines', () => errors(monitor).length === 3);
     assert.deepEqual(errors(monitor), ['first', 'last words', 'the next instance']);
-    const run = await monitor.end('SIGINT');
+    const run = await monitor.interrupt();
     assert.ok(problemsOf(run).includes('container_failed: container main ended: Error, exit status 1'));
     assert.deepEqual(
       (run.summary?.['gaps'] as { part: string }[]).map(({ part }) => part),
@@ -108,14 +111,14 @@ describe('the monitor in a cluster', { concurrency: 4 }, () => {
     await monitor.waitFor('word of it', isAboutApiServer('not_watched'));
     kube.hangs = false;
     await monitor.waitFor('its return', isAboutApiServer('watched_again'));
-    assert.equal((await monitor.end('SIGINT')).status, 0);
+    assert.equal((await monitor.interrupt()).status, 0);
   });
 
   test('an API server that is away at the end makes the watch one that could not be', async (t) => {
     const { kube, monitor } = await watchOnePod(t);
     kube.down();
     await monitor.waitFor('word of it', isAboutApiServer('not_watched'));
-    const run = await monitor.end('SIGINT');
+    const run = await monitor.interrupt();
     assert.equal(run.status, 2);
     assert.deepEqual(run.summary?.['missing'], ['API server']);
   });
@@ -127,7 +130,7 @@ describe('the monitor in a cluster', { concurrency: 4 }, () => {
     await monitor.waitFor('the pod that came', isNotice('pod_added', 'added: '));
     kube.deletePod('one');
     await monitor.waitFor('the pod that went', isNotice('pod_gone'));
-    const run = await monitor.end('SIGINT');
+    const run = await monitor.interrupt();
     assert.deepEqual(run.summary?.['missing'], []);
     assert.equal(run.status, 0);
   });
@@ -141,7 +144,7 @@ describe('the monitor in a cluster', { concurrency: 4 }, () => {
     kube.setPod('young');
     await monitor.until('its line', () => errors(monitor).length > 0);
     assert.deepEqual(errors(monitor), ['at its start']);
-    await monitor.end('SIGINT');
+    await monitor.interrupt();
   });
 
   test('a restart, a kill for memory and a crash loop are reported once each, with what Kubernetes says', async (t) => {
@@ -153,7 +156,7 @@ describe('the monitor in a cluster', { concurrency: 4 }, () => {
     const waiting = { waiting: { reason: 'CrashLoopBackOff', message: 'back-off 10s' } };
     kube.setPod('one', { ready: false, restarts: 2, state: waiting, lastState: ended('c', 1, 'Error') });
     await monitor.waitFor('the crash loop', isProblem('container_failed', 'CrashLoopBackOff'));
-    const run = await monitor.end('SIGINT');
+    const run = await monitor.interrupt();
     assert.deepEqual(problemsOf(run), [
       'oom_killed: container main ended: OOMKilled, exit status 137',
       'restarted: container main was restarted',
@@ -168,7 +171,7 @@ describe('the monitor in a cluster', { concurrency: 4 }, () => {
     kube.metrics.set('one', () => metricsText());
     kube.setPod('one', { restarts: 4, lastState: ended('a', 137, 'OOMKilled') });
     const monitor = await watch(t, kube);
-    const run = await monitor.end('SIGINT');
+    const run = await monitor.interrupt();
     assert.equal(run.status, 0);
     const { health } = run.events.find(isSnapshot('one')) as JsonEvent & { health: Record<string, unknown> };
     assert.equal(health['restarts'], 4);
@@ -181,7 +184,7 @@ describe('the monitor in a cluster', { concurrency: 4 }, () => {
     kube.setPod('two', { terminating: true, ready: false });
     kube.setPod('one', { ready: false });
     await monitor.waitFor('the problem', isProblem('not_ready'));
-    const run = await monitor.end('SIGINT');
+    const run = await monitor.interrupt();
     assert.deepEqual(problemsOf(run), ['not_ready: not ready any more']);
     assert.equal(run.events.find(isProblem('not_ready'))?.['source'], 'one');
   });
@@ -190,7 +193,7 @@ describe('the monitor in a cluster', { concurrency: 4 }, () => {
     const kube = await KubeServer.start(t);
     kube.setPod('old', { ready: false, created: new Date(Date.now() - 60_000) });
     kube.setPod('young', { ready: false });
-    const run = await (await watch(t, kube)).end('SIGINT');
+    const run = await (await watch(t, kube)).interrupt();
     assert.deepEqual(problemsOf(run), ['not_ready: not ready at the end of the watch']);
     assert.equal(run.events.find(isProblem('not_ready'))?.['source'], 'old');
   });
@@ -207,7 +210,7 @@ describe('the monitor in a cluster', { concurrency: 4 }, () => {
       isSnapshot('one', (event) => Object.keys(event['errors_per_second'] ?? {}).length > 0),
     );
     assert.deepEqual(Object.keys(snapshot['errors_per_second'] as object), ['internal', 'rate_limited']);
-    assert.deepEqual(problemsOf(await monitor.end('SIGINT')), [
+    assert.deepEqual(problemsOf(await monitor.interrupt()), [
       'server_errors: websocket_errors_total{type="internal"} grew',
       'log_lines_dropped: log lines were dropped',
     ]);
@@ -218,30 +221,33 @@ describe('the monitor in a cluster', { concurrency: 4 }, () => {
     kube.setPod('one');
     const monitor = await watch(t, kube);
     await monitor.waitFor('word of it', isNotice('not_watched', 'error trying to reach service'));
-    const run = await monitor.end('SIGINT');
+    const run = await monitor.interrupt();
     assert.equal(run.status, 2);
     assert.deepEqual(run.summary?.['missing'], ['metrics of one']);
   });
 
   test('an API server that never answers, or does not show the pods, can not be watched', async (t) => {
     const kube = await KubeServer.start(t);
-    const env = { KUBECONFIG: kube.kubeconfig };
+    const watched = ['-n', NAMESPACE, '--kubeconfig', kube.kubeconfig];
     kube.forbidden = /\/pods$/;
-    const refused = await new MonitorProcess(t, ['-n', NAMESPACE], env).end();
+    const refused = await new MonitorHere(t, watched).ended();
     assert.equal(refused.status, 2);
     assert.match(refused.stdout, /the permission to get, list and watch pods is needed/);
     kube.down();
-    const away = await new MonitorProcess(t, ['-n', NAMESPACE], env).end();
+    const away = await new MonitorHere(t, watched).ended();
     assert.equal(away.status, 2);
     assert.match(away.stdout, /connection refused at 127\.0\.0\.1/);
   });
 
   test('what the kubeconfig does not say is said in a sentence, without the credentials in it', async (t) => {
     const kube = await KubeServer.start(t);
-    const run = (...args: string[]) => new MonitorProcess(t, args, { KUBECONFIG: kube.kubeconfig }).end();
     const wrong = join(dirname(kube.kubeconfig), 'wrong');
     const cases: readonly (readonly [args: string[], content: string, words: RegExp])[] = [
-      [['--context', 'there'], '', /it has no context \\"there\\" with a cluster; choose one with --context: here/],
+      [
+        ['--kubeconfig', kube.kubeconfig, '--context', 'there'],
+        '',
+        /it has no context \\"there\\" with a cluster; choose one with --context: here/,
+      ],
       [['--kubeconfig', '/no/such/file'], '', /no such file or directory, open '\/no\/such\/file'/],
       [['--kubeconfig', wrong], '{{{', /kubeconfig.*\/wrong can not be read/],
       [['--kubeconfig', wrong], kubeconfigOf('127.0.0.1:1'), /connection refused at 127\.0\.0\.1:1/],
@@ -252,14 +258,20 @@ describe('the monitor in a cluster', { concurrency: 4 }, () => {
         /the server \\"http:\/\/\*\*\*@:1\\" of the cluster \\"\w+\\" must be a URL such as/,
       ],
       [['--kubeconfig', wrong], kubeconfigOf('http://me:secret@127.0.0.1:1'), /connection refused at 127\.0\.0\.1:1/],
-      [['0.5', '-r', 'demo'], '', /none with .*instance=demo/],
     ];
     for (const [args, content, words] of cases) {
       await writeFile(wrong, content);
-      const { stdout, status } = await run(...args);
+      const { stdout, status } = await new MonitorHere(t, args).ended();
       assert.match(stdout, words);
       assert.doesNotMatch(stdout, /secret| {4}at /);
       assert.equal(status, 2);
     }
+  });
+
+  test('a release without pods is said to have none', async (t) => {
+    const { kubeconfig } = await KubeServer.start(t);
+    const { stdout, status } = await new MonitorProcess(t, ['0.5', '-r', 'demo'], { KUBECONFIG: kubeconfig }).end();
+    assert.match(stdout, /none with .*instance=demo/);
+    assert.equal(status, 2);
   });
 });
