@@ -9,6 +9,7 @@ import {
 import type { RedisTarget } from '../../config/redis-url.ts';
 import type { ConnectionFilePaths } from './connection-files.ts';
 import type { Acknowledgement } from './replicated-scripts.ts';
+import type { ReplicationFindings } from './replication-check.ts';
 import {
   StoreFullError,
   StoreUnavailableError,
@@ -95,6 +96,7 @@ export class RedisStore implements SessionStore {
   #recoveringUntil = 0;
   #probing = false;
   #checked = false;
+  #checking: Promise<ReplicationFindings | undefined> | undefined;
   #pendingMessages = 0;
 
   constructor(options: RedisStoreOptions) {
@@ -128,6 +130,8 @@ export class RedisStore implements SessionStore {
     });
     this.#every(PROBE_MS, () => {
       if (this.#awaySince !== undefined) this.#probe();
+      // The first look had no answer in time.
+      else void this.#check();
     });
     // A session that a connection holds never expires.
     this.#every(Math.min(options.ttlSeconds * 300, 2 ** 31 - 1), () => {
@@ -304,7 +308,10 @@ export class RedisStore implements SessionStore {
   async #check(): Promise<string | undefined> {
     const { replicas, fsync } = this.#options.acknowledgement;
     if (this.#checked || (replicas === 0 && !fsync)) return undefined;
-    const findings = await this.#runner.check();
+    this.#checking ??= this.#runner.check().finally(() => {
+      this.#checking = undefined;
+    });
+    const findings = await this.#checking;
     if (findings === undefined) return undefined;
     this.#report([...findings.refusals, ...findings.warnings]);
     return findings.refusals[0];

@@ -29,7 +29,7 @@ export interface ScriptRunner {
   /**
    * Checks, after the first attempt to connect, whether the servers can acknowledge batches as
    * {@link RedisRunnerOptions.acknowledgement} asks.
-   * @returns `undefined` while there is no connection
+   * @returns `undefined` while there is no connection, or no answer in time
    */
   check(): Promise<ReplicationFindings | undefined>;
   /** Closes the connections. */
@@ -88,6 +88,8 @@ export class RedisRunner implements ScriptRunner {
   #client: Client | undefined;
   /** Takes over once it is connected. */
   #next: Client | undefined;
+  /** Those that were replaced, for as long as answers may be on their way. */
+  readonly #replaced = new Set<Client>();
   /** Counts the clients that were begun: one that is not the newest gives up. */
   #newest = 0;
   #connecting = false;
@@ -129,7 +131,7 @@ export class RedisRunner implements ScriptRunner {
       const findings = checkReplication(await this.#masters(client), this.#options.acknowledgement);
       return await this.#inTime(findings);
     } catch {
-      // Not connected any more: the next connect checks again.
+      // The store asks again.
       return undefined;
     }
   }
@@ -141,6 +143,7 @@ export class RedisRunner implements ScriptRunner {
     this.#endFirstAttempt();
     end(this.#client);
     end(this.#next);
+    for (const client of this.#replaced) end(client);
     return Promise.resolve();
   }
 
@@ -237,12 +240,20 @@ export class RedisRunner implements ScriptRunner {
     const previous = this.#client === client ? undefined : this.#client;
     // Answers that are on their way arrive, unless nobody is there: then what waits for them is sent again.
     if (this.#watch.isSilent) end(previous);
-    else setTimeout(end, 2 * this.#timeoutMs, previous).unref();
+    else if (previous !== undefined) this.#endLater(previous);
     this.#client = client;
     this.#next = undefined;
     this.#connecting = false;
     this.#endFirstAttempt();
     this.#options.onReady();
+  }
+
+  #endLater(client: Client): void {
+    this.#replaced.add(client);
+    setTimeout(() => {
+      this.#replaced.delete(client);
+      end(client);
+    }, 2 * this.#timeoutMs).unref();
   }
 
   #listen(client: Client): void {
