@@ -14,7 +14,7 @@ export interface Played {
 }
 
 /** How long sockets that are closing, and sessions to be forgotten, may take to be gone. */
-const QUIET_MS = 30_000;
+const QUIET_MS = 60_000;
 const LOOK_MS = 5;
 /** How long a service that crashes may take to be gone. */
 const EXIT_MS = 2000;
@@ -42,7 +42,7 @@ export class Target {
   async play(connections: readonly Connection[]): Promise<Played> {
     const server = await this.#running();
     const before = await this.#scrape(server);
-    const checking = new CheckingClient(server.port);
+    const checking = new CheckingClient(server.port, Number(this.#env['SESSION_TTL']));
     const all = Promise.allSettled(connections.map((connection) => exchange(server.port, connection)));
     await checking.during(all);
     const settled = await all;

@@ -59,7 +59,7 @@ const PROGRAMS: Readonly<Record<ServerKind, { readonly program: () => string; re
   centrifugo: { program: centrifugoProgram, by: () => 'bash' },
 };
 /** How long a server may take to start or to answer. */
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 60_000;
 /** How long a probe may take: to collect all garbage several times, beside three others that do the same. */
 const PROBE_PATIENCE_MS = 60_000;
 /** Clock ticks of proc(5): 100 on every Linux in use. */
