@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import { WebSocket, type ClientOptions } from 'ws';
 import { Inbox } from './inbox.ts';
 
@@ -48,6 +49,23 @@ export class Client {
     const client = new Client(url, options);
     await once(client.socket, 'open');
     return client;
+  }
+
+  /**
+   * Connects and counts one message: again, for as long as 1013 says that the store is away (docs/clients.md). A message that
+   * got no answer may have been counted.
+   * @throws {Error} if no service is there, or it closes otherwise
+   */
+  static async counted(url: string): Promise<{ readonly client: Client; readonly count: number }> {
+    for (;;) {
+      const client = await Client.open(url);
+      const count = await Promise.race([client.count(), client.closed]);
+      if (typeof count === 'number') return { client, count };
+      const retryAfterMs = /^retry_after_ms=(\d+)$/.exec(count.reason)?.[1];
+      if (count.code !== 1013 || retryAfterMs === undefined)
+        throw new Error(`closed with ${count.code} ${count.reason}`);
+      await delay(Number(retryAfterMs));
+    }
   }
 
   /** Sends a message and waits for its count. */

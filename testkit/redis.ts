@@ -1,9 +1,10 @@
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, connect, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { isRunning } from '../lib/is-running.ts';
 import { freePort } from './free-port.ts';
 
@@ -11,6 +12,9 @@ import { freePort } from './free-port.ts';
 export interface Cleanup {
   readonly after: (work: () => void | Promise<void>) => void;
 }
+
+const execute = promisify(execFile);
+const CLI_OPTIONS = { encoding: 'utf8', timeout: 60_000, maxBuffer: 1e8 } as const;
 
 /** A real redis-server as a process of its own, without persistence unless asked for. */
 export class RedisServer {
@@ -69,13 +73,15 @@ export class RedisServer {
     return `redis://127.0.0.1:${this.port}`;
   }
 
+  /** Runs a command by redis-cli while this process goes on, and gives what it prints. */
+  async ask(...args: string[]): Promise<string> {
+    const { stdout } = await execute('redis-cli', ['-p', String(this.port), ...args], CLI_OPTIONS);
+    return stdout.trim();
+  }
+
   /** Runs a command by redis-cli, and gives what it prints. */
   cli(...args: string[]): string {
-    return execFileSync('redis-cli', ['-p', String(this.port), ...args], {
-      encoding: 'utf8',
-      timeout: 10_000,
-      maxBuffer: 1e8,
-    }).trim();
+    return execFileSync('redis-cli', ['-p', String(this.port), ...args], CLI_OPTIONS).trim();
   }
 
   /** Whether its process is there. */

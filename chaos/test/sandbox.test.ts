@@ -22,7 +22,7 @@ const SKIP = [...NEEDED, ...LACKS].find((reason) => reason !== false) ?? false;
 
 it('Full disks, names that are gone, lost packets and wrong clocks take back no count', { skip: SKIP }, async () => {
   const options = ['--faults', '8', '--seed', '1', '--no-loki', '--clients', '20', '--kinds', KINDS.join(',')];
-  const { stdout } = await promisify(execFile)(process.execPath, [MAIN, ...options], { timeout: 120_000 });
+  const { stdout } = await promisify(execFile)(process.execPath, [MAIN, ...options], { timeout: 300_000 });
   assert.match(stdout, /lost 0, order 0, doubled 0/);
   for (const kind of KINDS) assert.match(stdout, new RegExp(`^\\| ${kind} \\| \\d`, 'm'), FAULTS[kind]?.doc);
 });

@@ -43,7 +43,7 @@ function packageScripts(): Readonly<Record<string, string>> {
 
 function run(path: string, ...args: string[]): Promise<{ status: number | null; stdout: string; stderr: string }> {
   return new Promise((resolve) => {
-    const child = execFile(process.execPath, [path, ...args], { timeout: 60_000 }, (_error, stdout, stderr) => {
+    const child = execFile(process.execPath, [path, ...args], { timeout: 300_000 }, (_error, stdout, stderr) => {
       resolve({ status: child.exitCode, stdout, stderr });
     });
   });

@@ -175,7 +175,7 @@ function start(
   const child = spawn(process.execPath, [path, ...args], {
     env: { ...BARE_ENVIRONMENT, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: 60_000,
+    timeout: 300_000,
   });
   t.after(() => {
     child.kill('SIGKILL');

@@ -85,7 +85,7 @@ describe('The console page', { skip: CHROMIUM === undefined && 'chromium is miss
     await page
       .locator('#state')
       .filter({ hasText: /^open$/ })
-      .waitFor({ timeout: 60_000 });
+      .waitFor({ timeout: 300_000 });
     await page.click('text=Send');
     await shows(page, '#count', /^1$/);
   });
@@ -145,5 +145,5 @@ async function open(browser: Browser, origin: string): Promise<{ page: Page; pro
 
 /** Waits until an element has the text. */
 async function shows(page: Page, selector: string, text: RegExp): Promise<void> {
-  await page.locator(selector).filter({ hasText: text }).waitFor({ timeout: 60_000 });
+  await page.locator(selector).filter({ hasText: text }).waitFor({ timeout: 300_000 });
 }

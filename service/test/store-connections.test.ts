@@ -66,6 +66,7 @@ describe('A server that asks for the certificates of its clients', () => {
     assert.equal(await countOnce(store, id), 1);
     const stranger = openStore(t, server.url, { files, timeoutSeconds: 1 });
     await assert.rejects(async () => stranger.open(id), StoreUnavailableError);
+    await until(() => stranger.errors.includes('read tls'));
     assert.deepEqual(new Set(stranger.errors.filter((error) => /tls/.test(error))), new Set(['read tls']));
     const foreign = new Authority(t).issue();
     const impostor = openStore(t, server.url, { files: { ...files, ...foreign }, timeoutSeconds: 1 });
@@ -132,12 +133,12 @@ describe('Files of the store that can not be used', () => {
   });
 });
 
-describe('A peer that vanishes without a word', () => {
+describe('A peer that vanishes without a word', { concurrency: true }, () => {
   for (const [name, { path, skip }] of SERVERS)
     it(`is noticed before STORE_TIMEOUT_SECONDS, and ${name} answers on another connection`, { skip }, async (t) => {
       const server = await RedisServer.start(t, [], path);
       const proxy = await StoppableProxy.start(t, server.port);
-      const store = openStore(t, `redis://127.0.0.1:${proxy.port}`, { timeoutSeconds: 5 });
+      const store = openStore(t, `redis://127.0.0.1:${proxy.port}`);
       const { session } = await store.open(newId());
       assert.equal(await store.add(session), 1);
       proxy.swallow();
@@ -148,7 +149,7 @@ describe('A peer that vanishes without a word', () => {
 
   it('is reported within STORE_TIMEOUT_SECONDS where it is frozen, by an idle instance as well', async (t) => {
     const server = await RedisServer.start(t);
-    const timeoutSeconds = 5;
+    const timeoutSeconds = 15;
     const store = openStore(t, server.url, { timeoutSeconds });
     const { session } = await store.open(newId());
     assert.equal(await store.add(session), 1);
@@ -168,7 +169,7 @@ describe('A peer that vanishes without a word', () => {
     const proxies: StoppableProxy[] = [];
     for (const node of nodes) proxies.push(await StoppableProxy.start(t, node.port));
     const addresses = nodes.map(({ port }) => `127.0.0.1:${port}`);
-    execFileSync('redis-cli', ['--cluster', 'create', ...addresses, '--cluster-yes'], { timeout: 30_000 });
+    execFileSync('redis-cli', ['--cluster', 'create', ...addresses, '--cluster-yes'], { timeout: 300_000 });
     nodes.forEach((node, index) => node.cli('CONFIG', 'SET', 'cluster-announce-port', String(proxies[index]?.port)));
     await until(() =>
       nodes.every((node) => proxies.every(({ port }) => node.cli('CLUSTER', 'NODES').includes(`:${port}@`))),
@@ -176,7 +177,7 @@ describe('A peer that vanishes without a word', () => {
     for (const node of nodes)
       assert.equal(node.cli('ACL', 'SETUSER', USER, 'on', '>old', ...RIGHTS, ...CLUSTER_RIGHTS), 'OK');
     const url = `redis+cluster://${USER}:old@127.0.0.1:${proxies[0]?.port}`;
-    const store = openStore(t, url, { timeoutSeconds: 5 });
+    const store = openStore(t, url);
     const opened = await Promise.all(Array.from({ length: 100 }, async () => store.open(newId())));
     const countAll = (): Promise<number[]> => Promise.all(opened.map(async ({ session }) => store.add(session)));
     assert.deepEqual(new Set(await countAll()), new Set([1]));

@@ -18,7 +18,7 @@ case "$1" in
 esac
 `;
 
-test('A trial that is interrupted while it is set up removes what it made', { timeout: 60_000 }, async (t) => {
+test('A trial that is interrupted while it is set up removes what it made', { timeout: 300_000 }, async (t) => {
   const folder = copy(t, { docker: SUCCEEDS, kubectl: SUCCEEDS, helm: SUCCEEDS, kind: KIND });
   const offset = (await freePort()) - SERVICE.port;
   const trial = spawn(process.execPath, ['try/src/main.ts', '--on', 'kind', '--port-offset', String(offset)], {

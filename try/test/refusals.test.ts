@@ -43,7 +43,7 @@ describe('A trial on the current context is refused in one sentence, and makes n
     ],
   ];
   for (const [what, programs, env, says] of cases)
-    test(what, { timeout: 60_000 }, async (t) => {
+    test(what, { timeout: 300_000 }, async (t) => {
       const folder = copy(t, { docker: SUCCEEDS, kubectl: KUBECTL, helm: SUCCEEDS, ...programs });
       const offset = (await freePort()) - SERVICE.port;
       const args = ['try/src/main.ts', '--on', 'context', '--port-offset', String(offset)];

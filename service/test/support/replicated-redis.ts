@@ -48,8 +48,9 @@ export function startReplica(
 
 /** Waits until so many replicas follow. */
 export async function followed(master: RedisServer, replicas: number): Promise<void> {
-  const online = (): number => master.cli('INFO', 'replication').match(/state=online/g)?.length ?? 0;
-  while (online() < replicas) await delay(20);
+  const online = async (): Promise<number> =>
+    (await master.ask('INFO', 'replication')).match(/state=online/g)?.length ?? 0;
+  while ((await online()) < replicas) await delay(20);
 }
 
 /** What happens first: something is told, or a connection that was made after `since` waits for the replica. */
@@ -57,16 +58,16 @@ export async function toldOrWaiting<T>(told: Promise<T>, server: RedisServer, si
   let settled = false;
   const watched = told.finally(() => (settled = true));
   watched.catch(() => undefined);
-  while (!settled && !connections(server).some(({ id, waits }) => waits && id > since)) await delay(5);
+  while (!settled && !(await connections(server)).some(({ id, waits }) => waits && id > since)) await delay(5);
   return settled ? watched : 'waiting';
 }
 
 /** Number of the newest connection that a server has. */
-export function newestConnection(server: RedisServer): number {
-  return Math.max(...connections(server).map(({ id }) => id));
+export async function newestConnection(server: RedisServer): Promise<number> {
+  return Math.max(...(await connections(server)).map(({ id }) => id));
 }
 
-function connections(server: RedisServer): { readonly id: number; readonly waits: boolean }[] {
-  const list = server.cli('CLIENT', 'LIST').matchAll(/^id=(\d+) .* flags=(\S+)/gm);
+async function connections(server: RedisServer): Promise<{ readonly id: number; readonly waits: boolean }[]> {
+  const list = (await server.ask('CLIENT', 'LIST')).matchAll(/^id=(\d+) .* flags=(\S+)/gm);
   return [...list].map(([, id, flags]) => ({ id: Number(id), waits: flags?.includes('b') === true }));
 }

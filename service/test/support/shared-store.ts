@@ -11,7 +11,7 @@ import {
   type SessionStore,
 } from '../../src/sessions/session-store.ts';
 import { parseRedisUrl } from '../../src/config/redis-url.ts';
-import type { Cleanup } from '../../../testkit/redis.ts';
+import type { Cleanup, RedisServer } from '../../../testkit/redis.ts';
 
 /** No password, no TLS. */
 export const NO_FILES = { password: '', ca: '', certificate: '', key: '' };
@@ -55,6 +55,11 @@ export function openStore(t: Cleanup, url: string, options: Partial<RedisStoreOp
   });
   t.after(() => store.close());
   return Object.assign(store, { errors, warnings, changes, failures });
+}
+
+/** What a server holds of a session. */
+export function storedCount(server: RedisServer, id: SessionId): number {
+  return Number(server.cli('GET', server.cli('KEYS', `wmc:*:${id}`)));
 }
 
 /** Waits until something is so, looking once a loop turn. */
