@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, type TestContext } from 'node:test';
-import type { Browser } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { CHROMIUM, launchChromium } from '../../../testkit/chromium.ts';
 import { CounterClient, UnansweredError, type ClientEvents, type ClientOptions } from '../../client.js';
 
@@ -105,11 +105,15 @@ const NODE: Platform = {
 const PAGE = `<!doctype html>
 <script type="module">
   import { CounterClient } from './client.js';
-  window.start = (url, options, types) => {
-    window.client = new CounterClient(url, options);
-    for (const type of types) client.addEventListener(type, ({ detail }) => void report({ type, detail }));
+  const all = [];
+  window.clients = {
+    start: (id, url, options, types) => {
+      const client = (all[id] = new CounterClient(url, options));
+      for (const type of types) client.addEventListener(type, ({ detail }) => void report(id, { type, detail }));
+    },
+    send: (id, text) => all[id].send(text).then((count) => ({ count }), ({ sent }) => ({ sent })),
+    close: (id) => all[id].close(),
   };
-  window.count = (text) => client.send(text).then((count) => ({ count }), ({ sent }) => ({ sent }));
 </script>`;
 
 const CHROMIUM_PAGE: Platform = {
@@ -117,19 +121,17 @@ const CHROMIUM_PAGE: Platform = {
   skip: CHROMIUM === undefined && 'chromium is missing',
   sendsOrigin: true,
   start: async (t, url, options = {}) => {
-    const page = await (await browser()).newPage();
-    t.after(() => page.close());
+    const inPage = await page();
     const story = new Story();
-    await page.exposeFunction('report', (event: Reported) => {
-      story.put(event);
-    });
-    await page.goto(await pageOrigin());
-    await page.evaluate(`start(${[url, options, EVENTS].map((value) => JSON.stringify(value)).join()})`);
+    const id = stories.push(story) - 1;
+    const close = (): Promise<void> => inPage.evaluate(`clients.close(${id})`);
+    t.after(close);
+    await inPage.evaluate(`clients.start(${[id, url, options, EVENTS].map((value) => JSON.stringify(value)).join()})`);
     return {
       events: story.all,
       next: (type) => story.next(type),
-      send: (text) => page.evaluate<Sent>(`count(${JSON.stringify(text)})`),
-      close: () => page.evaluate('client.close()'),
+      send: (text) => inPage.evaluate<Sent>(`clients.send(${id}, ${JSON.stringify(text)})`),
+      close,
     };
   },
 };
@@ -138,10 +140,24 @@ const CHROMIUM_PAGE: Platform = {
 export const PLATFORMS: readonly Platform[] = [NODE, CHROMIUM_PAGE];
 
 let launched: Promise<Browser> | undefined;
+let opened: Promise<Page> | undefined;
+/** Stories of the clients of the page, by their ids. */
+const stories: Story[] = [];
 
-function browser(): Promise<Browser> {
-  launched ??= launchChromium();
-  return launched;
+/** The page of all clients in Chromium: each page of its own costs half a second of CPU. */
+function page(): Promise<Page> {
+  opened ??= openPage();
+  return opened;
+}
+
+async function openPage(): Promise<Page> {
+  launched = launchChromium();
+  const page = await (await launched).newPage();
+  await page.exposeFunction('report', (id: number, event: Reported) => {
+    stories[id]?.put(event);
+  });
+  await page.goto(await pageOrigin());
+  return page;
 }
 
 let served: Promise<string> | undefined;
