@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it, before, after, type TestContext } from 'node:test';
+import { describe, it, before, after } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
 import { startApp } from '../../testkit/app.ts';
 import { CHROMIUM, launchChromium } from '../../testkit/chromium.ts';
@@ -7,8 +7,16 @@ import { ServiceProcess } from '../../testkit/process.ts';
 
 describe('The console page', { skip: CHROMIUM === undefined && 'chromium is missing' }, () => {
   let browser: Browser;
+  /** Goes from one test's service to the next: a new page costs half a second of CPU. */
+  let page: Page;
+  const problems: string[] = [];
   before(async () => {
     browser = await launchChromium();
+    page = await browser.newPage();
+    page.on('pageerror', (error) => problems.push(String(error)));
+    page.on('console', (message) => {
+      if (message.type() === 'error') problems.push(message.text());
+    });
   });
   after(async () => {
     await browser.close();
@@ -16,7 +24,7 @@ describe('The console page', { skip: CHROMIUM === undefined && 'chromium is miss
 
   it('opens a socket, sends, and shows count, session, heartbeat and readiness', async (t) => {
     const { origin, log } = await startApp(t, { HEARTBEAT_INTERVAL_SECONDS: '1' });
-    const { page, problems } = await open(t, browser, origin);
+    await page.goto(origin);
     await shows(page, '#state', /^open$/);
     await page.fill('#text', 'from a browser');
     await page.click('text=Send');
@@ -43,7 +51,7 @@ describe('The console page', { skip: CHROMIUM === undefined && 'chromium is miss
       RETRY_AFTER_MAX_SECONDS: '3',
       FINAL_SCRAPE_WAIT_SECONDS: '0',
     });
-    const { page } = await open(t, browser, first.origin);
+    await page.goto(first.origin);
     await shows(page, '#state', /^open$/);
     for (let expected = 1; expected <= 3; expected += 1) {
       await page.click('text=Send');
@@ -68,7 +76,7 @@ describe('The console page', { skip: CHROMIUM === undefined && 'chromium is miss
   it('keeps its token while nobody answers, and gives it up when the service takes it no more', async (t) => {
     const key = 'a key that is long enough for a test';
     const first = await ServiceProcess.start(t, { RESUME_TOKEN_KEY: key, RETRY_AFTER_MAX_SECONDS: '0.1' });
-    const { page } = await open(t, browser, first.origin);
+    await page.goto(first.origin);
     await shows(page, '#state', /^open$/);
     await page.click('text=Send');
     await shows(page, '#count', /^1$/);
@@ -92,7 +100,7 @@ describe('The console page', { skip: CHROMIUM === undefined && 'chromium is miss
 
   it('goes on with the count after a maximum age, on the same process', async (t) => {
     const { origin } = await startApp(t, { MAX_CONNECTION_AGE_SECONDS: '3', RETRY_AFTER_MAX_SECONDS: '0.2' });
-    const { page } = await open(t, browser, origin);
+    await page.goto(origin);
     await shows(page, '#state', /^open$/);
     await page.click('text=Send');
     await shows(page, '#count', /^1$/);
@@ -104,7 +112,7 @@ describe('The console page', { skip: CHROMIUM === undefined && 'chromium is miss
 
   it('sees 1003 for binary data that its own socket sends', async (t) => {
     const { origin } = await startApp(t);
-    const { page } = await open(t, browser, origin);
+    await page.goto(origin);
     const code = await page.evaluate(`new Promise((resolve) => {
       const socket = new WebSocket(location.origin.replace('http', 'ws') + '/ws/chat/');
       socket.onopen = () => socket.send(new Uint8Array([1]));
@@ -131,18 +139,6 @@ describe('The console page', { skip: CHROMIUM === undefined && 'chromium is miss
       assert.equal((await fetch(origin + path)).status, 404);
   });
 });
-
-async function open(t: TestContext, browser: Browser, origin: string): Promise<{ page: Page; problems: string[] }> {
-  const page = await browser.newPage();
-  t.after(() => page.close());
-  const problems: string[] = [];
-  page.on('pageerror', (error) => problems.push(String(error)));
-  page.on('console', (message) => {
-    if (message.type() === 'error') problems.push(message.text());
-  });
-  await page.goto(origin);
-  return { page, problems };
-}
 
 /** Waits until an element has the text. */
 async function shows(page: Page, selector: string, text: RegExp): Promise<void> {
