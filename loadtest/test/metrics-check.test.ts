@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { connect, createServer, type AddressInfo, type Server } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
 import { CountingServer } from '../../testkit/counting-server.ts';
-import { loadtestJson, readResult, startLoadtest } from '../../testkit/run-loadtest.ts';
+import { loadtestJson, readResult, startRun } from '../../testkit/run-loadtest.ts';
 
 const SHORT = ['--sockets', '6', '--rate', '100', '--send-rate', '10', '--duration', '1'];
 
@@ -86,7 +86,7 @@ describe('the comparison with the metrics', { concurrency: 4 }, () => {
   it('is not made if the instance is gone at the end', async (t) => {
     const server = await CountingServer.start({}, t);
     const instance = await CountingServer.start({}, t);
-    const running = startLoadtest([
+    const running = startRun([
       '--json',
       '--host',
       server.host,

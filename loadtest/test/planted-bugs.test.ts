@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { ViolationKind } from '../src/count-ledger.ts';
 import { CountingServer, type ServerOptions } from '../../testkit/counting-server.ts';
-import { readResult, startLoadtest } from '../../testkit/run-loadtest.ts';
+import { readResult, startRun } from '../../testkit/run-loadtest.ts';
 import type { Result } from '../src/result.ts';
 
 const SOCKETS = 5;
@@ -17,7 +17,7 @@ async function runAgainst(
 ): Promise<{ status: number | null; result: Result; sessions: Set<string> }> {
   const server = await CountingServer.start(options);
   try {
-    const running = startLoadtest([
+    const running = startRun([
       ...['--json', '--host', server.host, '--sockets', String(SOCKETS), '--rate', '100', '--send-rate', '20'],
       ...['--duration', '4', '--reply-timeout', '1.5', ...args],
     ]);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { CountingServer, type ServerOptions } from '../../testkit/counting-server.ts';
-import { readResult, startLoadtest } from '../../testkit/run-loadtest.ts';
+import { readResult, startRun } from '../../testkit/run-loadtest.ts';
 import type { Result } from '../src/result.ts';
 
 const SOCKETS = 4;
@@ -18,7 +18,7 @@ interface Story {
 
 /**
  * Ends all connections in the middle of a run, and sees who comes back when. The run goes on until every session has been told
- * more, or for `--duration`: a signal ends it with 130, or with 1 where the clients found something wrong.
+ * more, or for `--duration`: its stop ends it with 130, or with 1 where the clients found something wrong.
  */
 async function afterTheEnd(
   end: (server: CountingServer) => void,
@@ -27,7 +27,7 @@ async function afterTheEnd(
 ): Promise<Story> {
   const server = await CountingServer.start(options);
   try {
-    const running = startLoadtest([
+    const running = startRun([
       ...['--json', '--host', server.host, '--sockets', String(SOCKETS), '--rate', '100', '--send-rate', '20'],
       ...(args.includes('--duration') ? args : ['--duration', '60', ...args]),
     ]);
@@ -37,7 +37,7 @@ async function afterTheEnd(
     end(server);
     if (!args.includes('--duration')) {
       await Promise.race([server.told(SOCKETS, highest + 2), running.finished]);
-      running.process.kill('SIGINT');
+      running.stop();
     }
     const { status, result } = readResult(await running.finished);
     const later = server.handshakes.filter(({ at }) => at > endedAt);

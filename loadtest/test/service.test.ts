@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ServiceProcess } from '../../testkit/process.ts';
-import { loadtestJson, readResult, startLoadtest } from '../../testkit/run-loadtest.ts';
+import { loadtestJson, readResult, startRun } from '../../testkit/run-loadtest.ts';
 
 describe('against the service itself', { concurrency: 4 }, () => {
   it('every bad client gets what it deserves, good ones notice nothing, and the metrics agree', async (t) => {
@@ -62,7 +62,7 @@ describe('against the service itself', { concurrency: 4 }, () => {
   it('sessions that a restart forgot are found out', async (t) => {
     // Clients that are asked to wait for long would come back after the run's end.
     const service = await ServiceProcess.start(t, { RETRY_AFTER_MAX_SECONDS: '0.2' });
-    const running = startLoadtest([
+    const running = startRun([
       ...[
         '--json',
         '--host',

@@ -8,16 +8,13 @@
  */
 import '../../lib/node-version.ts';
 import { constants } from 'node:os';
-import { App } from './app.ts';
 import { parseArguments } from './command-line.ts';
-import { createTracing } from './create-tracing.ts';
 import { ConfigError, loadConfig } from './config/load-config.ts';
 import type { Config } from './config/options.ts';
 import { readEnvFile, type EnvFile } from './config/env-file.ts';
 import { describeConfig, changedOptions } from './config/help.ts';
 import { descriptorWarning } from './config/open-files-limit.ts';
 import type { Logger } from './log/logger.ts';
-import { ServiceLog } from './service-log.ts';
 import { onInterrupt, type Interrupt } from '../../lib/interrupt.ts';
 import { VERSION } from '../../lib/version.ts';
 
@@ -32,6 +29,10 @@ const MAX_UNCAUGHT = 10;
 
 let stopping = false;
 const { config, warnings } = configure();
+// Loaded once there is something to run: a wrong option, or --check-config, is answered in half the time.
+const { ServiceLog } = await import('./service-log.ts');
+const { createTracing } = await import('./create-tracing.ts');
+const { App } = await import('./app.ts');
 const log = new ServiceLog(config, 1);
 const { logger } = log;
 const tracing = await createTracing(config, logger);
