@@ -37,7 +37,7 @@ interface Instance {
 }
 
 for (const durability of ['strict', 'relaxed'] as const)
-  describe(`In ${durability} mode, whatever happens in whatever order`, { concurrency: 4 }, () => {
+  describe(`In ${durability} mode, whatever happens in whatever order`, () => {
     for (const seed of SEEDS)
       it(`no count that a client was told is lost or goes back (seed ${seed})`, async (t) => {
         const world = new World(t, durability, seeded(seed));
@@ -84,7 +84,7 @@ class World {
     else if (dice < 0.75) await this.#send(model);
     else if (dice < 0.85) await this.#drop(model);
     else if (dice < 0.9) this.#loseReply();
-    else if (dice < 0.93) this.#killConnections();
+    else if (dice < 0.93) await this.#killConnections();
     else if (dice < 0.965) await this.#drain();
     else if (dice < 0.97) await this.#loseData();
     // What relaxed mode may lose in a crash is not what the model is about.
@@ -96,7 +96,7 @@ class World {
     this.#proxy.lose = 0;
     for (const { store } of this.#instances) await store.flush();
     for (const model of this.#models) {
-      const store = openStore(this.#t, this.#redis.url);
+      const store = openStore(this.#t, this.#proxied);
       const { count } = await opened(store, model.id);
       this.#assert(count >= model.told, `${model.told} was told, ${count} is left`);
       this.#assert(count <= model.sent, `${model.sent} were sent, ${count} counted`);
@@ -170,9 +170,9 @@ class World {
     this.#proxy.lose = 1;
   }
 
-  #killConnections(): void {
+  async #killConnections(): Promise<void> {
     this.#log.push('end all connections to the store');
-    this.#redis.cli('CLIENT', 'KILL', 'TYPE', 'normal');
+    await this.#redis.ask('CLIENT', 'KILL', 'TYPE', 'normal');
   }
 
   /** The store is restarted empty: what instances know of the sessions they hold is there again, the rest starts from 0. */
@@ -223,12 +223,17 @@ class World {
   }
 
   async #startInstance(): Promise<Instance> {
-    const store = openStore(this.#t, `redis://127.0.0.1:${this.#proxy.port}`, {
+    const store = openStore(this.#t, this.#proxied, {
       durability: this.#durability,
       timeoutSeconds: TIMEOUT_SECONDS,
     });
     const env = { MESSAGE_RATE: '0', DRAIN_TIMEOUT_SECONDS: '30', CLOSE_TIMEOUT_SECONDS: '0.5' };
     return { running: await startApp(this.#t, env, { store }), store, clients: new Set() };
+  }
+
+  /** One address for all, since the client's library keeps what it makes of the last options: a tenth of a second otherwise. */
+  get #proxied(): string {
+    return `redis://127.0.0.1:${this.#proxy.port}`;
   }
 
   #assert(condition: boolean, problem: string): void {
