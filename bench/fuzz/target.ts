@@ -15,7 +15,7 @@ export interface Played {
 
 /** How long sockets that are closing, and sessions to be forgotten, may take to be gone. */
 const QUIET_MS = 60_000;
-const LOOK_MS = 5;
+const LOOK_MS = 15;
 /** How long a service that crashes may take to be gone. */
 const EXIT_MS = 2000;
 /** Series that say the same of the same bytes. */
@@ -28,6 +28,8 @@ export class Target {
   checked = 0;
   readonly #env: Readonly<Record<string, string>>;
   #server: ServerProcess | undefined;
+  /** What it counted up to the end of the last batch. */
+  #last: Scrape | undefined;
   /** What the service itself said went wrong, since the last batch. */
   #problems: string[] = [];
 
@@ -41,13 +43,15 @@ export class Target {
    */
   async play(connections: readonly Connection[]): Promise<Played> {
     const server = await this.#running();
-    const before = await this.#scrape(server);
+    const before = this.#last ?? (await this.#scrape(server));
+    this.#last = undefined;
     const checking = new CheckingClient(server.port, Number(this.#env['SESSION_TTL']));
     const all = Promise.allSettled(connections.map((connection) => exchange(server.port, connection)));
     await checking.during(all);
     const settled = await all;
     this.checked += checking.messages;
     const after = await this.#quiet(server);
+    this.#last = after;
     if (this.#problems.length > 0) throw new Error(this.#problems.splice(0).join('\n'));
     const outcomes = settled.map((each) => {
       if (each.status === 'rejected') throw each.reason;
@@ -70,6 +74,7 @@ export class Target {
   async #running(): Promise<ServerProcess> {
     if (this.#server?.running === true) return this.#server;
     this.#problems = [];
+    this.#last = undefined;
     this.#server = await ServerProcess.start('source', {
       env: this.#env,
       counting: true,
