@@ -32,7 +32,7 @@ export interface PartReport {
 /** Connections of a batch, at most: they are played at once. */
 const BATCH = 32;
 /** Batches of one call of fast-check. Each call has a seed of its own, so that a failure late in a run is replayed fast. */
-const BATCHES = 25;
+const BATCHES = 5;
 /** Longest that a failing batch is shrunk. A batch is never interrupted: it would go on, beside the next one. */
 const MAX_SHRINK_MS = 60_000;
 /** Share of the inputs after which the heap is first measured: by then code is compiled and caches are full. */

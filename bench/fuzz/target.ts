@@ -16,6 +16,8 @@ export interface Played {
 /** How long sockets that are closing, and sessions to be forgotten, may take to be gone. */
 const QUIET_MS = 60_000;
 const LOOK_MS = 15;
+/** Sessions are forgotten a second or more after their last connection. */
+const SESSIONS_LOOK_MS = 150;
 /** How long a service that crashes may take to be gone. */
 const EXIT_MS = 2000;
 /** Series that say the same of the same bytes. */
@@ -109,7 +111,7 @@ export class Target {
       const held = scrape.value('websocket_sessions');
       if (open === 0 && held <= sessions) return scrape;
       if (performance.now() > deadline) throw new Error(`${open} connections and ${held} sessions are left`);
-      await delay(LOOK_MS);
+      await delay(open > 0 ? LOOK_MS : SESSIONS_LOOK_MS);
     }
   }
 
