@@ -1,10 +1,10 @@
-import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, connect, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { text } from 'node:stream/consumers';
 import { isRunning } from '../lib/is-running.ts';
 import { freePort } from './free-port.ts';
 
@@ -13,7 +13,6 @@ export interface Cleanup {
   readonly after: (work: () => void | Promise<void>) => void;
 }
 
-const execute = promisify(execFile);
 const CLI_OPTIONS = { encoding: 'utf8', timeout: 60_000, maxBuffer: 1e8 } as const;
 
 /** A real redis-server as a process of its own, without persistence unless asked for. */
@@ -73,10 +72,11 @@ export class RedisServer {
     return `redis://127.0.0.1:${this.port}`;
   }
 
-  /** Runs a command by redis-cli while this process goes on, and gives what it prints. */
+  /** Sends a command, and gives the reply as the server writes it (RESP): unlike {@link cli} it starts no process and holds none. */
   async ask(...args: string[]): Promise<string> {
-    const { stdout } = await execute('redis-cli', ['-p', String(this.port), ...args], CLI_OPTIONS);
-    return stdout.trim();
+    const socket = connect(this.port, '127.0.0.1');
+    socket.write(`${args.join(' ')}\r\nQUIT\r\n`);
+    return text(socket);
   }
 
   /** Runs a command by redis-cli, and gives what it prints. */
