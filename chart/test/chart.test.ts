@@ -11,6 +11,18 @@ import { generatedFiles, replaceBlock } from '../src/generate.ts';
 
 const chart = fileURLToPath(new URL('../', import.meta.url));
 
+/** A suite of the chart's unit tests, as helm-unittest reads it. */
+interface Suite {
+  readonly templates: readonly string[];
+  readonly set?: object;
+  readonly tests: readonly { readonly set?: object }[];
+}
+
+const SUITES = globSync('tests/*_test.yaml', { cwd: chart }).flatMap((path) =>
+  parseAllDocuments(read(path)).map((document) => document.toJS() as Suite),
+);
+const TESTED_TEMPLATES = new Set(SUITES.flatMap(({ templates }) => templates));
+
 describe('the chart', () => {
   it('has generated files that are up to date', () => {
     assert.deepEqual(staleFiles(generatedFiles()), [], 'run npx node chart/src/generate.ts');
@@ -25,7 +37,7 @@ describe('the chart', () => {
 
   for (const template of globSync('templates/**/*.{yaml,txt}', { cwd: chart }))
     it(`has unit tests of ${template}`, () => {
-      assert.ok(testedTemplates().has(template.slice('templates/'.length)), `no suite in chart/tests has it`);
+      assert.ok(TESTED_TEMPLATES.has(template.slice('templates/'.length)), `no suite in chart/tests has it`);
     });
 
   it('has no value that no template reads', () => {
@@ -39,11 +51,7 @@ describe('the chart', () => {
   });
 
   it('has a unit test that sets each value', () => {
-    const set = new Set(
-      suites()
-        .flatMap((suite) => [suite, ...suite.tests])
-        .flatMap((each) => pathsIn(each.set ?? {})),
-    );
+    const set = new Set(SUITES.flatMap((suite) => [suite, ...suite.tests]).flatMap((each) => pathsIn(each.set ?? {})));
     const keys = [...valuesTable(read('values.yaml')).matchAll(/^\| `([\w.]+)`/gm)].map(([, key = '']) => key);
     const isSet = (key: string): boolean => [...set].some((path) => path === key || path.startsWith(`${key}.`));
     assert.deepEqual(
@@ -139,22 +147,6 @@ function imageOf(version: string): Record<string, string> {
 
 /** `enabled` is the parent chart's alone. The others are in blocks that generators write, with tests of their own. */
 const TESTED_ELSEWHERE = /^(enabled$|(config|prometheusRule\.(alerts|burnRate|slo)|alertRouting)\.)/;
-
-interface Suite {
-  readonly templates: readonly string[];
-  readonly set?: object;
-  readonly tests: readonly { readonly set?: object }[];
-}
-
-function suites(): readonly Suite[] {
-  return globSync('tests/*_test.yaml', { cwd: chart }).flatMap((path) =>
-    parseAllDocuments(read(path)).map((document) => document.toJS() as Suite),
-  );
-}
-
-function testedTemplates(): ReadonlySet<string> {
-  return new Set(suites().flatMap(({ templates }) => templates));
-}
 
 /** Paths of the values in an object, and of the objects in it. */
 function pathsIn(values: object): string[] {

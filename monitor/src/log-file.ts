@@ -46,6 +46,7 @@ export class LogFile {
       this.#late = true;
       if (!last) await pause(POLL_MS, undefined, { signal }).catch(() => undefined);
     }
+    await this.#handle?.close();
   }
 
   async #look(): Promise<void> {
