@@ -2,7 +2,6 @@
 import { once } from 'node:events';
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { chromium } from 'playwright-core';
 import { program } from '../lib/program.ts';
 import { TOOLS } from './tools.ts';
 
@@ -25,6 +24,8 @@ for await (const line of createInterface(service.stdout)) {
   port = listening;
   break;
 }
+// Loaded after the command line is read: it takes longer than all else.
+const { chromium } = await import('playwright-core');
 const browser = await chromium.launch({
   executablePath,
   args: ['--no-sandbox', '--disable-background-networking', '--disable-component-update'],

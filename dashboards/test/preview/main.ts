@@ -3,7 +3,7 @@
  * queries, and uPlot draws the answers in Chromium. `npx node dashboards/test/preview/main.ts`; it takes about two minutes.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { chromium, type Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { program } from '../../../lib/program.ts';
 import { TOOLS } from '../../../scripts/tools.ts';
 import { readDashboards, type DashboardFile } from '../../../testkit/dashboard-file.ts';
@@ -56,6 +56,8 @@ async function sourceOf(stack: Stack): Promise<Source> {
 async function draw(dashboard: DashboardFile, name: string, source: Source, whole: boolean): Promise<void> {
   const executablePath = TOOLS.chromium.find();
   if (executablePath === undefined) throw new Error(`chromium is missing: ${TOOLS.chromium.howToGet}`);
+  // Loaded after the command line is read: it takes longer than all else.
+  const { chromium } = await import('playwright-core');
   const browser = await chromium.launch({
     executablePath,
     args: ['--no-sandbox', '--disable-background-networking', '--disable-component-update'],
