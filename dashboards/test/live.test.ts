@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { ALERT_NAMES } from '../../alerts/src/alerts.ts';
 import { codeBlocks } from '../../testkit/runbook.ts';
 import { LOGQL } from '../src/logql.ts';
@@ -25,6 +26,11 @@ const SELECTORS = [
   'job=~"$job",namespace=~"$namespace",release=~"$release"',
 ];
 const RECORDED = /\bnamespace_job_release:\w+:\w+\{|\bALERTS(_FOR_STATE)?\{|\bkube_/;
+
+/** Every target has answered each scrape of late. */
+const ALL_WELL = '(min(min_over_time(up[12s])) == 1)';
+/** Longest wait for a panel's data. */
+const PATIENCE_MS = 60_000;
 
 describe('with a loaded service among others, a real Prometheus and a real Loki', { skip: NO_STACK }, () => {
   const cleanups: (() => void | Promise<void>)[] = [];
@@ -52,7 +58,7 @@ describe('with a loaded service among others, a real Prometheus and a real Loki'
         });
       else if (!BY_TRAFFIC.includes(panel.title))
         test(`${panel.title} is empty, as it says: ${reason}`, async () => {
-          await assert.rejects(assertData(panel, ofPlainInstance(panel)), /has no data/);
+          await assertEmpty(panel, ofPlainInstance(panel));
         });
     }
     for (const name of ALERT_NAMES)
@@ -134,9 +140,9 @@ describe('with a loaded service among others, a real Prometheus and a real Loki'
       });
     test('the strip says how many are ready of those wanted, and that one pod is full', async () => {
       // The rich one is drained, and gone.
-      assert.deepEqual(await numbers(PROMQL.readyInstances), [PODS.length - 3]);
-      assert.deepEqual(await numbers(PROMQL.wantedInstances), [WANTED]);
-      assert.deepEqual(await numbers(PROMQL.fullestPod), [1]);
+      await untilIs(PROMQL.readyInstances, PODS.length - 3);
+      await untilIs(PROMQL.wantedInstances, WANTED);
+      await untilIs(PROMQL.fullestPod, 1);
     });
     test('the table of pods says the state of each', async () => {
       const series = await stack.prometheus.query(filled(PROMQL.instanceStates, picked));
@@ -197,7 +203,8 @@ describe('with a loaded service among others, a real Prometheus and a real Loki'
 
   /** The same answer at the same time, whichever way the right targets are selected. */
   async function assertRight(expr: string, variables: Picked, labels: Picked, right: string): Promise<void> {
-    const time = Date.now() / 1000 - 2;
+    // So long ago that nothing of that time is still being written, also on a busy machine.
+    const time = Date.now() / 1000 - 5;
     // What is recorded has no other labels than those of the service, and is picked by them exactly.
     const exact = Object.entries(labels)
       .map(([name, value]) => `${name}="${value}"`)
@@ -217,8 +224,10 @@ describe('with a loaded service among others, a real Prometheus and a real Loki'
     assert.deepEqual(sorted(answer), sorted(expected), expr);
   }
 
-  async function numbers(expr: string): Promise<number[]> {
-    return (await stack.prometheus.query(filled(expr, picked))).map(({ samples }) => samples[0]?.[1] ?? NaN);
+  /** Waits until a query gives this number, and no other: on a busy machine a pod may miss a scrape. */
+  async function untilIs(expr: string, number: number): Promise<void> {
+    const series = await stack.prometheus.until(`(${filled(expr, picked)}) == ${number}`);
+    assert.equal(series.length, 1);
   }
 
   function filled(expr: string, variables: Picked): string {
@@ -242,12 +251,27 @@ describe('with a loaded service among others, a real Prometheus and a real Loki'
     await stack.loki.untilLines('{environment="production"} |= "stranger"', 9);
   }
 
+  /** Waits for data: on a busy machine a scrape is missed, and a rate comes late. */
   async function assertData({ type, targets }: PanelFile, variables: Picked): Promise<void> {
-    const instant = ['stat', 'gauge', 'table'].includes(type);
     for (const { expr, datasource } of targets) {
       const count = datasource.type === 'prometheus' ? countSeries : countStreams;
-      assert.ok((await count(expr, instant, variables)) > 0, `${expr} has no data`);
+      const deadline = performance.now() + PATIENCE_MS;
+      while ((await count(expr, isInstant(type), variables)) === 0) {
+        assert.ok(performance.now() < deadline, `${expr} has no data`);
+        await delay(500);
+      }
     }
+  }
+
+  /** Looks at the times when all was well: on a busy machine a scrape is missed, and an alert fires. */
+  async function assertEmpty({ type, targets }: PanelFile, variables: Picked): Promise<void> {
+    await stack.prometheus.until(ALL_WELL);
+    const counts = targets.map(({ expr, datasource }) =>
+      datasource.type === 'prometheus'
+        ? countSeries(`(${expr}) and on() ${ALL_WELL}`, isInstant(type), variables)
+        : countStreams(expr, isInstant(type), variables),
+    );
+    assert.ok((await Promise.all(counts)).includes(0), 'it has data');
   }
 
   async function countSeries(expr: string, instant: boolean, variables: Picked): Promise<number> {
@@ -269,6 +293,10 @@ describe('with a loaded service among others, a real Prometheus and a real Loki'
     return datasource.type === 'prometheus' ? { ...picked, pod: stack.plainPod } : picked;
   }
 });
+
+function isInstant(type: string): boolean {
+  return ['stat', 'gauge', 'table'].includes(type);
+}
 
 function withoutPicked(matchers: string): string {
   return matchers

@@ -26,7 +26,7 @@ export interface Span {
 }
 
 /** Longest wait for something to be seen. */
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 240_000;
 
 export const prometheusTool = findTool('prometheus');
 
@@ -83,7 +83,7 @@ export class Prometheus {
 
   /**
    * Asks again until a query gives so many series at least.
-   * @throws {Error} if it does not within a minute
+   * @throws {Error} if it does not within four minutes
    */
   async until(query: string, count = 1): Promise<Series[]> {
     const deadline = performance.now() + PATIENCE_MS;

@@ -63,9 +63,9 @@ export class Stack {
       LOKI_URL: loki.url,
       ...{ POD_NAME: RICH, POD_NAMESPACE: PICKED.namespace, RELEASE_NAME: PICKED.release },
       // One client is not going to answer the close, long enough for scrapes to see it.
-      CLOSE_TIMEOUT_SECONDS: '3',
-      DRAIN_TIMEOUT_SECONDS: '8',
-      FINAL_SCRAPE_WAIT_SECONDS: '5',
+      CLOSE_TIMEOUT_SECONDS: '6',
+      DRAIN_TIMEOUT_SECONDS: '30',
+      FINAL_SCRAPE_WAIT_SECONDS: '60',
       WARN_INTERVAL_SECONDS: '0',
     });
     const crowd = await Crowd.start(t, `${plain.url.replace('ws:', 'http:').replace('/ws/chat/', '')}/metrics/`);
