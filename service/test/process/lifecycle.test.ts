@@ -46,7 +46,7 @@ describe('SIGTERM', () => {
   });
 
   it('spreads the closes over the window, each client with a delay of its own', async (t) => {
-    const service = await ServiceProcess.start(t, { DRAIN_SPREAD_SECONDS: '1' });
+    const service = await ServiceProcess.start(t, { DRAIN_SPREAD_SECONDS: '3' });
     const clients = await Promise.all(Array.from({ length: 200 }, () => Client.open(service.url)));
     service.signal('SIGTERM');
     await service.event('drain_closing');
@@ -109,7 +109,8 @@ describe('SIGTERM', () => {
   });
 
   it('cuts a client that does not answer its close frame, in time, and says so', async (t) => {
-    const service = await ServiceProcess.start(t, { CLOSE_TIMEOUT_SECONDS: '0.3', FINAL_SCRAPE_WAIT_SECONDS: '10' });
+    // The polite one answers in time, also on a busy machine.
+    const service = await ServiceProcess.start(t, { CLOSE_TIMEOUT_SECONDS: '3', FINAL_SCRAPE_WAIT_SECONDS: '30' });
     const deaf = await openDeaf(service);
     const polite = await Client.open(service.url);
     service.signal('SIGTERM');
@@ -162,7 +163,8 @@ describe('SIGTERM', () => {
     await openDeaf(service);
     const polite = await Client.open(service.url);
     service.signal('SIGINT');
-    await service.event('drain_started');
+    // Soon, but not so soon that the system takes the two for one. On a busy machine its log would come too late.
+    await new Promise((resolve) => setTimeout(resolve, 50));
     service.signal('SIGINT');
     assert.deepEqual(await polite.closed, { code: 1001, reason: 'drain' });
     await new Promise((resolve) => setTimeout(resolve, 1100));
@@ -173,8 +175,8 @@ describe('SIGTERM', () => {
 
   it('that can not be done within the deadline ends with 3, and says what was left', async (t) => {
     const service = await ServiceProcess.start(t, {
-      DRAIN_TIMEOUT_SECONDS: '1.5',
-      CLOSE_TIMEOUT_SECONDS: '1.3',
+      DRAIN_TIMEOUT_SECONDS: '4',
+      CLOSE_TIMEOUT_SECONDS: '3.8',
       DRAIN_SPREAD_SECONDS: '0.1',
     });
     // Frozen for longer than the deadline, the process can not have closed anything in time.
@@ -183,7 +185,7 @@ describe('SIGTERM', () => {
     service.signal('SIGTERM');
     await service.event('drain_closing');
     service.signal('SIGSTOP');
-    await new Promise((resolve) => setTimeout(resolve, 1700));
+    await new Promise((resolve) => setTimeout(resolve, 4200));
     service.signal('SIGCONT');
     assert.equal((await service.exited).status, 3);
     const missed = service.log.find(({ event }) => event === 'drain_deadline_missed');
@@ -206,10 +208,10 @@ describe('After the drain', () => {
     await fetch(`${service.origin}/metrics`, { ...AS_PROMETHEUS, method: 'HEAD' });
     await fetch(`${service.origin}/metrics/`, { ...AS_PROMETHEUS, method: 'POST' });
     await fetch(`${service.origin}/healthz/`, AS_PROMETHEUS);
-    const metrics = await service.scrape();
     assert.equal(service.log.filter(({ event }) => event === 'final_scrape').length, 0);
+    const metrics = await service.scrape();
     const seconds = metrics.value('websocket_shutdown_time_seconds');
-    assert.ok(seconds > 0 && seconds < 5, `the drain took ${seconds} s`);
+    assert.ok(seconds > 0 && seconds < 30, `the drain took ${seconds} s`);
     assert.equal(metrics.value('websocket_drain_spread_seconds'), 0.01, 'one client of 100 a second');
     assert.equal(metrics.value('websocket_active_connections'), 0);
     assert.equal((await service.event('final_scrape'))['scraped'], true);
@@ -276,7 +278,7 @@ describe('METRICS_PORT', () => {
   });
 });
 
-describe('The preStop hook', () => {
+describe('The preStop hook', { concurrency: 3 }, () => {
   it('fails readiness at once, serves on, and returns at its lower bound when nothing arrives', async (t) => {
     const service = await ServiceProcess.start(t, { PRESTOP_MIN_SECONDS: '0.6', PRESTOP_QUIET_SECONDS: '0.2' });
     const client = await Client.open(service.url);
@@ -294,24 +296,26 @@ describe('The preStop hook', () => {
   });
 
   it('waits for arrivals to stop', async (t) => {
-    const service = await ServiceProcess.start(t, { PRESTOP_MIN_SECONDS: '0.1', PRESTOP_QUIET_SECONDS: '1.5' });
+    const service = await ServiceProcess.start(t, { PRESTOP_MIN_SECONDS: '0.1', PRESTOP_QUIET_SECONDS: '3' });
     const hook = runHook(service);
     await service.event('drain_started');
+    let arrivedAt = 0;
     for (let arrival = 0; arrival < 5; arrival += 1) {
+      // It arrives then or later, however long that takes.
+      arrivedAt = performance.now();
       await Client.open(service.url);
       await new Promise((resolve) => setTimeout(resolve, 200));
     }
-    const lastArrivalAt = performance.now();
     const { stderr } = await hook;
     assert.match(stderr, /"ended_by":"quiet"/);
-    assert.ok(performance.now() - lastArrivalAt > 1200);
+    assert.ok(performance.now() - arrivedAt > 2900);
   });
 
   it('never waits beyond its upper bound, whatever arrives', async (t) => {
     const service = await ServiceProcess.start(t, {
       PRESTOP_MIN_SECONDS: '0.1',
-      PRESTOP_QUIET_SECONDS: '0.9',
-      PRESTOP_MAX_SECONDS: '1',
+      PRESTOP_QUIET_SECONDS: '2.9',
+      PRESTOP_MAX_SECONDS: '3',
     });
     const hook = runHook(service);
     await service.event('drain_started');
