@@ -23,6 +23,8 @@ const FLOWING_MS = 10_000;
 const SESSION = '6f1f7a5e-0000-4000-8000-000000000001' as SessionId;
 /** Lines written every 10 ms. */
 const LINES = 5;
+/** Between two looks at the whole log. */
+const LOOK_MS = 100;
 /** Lines on their way to the thread, at most. */
 const MAX_TRANSIT_BYTES = 4 * 1024 * 1024;
 
@@ -308,7 +310,7 @@ class ShippedLog {
     for (;;) {
       const found = parseLines((await this.texts()).join('\n')).find((line) => line.event === event);
       if (found !== undefined) return found;
-      await delay(20);
+      await delay(LOOK_MS);
     }
   }
 
@@ -318,7 +320,7 @@ class ShippedLog {
       const { shipped, dropped } = this.loki.counts;
       const done = Object.values(dropped).reduce((sum, lines) => sum + lines, shipped);
       if (done >= (await this.texts()).length) return;
-      await delay(20);
+      await delay(LOOK_MS);
     }
   }
 }
