@@ -72,7 +72,7 @@ describe('against the service itself', { concurrency: 4 }, () => {
         '--send-rate',
         '20',
         '--duration',
-        '4',
+        '60',
         '--backoff-base',
         '0.1',
         '--backoff-max',
@@ -84,6 +84,8 @@ describe('against the service itself', { concurrency: 4 }, () => {
     await service.exited;
     // The memory store ends with its process: a client that comes back is told 1.
     await ServiceProcess.start(t, { PORT: String(service.port) });
+    await running.printed(/WRONG COUNTS 5/);
+    running.stop();
     const { status, result } = readResult(await running.finished);
     assert.equal(status, 1);
     assert.deepEqual(result.counts.byKind, { reset: 5 });
