@@ -53,7 +53,7 @@ const WITH_BUILT_TOOLS = /^(alerts|dashboards|chart|chaos)\/|\/(loki|tracing)[^/
 
 /** Test files that take longest begin first, so that none of them is left to run alone at the end. */
 const LONG =
-  /\/(promtool|live|cluster|package|store-\w+|shared-store|disruptions|console|planted-\w+|refusals|fuzz)\.test\.ts$/;
+  /\/(promtool|live|cluster|package|store-\w+|shared-store|disruptions|console|planted-\w+|refusals|fuzz|model)\.test\.ts$/;
 
 /** Test files that start processes, take seconds, or ask what holds for a whole process. All others share one. */
 const OWN_PROCESS =
