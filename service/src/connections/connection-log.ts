@@ -11,7 +11,7 @@ import type { TraceContext } from '../tracing/trace-context.ts';
 export interface LoggedConnection {
   readonly requestId: RequestId;
   readonly session: { readonly id: SessionId; readonly count: number };
-  /** The client's. */
+  /** The client's; of an IP address, no character needs an escape in JSON. */
   readonly address: string;
   /** Who it is, if `authorize` said so. */
   readonly user?: string | undefined;
@@ -129,7 +129,7 @@ export class ConnectionLog {
 
 /** The fields of a connection's lines that never change, as JSON text without braces. */
 export function connectionFields({ requestId, session, address, user, trace }: LoggedConnection): string {
-  let fields = `"request_id":"${requestId}","session_id":"${session.id}","client_ip":${JSON.stringify(address)}`;
+  let fields = `"request_id":"${requestId}","session_id":"${session.id}","client_ip":"${address}"`;
   if (user !== undefined) fields += `,"user":${asciiJson(user)}`;
   if (trace !== undefined) fields += `,"trace_id":"${trace.traceId}","span_id":"${trace.spanId}"`;
   return fields;

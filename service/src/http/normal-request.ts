@@ -15,7 +15,7 @@ export function normaliseRequest(request: IncomingMessage): void {
   if (target !== undefined) request.url = target.startsWith('/') ? target : `/${target}`;
   // Without a Host a request stays invalid, whatever its target (RFC 9112, section 3.2).
   if (authority !== undefined && headers.host !== undefined) headers.host = authority;
-  if (elements(headers.upgrade?.toLowerCase()).includes('websocket')) headers.upgrade = 'websocket';
+  if (WEBSOCKET.test(headers.upgrade ?? '')) headers.upgrade = 'websocket';
   for (const name of LISTS)
     if (headers[name] !== undefined) headers[name] = elements(headers[name]).join(', ') || undefined;
 }
@@ -32,10 +32,13 @@ export function hasValidTarget({ url = '' }: IncomingMessage): boolean {
 const TARGET =
   /^(?:[a-z][a-z\d+.-]*:\/\/(?:[^/?#@]*@)?((?:\[[\da-f:.]+\]|[^/?#@[\]:]+)(?::\d*)?)(?=[/?#]|$)|(?=\/))([^#]*)/i;
 
+/** `websocket` as an element of a list. */
+const WEBSOCKET = /(?:^|,)\s*websocket\s*(?:,|$)/i;
+
 /** Headers whose value is a list, and that `ws` rejects for an empty element. */
 const LISTS = ['sec-websocket-extensions', 'sec-websocket-protocol'] as const;
 
-function elements(list = ''): string[] {
+function elements(list: string): string[] {
   return list
     .split(',')
     .map((element) => element.trim())
