@@ -133,7 +133,7 @@ describe('A reply lost on the way', () => {
   });
 });
 
-describe('A store that was away', { concurrency: true }, () => {
+describe('A store that was away', { concurrency: 2 }, () => {
   for (const durability of ['relaxed', 'strict'] as const) {
     it(`${durability}, killed and restarted empty, is told what is known here: no count goes back`, async (t) => {
       const own = await RedisServer.start(t);
