@@ -5,7 +5,7 @@ import { runPart } from '../../bench/fuzz/run-part.ts';
 import { LONG, SEED } from '../../testkit/seed.ts';
 
 /** `npm run fuzz` sends as many as it is told. */
-const INPUTS = LONG ? 60_000 : 5000;
+const INPUTS = LONG ? 60_000 : 10_000;
 
 describe('Under random and damaged handshakes and frames the service', { concurrency: true }, () => {
   for (const part of PARTS)
