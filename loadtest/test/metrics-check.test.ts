@@ -4,7 +4,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { CountingServer } from '../../testkit/counting-server.ts';
 import { loadtestJson, readResult, startRun } from '../../testkit/run-loadtest.ts';
 
-const SHORT = ['--sockets', '6', '--rate', '100', '--send-rate', '10', '--duration', '1'];
+const SHORT = ['--sockets', '6', '--rate', '100', '--send-rate', '10', '--duration', '2'];
 
 /** A load balancer: connections to the servers in turn. */
 async function balance(ports: readonly number[]): Promise<Server> {

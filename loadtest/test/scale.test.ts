@@ -110,7 +110,20 @@ describe('several source addresses', () => {
   it('are used in turn', async (t) => {
     const server = await CountingServer.start({}, t);
     const { status } = await loadtestJson(
-      ...['--host', server.host, '--sockets', '6', '--rate', '100', '--duration', '0.5', '--source-addresses', '3'],
+      ...[
+        '--host',
+        server.host,
+        '--sockets',
+        '6',
+        '--rate',
+        '100',
+        '--send-rate',
+        '5',
+        '--duration',
+        '2',
+        '--source-addresses',
+        '3',
+      ],
     );
     assert.equal(status, 0);
     assert.deepEqual([...new Set(server.handshakes.map(({ from }) => from))].sort(), [

@@ -40,7 +40,7 @@ describe('a wss:// service', { concurrency: 3 }, () => {
 
   it('is tested as any other', async () => {
     const { status, result } = await loadtestJson(
-      ...['--host', host, '--insecure', '--no-metrics', '--sockets', '5', '--send-rate', '20', '--duration', '1'],
+      ...['--host', host, '--insecure', '--no-metrics', '--sockets', '5', '--send-rate', '20', '--duration', '2'],
     );
     assert.deepEqual(result.verdict.failures, []);
     assert.equal(status, 0);
@@ -59,7 +59,7 @@ describe('a wss:// service', { concurrency: 3 }, () => {
 
   it('is trusted with --ca', async () => {
     const { status, result } = await loadtestJson(
-      ...['--host', host, '--ca', certificate, '--no-metrics', '--sockets', '2', '--duration', '0.5'],
+      ...['--host', host, '--ca', certificate, '--no-metrics', '--sockets', '2', '--send-rate', '5', '--duration', '2'],
     );
     assert.equal(status, 0);
     assert.deepEqual(Object.keys(result.sockets.closes), ['1000']);

@@ -15,7 +15,7 @@ describe('A release that can not go on says so in one line', () => {
     ],
     [
       'after Ctrl-C between two tools',
-      "async (checkpoint) => { process.kill(process.pid, 'SIGINT'); await checkpoint(); console.error('goes on'); }",
+      "async (checkpoint) => { await interrupt(); await checkpoint(); console.error('goes on'); }",
       /^release: it was interrupted, .* is removed; run it again\n$/,
     ],
     [
@@ -63,7 +63,10 @@ function withScript(script: string, programs: Record<string, string> = {}): { st
     "import { readIndex } from './scripts/release/image.ts';",
     "import { withProblems } from './scripts/release/problem.ts';",
     "import { checkKey } from './scripts/release/signing.ts';",
-    'void [runWell, readIndex, checkKey];',
+    "import { once } from 'node:events';",
+    // Nothing else would keep the process until its signal has come.
+    "const interrupt = async () => { const waits = setInterval(() => {}, 1000); process.kill(process.pid, 'SIGINT'); await once(process, 'SIGINT'); clearInterval(waits); };",
+    'void [runWell, readIndex, checkKey, interrupt];',
   ];
   return withFolder((folder) => {
     // The test bed's programs come first on PATH.

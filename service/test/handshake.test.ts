@@ -78,7 +78,7 @@ describe('A handshake is refused with a status and a body that says why', () => 
     ['never begun', ''],
   ] as const)
     it(`when it is ${what} in time: 408`, async (t) => {
-      const running = await startApp(t, { HANDSHAKE_TIMEOUT_SECONDS: '0.2' });
+      const running = await startApp(t, { HANDSHAKE_TIMEOUT_SECONDS: '1' });
       const other = await Client.open(running.url);
       const answer = await ask(running.port, text);
       assert.equal(answer.status, 408);
