@@ -134,11 +134,13 @@ describe('Files of the store that can not be used', () => {
 });
 
 describe('A peer that vanishes without a word', { concurrency: true }, () => {
+  // Noticed after 0.8 of it at the latest: a fifth is left for a new connection, and for a busy machine.
+  const timeoutSeconds = 30;
   for (const [name, { path, skip }] of SERVERS)
     it(`is noticed before STORE_TIMEOUT_SECONDS, and ${name} answers on another connection`, { skip }, async (t) => {
       const server = await RedisServer.start(t, [], path);
       const proxy = await StoppableProxy.start(t, server.port);
-      const store = openStore(t, `redis://127.0.0.1:${proxy.port}`);
+      const store = openStore(t, `redis://127.0.0.1:${proxy.port}`, { timeoutSeconds });
       const { session } = await store.open(newId());
       assert.equal(await store.add(session), 1);
       proxy.swallow();
@@ -149,7 +151,6 @@ describe('A peer that vanishes without a word', { concurrency: true }, () => {
 
   it('is reported within STORE_TIMEOUT_SECONDS where it is frozen, by an idle instance as well', async (t) => {
     const server = await RedisServer.start(t);
-    const timeoutSeconds = 15;
     const store = openStore(t, server.url, { timeoutSeconds });
     const { session } = await store.open(newId());
     assert.equal(await store.add(session), 1);
@@ -177,7 +178,7 @@ describe('A peer that vanishes without a word', { concurrency: true }, () => {
     for (const node of nodes)
       assert.equal(node.cli('ACL', 'SETUSER', USER, 'on', '>old', ...RIGHTS, ...CLUSTER_RIGHTS), 'OK');
     const url = `redis+cluster://${USER}:old@127.0.0.1:${proxies[0]?.port}`;
-    const store = openStore(t, url);
+    const store = openStore(t, url, { timeoutSeconds });
     const opened = await Promise.all(Array.from({ length: 100 }, async () => store.open(newId())));
     const countAll = (): Promise<number[]> => Promise.all(opened.map(async ({ session }) => store.add(session)));
     assert.deepEqual(new Set(await countAll()), new Set([1]));
