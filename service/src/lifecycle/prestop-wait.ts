@@ -47,8 +47,11 @@ function untilClosing(lifecycle: Lifecycle, ms: number): Promise<void> {
       lifecycle.off('closing', finish);
       resolve();
     };
+    // Timers run before sockets are read: after a stall, connections that wait are accepted in this turn, and their
+    // handshakes read in the next.
+    const afterSockets = (): void => void setImmediate(() => setImmediate(finish));
     // Timers fire up to a millisecond early by `performance.now`'s clock.
-    const timer = setTimeout(finish, Math.ceil(ms) + 1);
+    const timer = setTimeout(afterSockets, Math.ceil(ms) + 1);
     lifecycle.on('closing', finish);
   });
 }

@@ -311,6 +311,22 @@ describe('The preStop hook', { concurrency: 3 }, () => {
     assert.ok(performance.now() - arrivedAt > 2900);
   });
 
+  it('takes those who arrived while the process stood still for arrivals', async (t) => {
+    const quietMs = 2000;
+    const quiet = { PRESTOP_MIN_SECONDS: '0.1', PRESTOP_QUIET_SECONDS: String(quietMs / 1000) };
+    const service = await ServiceProcess.start(t, quiet);
+    const hook = runHook(service);
+    await service.event('drain_started');
+    service.signal('SIGSTOP');
+    const arrived = Client.open(service.url);
+    await new Promise((resolve) => setTimeout(resolve, quietMs * 1.2));
+    const goesOnAt = performance.now();
+    service.signal('SIGCONT');
+    await arrived;
+    assert.match((await hook).stderr, /"ended_by":"quiet"/);
+    assert.ok(performance.now() - goesOnAt > quietMs * 0.9);
+  });
+
   it('never waits beyond its upper bound, whatever arrives', async (t) => {
     const service = await ServiceProcess.start(t, {
       PRESTOP_MIN_SECONDS: '0.1',
