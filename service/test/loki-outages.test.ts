@@ -127,6 +127,7 @@ async function startUnderLoad(t: TestContext, loki: Loki): Promise<UnderLoad> {
     LOKI_URL: loki.url,
     ENVIRONMENT: environment,
     LOKI_TIMEOUT_SECONDS: '1',
+    LOKI_FLUSH_SECONDS: '60',
   });
   const clients = await Promise.all(Array.from({ length: CLIENTS }, () => Client.open(process.url)));
   const load = new Load(clients);

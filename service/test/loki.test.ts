@@ -122,6 +122,7 @@ describe('A real Loki', { skip: NO_LOKI }, () => {
     const service = await ServiceProcess.start(t, {
       LOKI_ENABLED: 'true',
       LOKI_URL: loki.url,
+      LOKI_FLUSH_SECONDS: '60',
       ENVIRONMENT: environment,
       DRAIN_SPREAD_SECONDS: '0',
     });
