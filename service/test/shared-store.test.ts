@@ -3,7 +3,7 @@ import { after, describe, it } from 'node:test';
 import { MemoryStore } from '../src/sessions/memory-store.ts';
 import { StoreUnavailableError, type Session, type SessionId } from '../src/sessions/session-store.ts';
 import { LossyProxy, RedisServer } from '../../testkit/redis.ts';
-import { opened, openStore, until } from './support/shared-store.ts';
+import { opened, openStore, until, type OpenedStore } from './support/shared-store.ts';
 import { countMany, countOnce, newId, storeBattery } from './support/store-battery.ts';
 
 const redis = await RedisServer.start({ after });
@@ -89,25 +89,57 @@ describe('Messages of many sessions in one loop turn', () => {
 });
 
 describe('A process that was stalled for longer than anyone waits', () => {
+  const timeoutSeconds = 5;
+
   it('finds the replies that came meanwhile, and gives no one up', async (t) => {
     const own = await RedisServer.start(t);
-    const timeoutSeconds = 5;
     const store = openStore(t, own.url, { timeoutSeconds });
-    const { session } = await store.open(newId());
-    assert.equal(await store.add(session), 1);
-    // The reply comes during the stall.
-    own.cli('CLIENT', 'PAUSE', '60000', 'WRITE');
-    const count = store.add(session);
-    // One turn makes the batch, the next one writes it.
-    for (let turn = 0; turn < 3; turn += 1) await new Promise(setImmediate);
-    // This process waits for redis-cli, and reads no reply: that is the stall.
-    assert.equal(own.cli('GET', keyOf(session.id)), '1');
-    own.cli('CLIENT', 'UNPAUSE');
-    while (own.cli('GET', keyOf(session.id)) !== '2');
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, timeoutSeconds * 1000 + 300);
+    const { session, count } = await addWhilePaused(own, store);
+    standStill(own, session);
     assert.equal(await count, 2);
     assert.deepEqual(store.errors, []);
   });
+
+  it('does so where it stands still between a look at the time and one at the replies', async (t) => {
+    const own = await RedisServer.start(t);
+    let work = (): void => undefined;
+    // As often as the store looks for who waited too long, and each time in front of it.
+    const timer = setInterval(() => {
+      setImmediate(() => {
+        work();
+      });
+    }, 250);
+    const store = openStore(t, own.url, { timeoutSeconds });
+    const { session, count } = await addWhilePaused(own, store);
+    work = () => {
+      clearInterval(timer);
+      standStill(own, session);
+    };
+    assert.equal(await count, 2);
+    assert.deepEqual(store.errors, []);
+  });
+
+  /** Adds to a session that has 1; the batch is written, and its reply kept back. */
+  async function addWhilePaused(
+    own: RedisServer,
+    store: OpenedStore,
+  ): Promise<{ session: Session; count: Promise<number> }> {
+    const { session } = await store.open(newId());
+    assert.equal(await store.add(session), 1);
+    own.cli('CLIENT', 'PAUSE', '60000', 'WRITE');
+    const count = Promise.resolve(store.add(session));
+    // One turn makes the batch, the next one writes it.
+    for (let turn = 0; turn < 3; turn += 1) await new Promise(setImmediate);
+    return { session, count };
+  }
+
+  /** The reply comes while this process waits for redis-cli, and reads nothing. */
+  function standStill(own: RedisServer, { id }: Session): void {
+    assert.equal(own.cli('GET', keyOf(id)), '1');
+    own.cli('CLIENT', 'UNPAUSE');
+    while (own.cli('GET', keyOf(id)) !== '2');
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, timeoutSeconds * 1000 + 300);
+  }
 });
 
 describe('A reply lost on the way', () => {

@@ -123,9 +123,10 @@ export class RedisStore implements SessionStore {
       for (const writer of this.#writers) writer.flush();
     });
     this.#every(Math.min(250, this.#timeoutMs / 8), () => {
+      const now = performance.now();
       // Timers run before replies are read: after a stall, replies that have arrived are read first.
       setImmediate(() => {
-        this.#expire();
+        this.#expire(now);
       });
     });
     this.#every(PROBE_MS, () => {
@@ -354,8 +355,8 @@ export class RedisStore implements SessionStore {
     );
   }
 
-  #expire(): void {
-    const now = performance.now();
+  /** @param now as it was before replies were read: whoever's time ended since may have one that is not read yet */
+  #expire(now: number): void {
     for (const writer of this.#writers)
       for (const session of [...writer.all()]) {
         this.#pendingMessages -= session.expire(now);
