@@ -42,8 +42,8 @@ const TESTS = [
   'examples',
 ].map((part) => `${part}/**/*.test.ts`);
 
-/** Most test files wait more than they compute: six at a time and the checks keep two cores busy. */
-const FILES_AT_ONCE = 6;
+/** Most test files wait more than they compute: eight at a time and the checks keep two cores busy. */
+const FILES_AT_ONCE = 8;
 
 /** Tests whose subject is time: nothing else runs beside them. */
 const MEASURING = /loadtest\/test\/latency\.test\.ts$/;
