@@ -5,6 +5,9 @@ import { ToolFailure } from '../chart/tools.ts';
 /** How a full or broken disk is reported; a folder is copied with EIO. */
 const FULL: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EIO', 'EROFS']);
 
+/** Time for a signal to be noticed, in milliseconds: on a busy machine it comes later than the end of the tool. */
+const NOTICE_MS = 100;
+
 /** Why there is no release, in one sentence for a person: what was found, where, and what to do next. */
 export class ReleaseProblem extends Error {
   override readonly name = 'ReleaseProblem';
@@ -25,7 +28,7 @@ export async function withProblems(
     interruption = signal;
   });
   const isInterrupted = async (): Promise<boolean> => {
-    await delay(1);
+    await delay(NOTICE_MS);
     return interruption !== undefined;
   };
   const interrupted = 'it was interrupted, and what was half made is removed; run it again';
