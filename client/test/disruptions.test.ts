@@ -52,9 +52,9 @@ describe(`The client in ${HERE.map(({ name }) => name).join(' and in ')}`, { con
   });
 
   it('leaves a connection that is silent, and comes back once the server does', async (t) => {
-    const heartbeatMs = 500;
+    const heartbeatMs = 1500;
     const service = await ServiceProcess.start(t, { HEARTBEAT_INTERVAL_SECONDS: String(heartbeatMs / 1000) });
-    const clients = await Clients.start(t, service.url, { heartbeatMs, connectTimeoutMs: 500, backoffMs: 50 });
+    const clients = await Clients.start(t, service.url, { heartbeatMs, connectTimeoutMs: 3000, backoffMs: 50 });
     await clients.each((client) => client.next('heartbeat'));
     service.signal('SIGSTOP');
     const frozenAt = performance.now();
