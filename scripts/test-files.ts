@@ -6,7 +6,10 @@ import { spec } from 'node:test/reporters';
 export interface TestRun {
   /** Files that run at the same time. */
   readonly atOnce: number;
-  /** Longest a file may run, in milliseconds: one that hangs is a failure, not a wait. Default: ten minutes, since the machine may be building something. */
+  /**
+   * Longest a file may run, in milliseconds: one that hangs is a failure, not a wait. Default: ten minutes, since the
+   * machine may be building something.
+   */
   readonly timeoutMs?: number;
   /** Environment of their processes. Default: that of this one. */
   readonly env?: NodeJS.ProcessEnv;

@@ -3,13 +3,10 @@ import { after, describe, it } from 'node:test';
 import { MemoryStore } from '../src/sessions/memory-store.ts';
 import { StoreUnavailableError, type Session, type SessionId } from '../src/sessions/session-store.ts';
 import { LossyProxy, RedisServer } from '../../testkit/redis.ts';
-import { opened, openStore, until, type OpenedStore } from './support/shared-store.ts';
+import { IMPATIENT, opened, openStore, until, type OpenedStore } from './support/shared-store.ts';
 import { countMany, countOnce, newId, storeBattery } from './support/store-battery.ts';
 
 const redis = await RedisServer.start({ after });
-
-/** Of stores that are to give up: on a busy machine a server that is there may take seconds to answer. */
-const IMPATIENT = { timeoutSeconds: 5 };
 
 storeBattery('A store in memory', (t) => {
   const store = new MemoryStore({ ttlSeconds: 60, maxSessions: 1000 });
