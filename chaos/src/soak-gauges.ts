@@ -17,16 +17,16 @@ export interface Parts {
 
 /** What is read again and again, and must not grow. */
 export const GAUGES = {
-  memory: { doc: 'resident memory of the instance that stays', unit: 'MiB', of: 'median' },
-  heap: { doc: 'its heap once garbage is collected, every 20 s', unit: 'MiB', of: 'median' },
-  files: { doc: 'its open files, without its connections: the smallest value', unit: '', of: 'min' },
-  threads: { doc: 'its threads', unit: '', of: 'median' },
-  series: { doc: 'its series at `/metrics/`', unit: '', of: 'median' },
-  sessions: { doc: 'sessions in the memory of both instances', unit: '', of: 'median' },
-  stored: { doc: 'sessions in Redis', unit: '', of: 'median' },
-  redis: { doc: 'memory of Redis', unit: 'MiB', of: 'median' },
-  lag: { doc: 'age of the oldest log line that waits for Loki', unit: 's', of: 'median' },
-  dropped: { doc: 'log lines that were dropped', unit: '', of: 'median' },
+  memory: { doc: 'resident memory of the instance that stays', unit: 'MiB' },
+  heap: { doc: 'its heap once garbage is collected, every 20 s', unit: 'MiB' },
+  files: { doc: 'its open files, without its connections', unit: '' },
+  threads: { doc: 'its threads', unit: '' },
+  series: { doc: 'its series at `/metrics/`', unit: '' },
+  sessions: { doc: 'sessions in the memory of both instances', unit: '' },
+  stored: { doc: 'sessions in Redis', unit: '' },
+  redis: { doc: 'memory of Redis', unit: 'MiB' },
+  lag: { doc: 'age of the oldest log line that waits for Loki', unit: 's' },
+  dropped: { doc: 'log lines that were dropped', unit: '' },
 } as const;
 export type GaugeName = keyof typeof GAUGES;
 

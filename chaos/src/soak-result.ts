@@ -44,12 +44,12 @@ const MOST_GROWTH = 0.02;
 const RESULTS = new URL('../results/soak.json', import.meta.url);
 const PLOT = new URL('../../docs/soak.svg', import.meta.url);
 
-/** Every gauge at the end of both periods: over the last quarter of each, which is as long after a drain in both. */
+/** Every gauge at the end of both periods: its median over the last quarter of each, as long after a drain in both. */
 export function compare({ samples, periodMs, hours }: Soak): readonly Compared[] {
   const window = (end: number, name: GaugeName): number => {
     const within = samples.filter(({ at }) => at > end - periodMs / 4 && at <= end);
     const values = within.flatMap((sample) => sample[name] ?? []).sort((one, other) => one - other);
-    return values[GAUGES[name].of === 'min' ? 0 : Math.floor(values.length / 2)] ?? NaN;
+    return values[Math.floor(values.length / 2)] ?? NaN;
   };
   return (Object.keys(GAUGES) as GaugeName[]).map((name) => {
     const [early, late] = [window(periodMs, name), window(hours * 3_600_000, name)];
