@@ -13,6 +13,9 @@ export interface Cleanup {
   readonly after: (work: () => void | Promise<void>) => void;
 }
 
+/** Variables that a server has beside those of this process. */
+type Environment = Readonly<Record<string, string>>;
+
 const CLI_OPTIONS = { encoding: 'utf8', timeout: 60_000, maxBuffer: 1e8 } as const;
 
 /** A real redis-server as a process of its own, without persistence unless asked for. */
@@ -20,23 +23,30 @@ export class RedisServer {
   readonly port: number;
   readonly #args: readonly string[];
   readonly #program: string;
+  readonly #env: Environment;
   #child: ChildProcess;
 
-  private constructor(child: ChildProcess, port: number, args: readonly string[], program: string) {
+  private constructor(child: ChildProcess, port: number, args: readonly string[], program: string, env: Environment) {
     this.#child = child;
     this.port = port;
     this.#args = args;
     this.#program = program;
+    this.#env = env;
   }
 
   /** Starts a server on a free port, and waits until it takes commands. */
-  static async start(t: Cleanup, args: readonly string[] = [], program = 'redis-server'): Promise<RedisServer> {
+  static async start(
+    t: Cleanup,
+    args: readonly string[] = [],
+    program = 'redis-server',
+    env: Environment = {},
+  ): Promise<RedisServer> {
     const port = await freePort();
     const folder = mkdtempSync(join(tmpdir(), 'wmc-redis-'));
     const options = ['--port', String(port), '--dir', folder, '--save', '', '--bind', '127.0.0.1', ...args];
     const file = join(folder, 'redis.conf');
     writeFileSync(file, configuration(options));
-    const server = new RedisServer(await launch(program, [file]), port, [file], program);
+    const server = new RedisServer(await launch(program, [file], env), port, [file], program, env);
     t.after(() => {
       server.#child.kill('SIGKILL');
       rmSync(folder, { recursive: true, force: true });
@@ -48,7 +58,7 @@ export class RedisServer {
    * Starts a Sentinel that decides soon. It knows the master on this port as `main`.
    * @param quorum Sentinels that must agree that the master is down; 1 decides alone
    */
-  static async startSentinel(t: Cleanup, master: number, quorum = 1): Promise<RedisServer> {
+  static async startSentinel(t: Cleanup, master: number, quorum = 1, env: Environment = {}): Promise<RedisServer> {
     const port = await freePort();
     const folder = mkdtempSync(join(tmpdir(), 'wmc-sentinel-'));
     const file = join(folder, 'sentinel.conf');
@@ -60,7 +70,8 @@ export class RedisServer {
       'sentinel failover-timeout main 3000',
     ];
     writeFileSync(file, `${options.join('\n')}\n`);
-    const sentinel = new RedisServer(await launch('redis-sentinel', [file]), port, [file], 'redis-sentinel');
+    const program = 'redis-sentinel';
+    const sentinel = new RedisServer(await launch(program, [file], env), port, [file], program, env);
     t.after(() => {
       sentinel.#child.kill('SIGKILL');
       rmSync(folder, { recursive: true, force: true });
@@ -103,7 +114,7 @@ export class RedisServer {
 
   /** Starts it again on the same port: empty, unless it persists. */
   async restart(): Promise<void> {
-    this.#child = await launch(this.#program, this.#args);
+    this.#child = await launch(this.#program, this.#args, this.#env);
   }
 }
 
@@ -190,8 +201,8 @@ function configuration(options: readonly string[]): string {
   return `${lines.join('\n')}\n`;
 }
 
-async function launch(program: string, args: readonly string[]): Promise<ChildProcess> {
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+async function launch(program: string, args: readonly string[], env: Environment): Promise<ChildProcess> {
+  const child = spawn(program, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   await new Promise<void>((resolve, reject) => {
     child.once('error', reject);

@@ -7,11 +7,14 @@ import type { Undo } from './undo.ts';
 
 /** The wall clock of a process, by libfaketime, where that is there. The monotonic clock is left alone. */
 export class Clock {
+  /** Whose clock it is: the name of the process as a target of faults. */
+  readonly name: string;
   /** Environment of the process. */
   readonly env: Readonly<Record<string, string>>;
   readonly #file: string;
 
-  constructor(t: Cleanup) {
+  constructor(t: Cleanup, name: string) {
+    this.name = name;
     const folder = mkdtempSync(join(tmpdir(), 'wmc-clock-'));
     t.after(() => {
       rmSync(folder, { recursive: true });
@@ -23,7 +26,9 @@ export class Clock {
       library === undefined
         ? {}
         : {
-            LD_PRELOAD: library,
+            // libc's allocator comes before any other: that of Redis (jemalloc) reads the clock when it starts, and the
+            // library allocates when the clock is read first, so that each would wait for the other.
+            LD_PRELOAD: `${library} libc.so.6`,
             DONT_FAKE_MONOTONIC: '1',
             FAKETIME_TIMESTAMP_FILE: this.#file,
             FAKETIME_CACHE_DURATION: '1',

@@ -107,7 +107,8 @@ const STORE_FAULTS: Readonly<Record<string, FaultKind>> = {
   'redis-starved': { doc: 'a server of the store gets a tenth of its CPU time', ...storeFault(starved) },
   'redis-paused': {
     doc: 'a server of the store answers nothing (CLIENT PAUSE)',
-    ...storeFault((server, ms) => command(server, ['CLIENT', 'PAUSE', String(ms), 'ALL'], ['CLIENT', 'UNPAUSE'])),
+    // It ends by itself, and CLIENT UNPAUSE would wait for that, too.
+    ...storeFault((server, ms) => command(server, ['CLIENT', 'PAUSE', String(ms), 'ALL'])),
   },
   'redis-full': {
     doc: 'a server of the store is out of memory (maxmemory)',
@@ -152,6 +153,8 @@ const STORE_FAULTS: Readonly<Record<string, FaultKind>> = {
     modes: SINGLE,
     alone: true,
   },
+  'redis-clock-ahead': storeClockFault('ahead', JUMP_SECONDS),
+  'redis-clock-behind': storeClockFault('behind', -JUMP_SECONDS),
   ...linkFaults('redis', 'a server of the store and everybody', ({ redisLinks }) => redisLinks, {
     effect: 'away',
     modes: STORED,
@@ -249,6 +252,17 @@ function storeFault(apply: (server: RedisServer, ms: number, disk?: Disk) => Pro
     targets: ({ redis, disks }) =>
       redis.map((server, index) => ({ name: `redis-${index}`, apply: (ms) => apply(server, ms, disks[index]) })),
     signs: STORE_SIGNS,
+  };
+}
+
+function storeClockFault(where: string, seconds: number): FaultKind {
+  return {
+    doc: `the clock of a server of the store, or of a Sentinel, is ${JUMP_SECONDS / 60} minutes ${where} (libfaketime)`,
+    modes: STORED,
+    needs: 'clock',
+    targets: ({ storeClocks }) =>
+      storeClocks.map((clock) => ({ name: clock.name, apply: () => Promise.resolve(clock.jump(seconds)) })),
+    signs: [],
   };
 }
 

@@ -44,7 +44,7 @@ export class Instance {
     env: Readonly<Record<string, string>>,
     onMishap: (mishap: Mishap, detail: string) => void,
   ): Promise<Instance> {
-    const instance = new Instance(name, await freePort(), new Clock(t), env, onMishap);
+    const instance = new Instance(name, await freePort(), new Clock(t, name), env, onMishap);
     t.after(() => instance.kill());
     await instance.up();
     return instance;

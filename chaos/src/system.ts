@@ -3,6 +3,7 @@ import { FaultyLoki } from '../../testkit/faulty-loki.ts';
 import { Loki, NO_LOKI } from '../../testkit/loki.ts';
 import { RedisServer, type Cleanup } from '../../testkit/redis.ts';
 import { Balancer } from './balancer.ts';
+import { Clock } from './clock.ts';
 import { Disk } from './disk.ts';
 import type { Mode } from './history.ts';
 import { Instance, type Mishap } from './instance.ts';
@@ -34,6 +35,8 @@ export class System {
   /** Of each server of the store, in a sandbox. */
   readonly disks: readonly Disk[];
   readonly sentinels: readonly RedisServer[];
+  /** Of the servers of the store, and of the Sentinels. */
+  readonly storeClocks: readonly Clock[];
   readonly loki: Loki | undefined;
   /** Takes the place of Loki, and answers 500. */
   readonly brokenLoki: FaultyLoki | undefined;
@@ -52,6 +55,7 @@ export class System {
       redis: this.redis,
       disks: this.disks,
       sentinels: this.sentinels,
+      storeClocks: this.storeClocks,
       loki: this.loki,
       brokenLoki: this.brokenLoki,
       redisLinks: this.redisLinks,
@@ -71,7 +75,7 @@ export class System {
     t.after(removeOldGroups);
     const names = inSandbox() ? new Names(t, ['store', 'loki']) : undefined;
     const { loki, brokenLoki, lokiLinks } = withLoki ? await startLoki(t) : NO_LOKI_PARTS;
-    const { redis, disks, sentinels, redisLinks, url } = await startStore(t, mode);
+    const { url, ...store } = await startStore(t, mode);
     const env = environment(mode, url, lokiLinks[0]);
     const instances = await Promise.all(
       Array.from({ length: count }, (_, index) => Instance.start(t, `service-${index}`, env, onMishap)),
@@ -83,8 +87,8 @@ export class System {
       instanceLinks.map(({ port }) => port),
     );
     return new System({
-      ...{ mode, instances, balancer, redis, disks, sentinels, loki, brokenLoki },
-      ...{ redisLinks, instanceLinks, lokiLinks, names },
+      ...{ mode, instances, balancer, ...store, loki, brokenLoki },
+      ...{ instanceLinks, lokiLinks, names },
     });
   }
 
@@ -105,17 +109,21 @@ async function startLoki(t: Cleanup): Promise<Pick<System, 'loki' | 'brokenLoki'
   return { loki, brokenLoki, lokiLinks: [await Link.open(t, 'loki', Number(new URL(loki.url).port))] };
 }
 
-type Store = Pick<System, 'redis' | 'disks' | 'sentinels' | 'redisLinks'> & { readonly url: string };
+type Store = Pick<System, 'redis' | 'disks' | 'sentinels' | 'storeClocks' | 'redisLinks'> & { readonly url: string };
 
 async function startStore(t: Cleanup, mode: Mode): Promise<Store> {
-  if (mode === 'token') return { redis: [], disks: [], sentinels: [], redisLinks: [], url: '' };
+  if (mode === 'token') return { redis: [], disks: [], sentinels: [], storeClocks: [], redisLinks: [], url: '' };
   const redis: RedisServer[] = [];
   const disks: Disk[] = [];
   const redisLinks: Link[] = [];
+  const storeClocks: Clock[] = [];
   for (let index = 0; index <= (mode === 'replicated' ? REPLICAS : 0); index += 1) {
     const disk = inSandbox() ? new Disk(t) : undefined;
     if (disk !== undefined) disks.push(disk);
-    const server = await RedisServer.start(t, [...DURABLE, ...(disk === undefined ? [] : ['--dir', disk.folder])]);
+    const clock = new Clock(t, `redis-${index}`);
+    storeClocks.push(clock);
+    const options = [...DURABLE, ...(disk === undefined ? [] : ['--dir', disk.folder])];
+    const server = await RedisServer.start(t, options, 'redis-server', clock.env);
     const link = await Link.open(t, `redis-${index}`, server.port);
     // What a server is known by to Sentinels, replicas and instances: the link before it.
     server.cli('CONFIG', 'SET', 'replica-announce-ip', '127.0.0.1', 'replica-announce-port', String(link.port));
@@ -127,15 +135,18 @@ async function startStore(t: Cleanup, mode: Mode): Promise<Store> {
   const [master] = redisLinks;
   if (master === undefined) throw new Error('a store has a server');
   if (mode !== 'replicated')
-    return { redis, disks, sentinels: [], redisLinks, url: `redis://${host('store')}:${master.port}` };
+    return { redis, disks, sentinels: [], storeClocks, redisLinks, url: `redis://${host('store')}:${master.port}` };
   while ((redis[0]?.cli('INFO', 'replication').match(/state=online/g)?.length ?? 0) < REPLICAS) await delay(50);
   const sentinels: RedisServer[] = [];
-  for (let index = 0; index < SENTINELS; index += 1)
-    sentinels.push(await RedisServer.startSentinel(t, master.port, Math.ceil(SENTINELS / 2)));
+  for (let index = 0; index < SENTINELS; index += 1) {
+    const clock = new Clock(t, `sentinel-${index}`);
+    storeClocks.push(clock);
+    sentinels.push(await RedisServer.startSentinel(t, master.port, Math.ceil(SENTINELS / 2), clock.env));
+  }
   // They find each other and the replicas through the master.
   while (!sentinels.every((sentinel) => knows(sentinel))) await delay(50);
   const hosts = sentinels.map(({ port }) => `${host('store')}:${port}`).join(',');
-  return { redis, disks, sentinels, redisLinks, url: `redis+sentinel://${hosts}/main` };
+  return { redis, disks, sentinels, storeClocks, redisLinks, url: `redis+sentinel://${hosts}/main` };
 }
 
 /** What an instance knows a host by: a name, where that can go. */

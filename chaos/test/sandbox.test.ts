@@ -14,6 +14,7 @@ const KINDS = [
   'redis-name-gone',
   'redis-link-packets-lost',
   'service-clock-ahead',
+  'redis-clock-behind',
   'service-squeezed',
 ];
 const NEEDED = [TOOLS.redis, TOOLS.haproxy, TOOLS.toxiproxy].map(useTool).map(({ skip }) => skip);
@@ -21,7 +22,7 @@ const LACKS = [...missingMeans()].map(([means, reason]) => `no ${means}: ${reaso
 const SKIP = [...NEEDED, ...LACKS].find((reason) => reason !== false) ?? false;
 
 it('Full disks, names that are gone, lost packets and wrong clocks take back no count', { skip: SKIP }, async () => {
-  const options = ['--faults', '8', '--seed', '1', '--no-loki', '--clients', '20', '--kinds', KINDS.join(',')];
+  const options = ['--faults', '9', '--seed', '1', '--no-loki', '--clients', '20', '--kinds', KINDS.join(',')];
   const { stdout } = await promisify(execFile)(process.execPath, [MAIN, ...options], { timeout: 300_000 });
   assert.match(stdout, /lost 0, order 0, doubled 0/);
   for (const kind of KINDS) assert.match(stdout, new RegExp(`^\\| ${kind} \\| \\d`, 'm'), FAULTS[kind]?.doc);
