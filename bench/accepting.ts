@@ -59,24 +59,20 @@ async function begin(
   comparison: Comparison,
 ): Promise<Trial> {
   const server = await ServerProcess.start(kind, { env, loopProbe: true, discardLog: true, ownCore: true });
-  const open = async (): Promise<number> => {
-    const { fleet, opened } = await openClients(server.port, SOCKETS, {
-      dialect,
-      connectsAtOnce: IN_FLIGHT,
-      offServerCore: true,
-    });
-    await fleet.end();
-    return opened.totals.lastFirstOpenMs;
-  };
+  const open = (): ReturnType<typeof openClients> =>
+    openClients(server.port, SOCKETS, { dialect, connectsAtOnce: IN_FLIGHT, offServerCore: true });
   const startedAt = performance.now();
-  for (let times = 0; times < WARMUPS && performance.now() - startedAt < MAX_WARMUP_MS; times += 1) await open();
+  for (let times = 0; times < WARMUPS && performance.now() - startedAt < MAX_WARMUP_MS; times += 1)
+    await (await open()).fleet.end();
   const sums = { opened: 0, ms: 0, activeMs: 0, cpuMicros: 0, busy: 0 };
   return {
     window: async () => {
       await delay(SETTLE_MS);
       const from = await server.sample();
-      sums.ms += await open();
+      const { fleet, opened } = await open();
       const to = await server.sample();
+      await fleet.end();
+      sums.ms += opened.totals.lastFirstOpenMs;
       sums.opened += SOCKETS;
       sums.activeMs += to.activeMs - from.activeMs;
       sums.cpuMicros += to.cpuMicros - from.cpuMicros;
