@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { startApp } from '../../testkit/app.ts';
 import { BARE_ENVIRONMENT, TEST_OPTIONS } from '../../testkit/environment.ts';
-import type { Cleanup } from '../../testkit/redis.ts';
+import { RedisServer, type Cleanup } from '../../testkit/redis.ts';
 
 /** Stands in every place where people have secrets; no output may hold it. */
 const SECRET = 'planted5ecret';
@@ -59,6 +59,16 @@ describe('A planted secret', { concurrency: 2 }, () => {
       service.signal('SIGTERM');
       assertHidden((await service.ended).output);
     });
+
+  it('is in no log line about a Redis that repeats what it does not understand: the login', async (t) => {
+    const redis = await RedisServer.start(t, ['--requirepass', SECRET, '--rename-command', 'HELLO', '']);
+    assert.match(await redis.ask('HELLO', '3', 'AUTH', 'us', SECRET), new RegExp(SECRET));
+    const env = { ...TEST_OPTIONS, REDIS_URL: redis.url, REDIS_PASSWORD: SECRET };
+    const service = start(t, 'service/src/main.ts', [], env);
+    assert.match(await service.printed(/"event":"store_unavailable".*?"detail":"(.*?)"/), /unknown command 'HELLO'/);
+    service.signal('SIGTERM');
+    assertHidden((await service.ended).output);
+  });
 
   for (const env of [
     { REDIS_URL: `redis://us:${SECRET}/with#a@slash` },

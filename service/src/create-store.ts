@@ -52,7 +52,7 @@ function createObserver(
       metrics.storeDuration.observe({ operation }, seconds);
       tracing?.start(SPANS.store, { secondsAgo: seconds, attributes: { operation } }).end();
     },
-    failed: (operation, reason, error, secondsAgo) => {
+    failed: (operation, { reason, detail }, secondsAgo) => {
       metrics.storeErrors.inc({ operation, reason });
       tracing?.start(SPANS.store, { secondsAgo, attributes: { operation } }).end({}, reason);
       const now = performance.now();
@@ -62,7 +62,7 @@ function createObserver(
         event: 'store_unavailable',
         operation,
         reason,
-        detail: error instanceof Error ? error.message : String(error),
+        detail,
         suppressed: suppressed - 1,
       });
       nextAt = now + intervalMs;

@@ -69,6 +69,7 @@ describe('The configuration', () => {
     [{ PRESTOP_MIN_SECONDS: '30' }, /PRESTOP_MIN_SECONDS=30 must be at most PRESTOP_MAX_SECONDS=20/],
     [{ RETRY_AFTER_MIN_SECONDS: '9' }, /RETRY_AFTER_MIN_SECONDS=9 must be at most RETRY_AFTER_MAX_SECONDS=3/],
     [{ STORE_REPLICAS: '1', SESSION_DURABILITY: 'strict' }, /STORE_REPLICAS=1 needs a shared store: set REDIS_URL/],
+    [{ SESSION_DURABILITY: 'strict' }, /SESSION_DURABILITY=strict needs a shared store: set REDIS_URL, or drop it/],
     [
       { STORE_FSYNC: 'true', REDIS_URL: 'redis://r' },
       /STORE_FSYNC=true needs SESSION_DURABILITY=strict: with relaxed, replies do not wait .* drop STORE_FSYNC=true/,
@@ -100,6 +101,16 @@ describe('The configuration', () => {
     it(`refuses ${JSON.stringify(env)}, since it does not fit together`, () => {
       assert.throws(() => loadConfig(env), problem);
     });
+
+  it('warns of what is set for a store, where there is none', () => {
+    const env = { REDIS_USERNAME: 'u', REDIS_PASSWORD_FILE: '/p', REDIS_CA_FILE: '/a' };
+    const warningsOf = (more: Record<string, string>): readonly string[] => loadConfig({ ...env, ...more }).warnings;
+    assert.deepEqual(warningsOf({ REDIS_URL: 'rediss://r' }), []);
+    assert.deepEqual(
+      warningsOf({}),
+      Object.keys(env).map((name) => `${name} is set and REDIS_URL is not: sessions are kept in memory`),
+    );
+  });
 
   it('warns of a misspelt variable and names the nearest, but of no stranger', () => {
     const { warnings } = loadConfig({

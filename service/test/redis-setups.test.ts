@@ -7,8 +7,10 @@ import { describe, it } from 'node:test';
 import { StoreUnavailableError } from '../src/sessions/session-store.ts';
 import { freePort } from '../../testkit/free-port.ts';
 import { RedisServer, type Cleanup } from '../../testkit/redis.ts';
-import { NO_FILES, openStore } from './support/shared-store.ts';
+import { NO_FILES, openStore, until } from './support/shared-store.ts';
 import { countMany, countOnce, newId } from './support/store-battery.ts';
+
+const PASSWORD = 'secret';
 
 describe('A Cluster of three', () => {
   it('counts sessions on all of its nodes', async (t) => {
@@ -40,6 +42,22 @@ describe('Sentinels', () => {
     await master.kill();
     assert.equal(await store.add(session), 6);
     assert.equal(replica.cli('ROLE').split('\n')[0], 'master');
+  });
+
+  it('and their master may ask for a password: it is used, and a wrong one is reported as such', async (t) => {
+    const master = await RedisServer.start(t, ['--requirepass', PASSWORD]);
+    const sentinel = await RedisServer.startSentinel(t, master.port);
+    sentinel.cli('SENTINEL', 'SET', 'main', 'auth-pass', PASSWORD);
+    const url = (password: string): string => `redis+sentinel://:${password}@127.0.0.1:${sentinel.port}/main`;
+    assert.equal(await countOnce(openStore(t, url(PASSWORD)), newId()), 1);
+    const early = openStore(t, url('wrong'));
+    await until(() => early.errors.includes('read auth'));
+    assert.ok(!early.errors.includes('read other'), early.errors.join());
+    sentinel.cli('ACL', 'SETUSER', 'default', 'resetpass', `>${PASSWORD}`);
+    assert.equal(await countOnce(openStore(t, url(PASSWORD)), newId()), 1);
+    const late = openStore(t, url('wrong'));
+    await until(() => late.errors.includes('read auth'));
+    assert.ok(!late.errors.includes('read other'), late.errors.join());
   });
 
   it('keep their connections, though nothing is asked on them for longer than a time-out', async (t) => {

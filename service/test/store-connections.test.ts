@@ -16,6 +16,8 @@ const USER = 'counter';
 const RIGHTS = '~wmc:* +eval +evalsha +get +mget +set +expire +ping +hello +auth'.split(' ');
 const CLUSTER_RIGHTS = ['+cluster|slots', '+asking'];
 const NAMES = ['password', 'ca', 'certificate', 'key'] as const;
+/** In a chain of certificates, which TLS reads to its end. */
+const BROKEN = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
 type Files = Readonly<Partial<Record<(typeof NAMES)[number], string>>>;
 
 for (const [name, { path, skip }] of SERVERS)
@@ -113,13 +115,14 @@ describe('Files of the store that can not be used', () => {
       [{ ...good, certificate: good.key }, `${certificate} holds no certificate in PEM`],
       [{ ...good, key: good.certificate }, `${key} holds no private key in PEM without a passphrase`],
       [{ ...good, key: textsOf(authority.issue()).key }, `${key} is not the key of the certificate in ${certificate}`],
+      [{ ...good, certificate: good.certificate + BROKEN }, `${certificate} can't be used for TLS: error:`],
     ] as const) {
       secret.replace(files);
-      await until(() => store.failures.at(-1) === sentence);
+      await until(() => store.failures.at(-1)?.startsWith(sentence) === true);
     }
     secret.replace({});
     await until(() => store.failures.at(-1)?.includes("can't be read: ENOENT") === true);
-    assert.equal(store.failures.length, 5);
+    assert.equal(store.failures.length, 6);
     assert.equal(await store.add(session), 1);
     assert.deepEqual([store.errors, store.changes], [[], []]);
   });
@@ -163,6 +166,23 @@ describe('A peer that vanishes without a word', { concurrency: true }, () => {
     assert.equal(await store.add(session), 2);
   });
 
+  it('is reported as soon while a new password is not accepted', async (t) => {
+    const server = await startWithUser(t);
+    const secret = new MountedSecret(t, NAMES, { password: 'old' });
+    const store = openSecured(t, urlOf(server), secret, ['password'], { timeoutSeconds });
+    const { session } = await store.open(newId());
+    assert.equal(await store.add(session), 1);
+    secret.replace({ password: 'too early' });
+    await until(() => store.errors.includes('read auth'));
+    server.signal('SIGSTOP');
+    const frozenAt = performance.now();
+    await until(() => !store.health.up);
+    assert.ok(performance.now() - frozenAt < timeoutSeconds * 1000);
+    server.signal('SIGCONT');
+    await until(() => store.health.up);
+    assert.equal(await store.add(session), 2);
+  });
+
   it('is noticed in a Cluster, whose node answers on another connection', async (t) => {
     const args = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000'];
     const nodes: RedisServer[] = [];
@@ -188,7 +208,7 @@ describe('A peer that vanishes without a word', { concurrency: true }, () => {
 });
 
 /** A server with an ACL user whose password is `old`. */
-async function startWithUser(t: Cleanup, program: string): Promise<RedisServer> {
+async function startWithUser(t: Cleanup, program?: string): Promise<RedisServer> {
   const server = await RedisServer.start(t, [], program);
   assert.equal(server.cli('ACL', 'SETUSER', USER, 'on', '>old', ...RIGHTS), 'OK');
   return server;
@@ -233,9 +253,10 @@ function openSecured(
   url: string,
   secret: MountedSecret<string>,
   names: readonly (keyof Files)[],
+  options: Parameters<typeof openStore>[2] = {},
 ): OpenedStore {
   const files = Object.fromEntries(names.map((name) => [name, secret.path(name)]));
-  return openStore(t, url, { files: { ...NO_FILES, ...files } });
+  return openStore(t, url, { ...options, files: { ...NO_FILES, ...files } });
 }
 
 /** Counts one message after the other. */

@@ -53,7 +53,7 @@ export function loadConfig(env: Environment): LoadedConfig {
   const config = values as Config;
   if (problems.length === 0) problems.push(...crossChecks(config));
   if (problems.length > 0) throw new ConfigError(problems);
-  return { config, warnings: [...misspeltVariables(env), ...lokiWarnings(config)] };
+  return { config, warnings: [...misspeltVariables(env), ...lokiWarnings(config), ...storeWarnings(config)] };
 }
 
 /** Variables that were options, and why they no longer are. */
@@ -80,7 +80,7 @@ function crossChecks(config: Config): string[] {
     problems.push(
       `STORE_TIMEOUT_SECONDS=${config.storeTimeoutSeconds} must be less than DRAIN_TIMEOUT_SECONDS - DRAIN_SPREAD_SECONDS - CLOSE_TIMEOUT_SECONDS = ${config.drainTimeoutSeconds - closing}: shorten it, or raise DRAIN_TIMEOUT_SECONDS`,
     );
-  problems.push(...acknowledgementProblems(config), ...storeFileProblems(config));
+  problems.push(...durabilityProblems(config), ...storeFileProblems(config));
   if (config.prestopMinSeconds > config.prestopMaxSeconds)
     problems.push(
       `PRESTOP_MIN_SECONDS=${config.prestopMinSeconds} must be at most PRESTOP_MAX_SECONDS=${config.prestopMaxSeconds}`,
@@ -119,21 +119,40 @@ function portProblems({ port, adminPort, metricsPort }: Config): string[] {
   return problems;
 }
 
-/** A reply that does not wait for the store can't wait for its replicas or disk either. */
-function acknowledgementProblems(config: Config): string[] {
+/** Without a store no reply waits for it; and one that does not can't wait for its replicas or disk either. */
+function durabilityProblems(config: Config): string[] {
   const { storeReplicas, storeFsync, redisUrl, sessionDurability } = config;
-  const set = [
+  const strict = sessionDurability === 'strict';
+  const acknowledged = [
     ...(storeReplicas > 0 ? [`STORE_REPLICAS=${storeReplicas}`] : []),
     ...(storeFsync ? [`STORE_FSYNC=${storeFsync}`] : []),
   ];
-  return set.flatMap((option) => [
-    ...(redisUrl === undefined ? [`${option} needs a shared store: set REDIS_URL, or drop it`] : []),
-    ...(sessionDurability === 'strict'
-      ? []
-      : [
+  const needStore = [...(strict ? ['SESSION_DURABILITY=strict'] : []), ...acknowledged];
+  return [
+    ...needStore
+      .filter(() => redisUrl === undefined)
+      .map((option) => `${option} needs a shared store: set REDIS_URL, or drop it`),
+    ...acknowledged
+      .filter(() => !strict)
+      .map(
+        (option) =>
           `${option} needs SESSION_DURABILITY=strict: with ${sessionDurability}, replies do not wait for the store; set it to strict, or drop ${option}`,
-        ]),
-  ]);
+      ),
+  ];
+}
+
+/** What is only there for a store, without one. */
+function storeWarnings(config: Config): string[] {
+  if (config.redisUrl !== undefined) return [];
+  const { redisUsername, redisPassword, redisPasswordFile, redisCaFile, redisCertFile } = config;
+  const set = Object.entries({
+    REDIS_USERNAME: redisUsername,
+    REDIS_PASSWORD: redisPassword,
+    REDIS_PASSWORD_FILE: redisPasswordFile,
+    REDIS_CA_FILE: redisCaFile,
+    REDIS_CERT_FILE: redisCertFile,
+  }).filter(([, value]) => value !== '');
+  return set.map(([name]) => `${name} is set and REDIS_URL is not: sessions are kept in memory`);
 }
 
 /** A secret in two places, and TLS that would not be used though its files are there. */

@@ -3,7 +3,7 @@ import type { Config } from '../config/options.ts';
 import { LOKI_DROP_REASONS, PUSH_OUTCOMES } from '../loki/types.ts';
 import { CLOSE_CODES, REJECTIONS } from '../protocol/protocol.ts';
 import { memoryLimitBytes } from '../runtime/memory-limit.ts';
-import { STORE_ERRORS } from '../sessions/redis/script-runner.ts';
+import { STORE_ERRORS } from '../sessions/redis/store-errors.ts';
 import { STORE_OPERATIONS } from '../sessions/redis/redis-store.ts';
 import { TOKEN_FAULTS } from '../sessions/resume-token.ts';
 import type { StoreHealth } from '../sessions/session-store.ts';

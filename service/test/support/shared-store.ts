@@ -52,7 +52,7 @@ export function openStore(t: Cleanup, url: string, options: Partial<RedisStoreOp
       filesChanged: () => changes.push('changed'),
       filesFailed: (reason) => failures.push(reason),
       lost: () => errors.push('read lost_data'),
-      failed: (operation, reason) => errors.push(`${operation} ${reason}`),
+      failed: (operation, { reason }) => errors.push(`${operation} ${reason}`),
     },
     ...options,
   });

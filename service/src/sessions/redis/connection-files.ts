@@ -1,4 +1,5 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { createSecureContext } from 'node:tls';
 import { MountedFiles, type FileTexts } from '../../config/mounted-files.ts';
 
 /** What a connection to the store needs besides its address, each from a file. */
@@ -19,12 +20,22 @@ export function connectionFiles(paths: ConnectionFilePaths): MountedFiles<Connec
       certificate: { variable: 'REDIS_CERT_FILE', path: paths.certificate, problem: noCertificate },
       key: { variable: 'REDIS_KEY_FILE', path: paths.key, problem: noKey },
     },
-    ({ certificate, key }) => {
-      if (certificate === '' || key === '') return undefined;
-      if (new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key))) return undefined;
-      return `REDIS_KEY_FILE=${JSON.stringify(paths.key)} is not the key of the certificate in REDIS_CERT_FILE=${JSON.stringify(paths.certificate)}`;
-    },
+    (texts) => (texts.certificate === '' || texts.key === '' ? undefined : identityProblem(texts, paths)),
   );
+}
+
+/** What is wrong with a certificate and a key that are there. */
+function identityProblem({ certificate, key }: ConnectionSecrets, paths: ConnectionFilePaths): string | undefined {
+  const file = `REDIS_CERT_FILE=${JSON.stringify(paths.certificate)}`;
+  if (!new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key)))
+    return `REDIS_KEY_FILE=${JSON.stringify(paths.key)} is not the key of the certificate in ${file}`;
+  try {
+    // Also refuses what is broken further down in a chain, or too weak.
+    createSecureContext({ cert: certificate, key });
+    return undefined;
+  } catch (error) {
+    return `${file} can't be used for TLS: ${(error as Error).message}`;
+  }
 }
 
 function noPassword(text: string): string | undefined {

@@ -12,8 +12,8 @@ export interface PeerWatchOptions {
   readonly intervalMs: number;
   /** Number of looks after which an unanswered PING means that nobody is there. */
   readonly looks: number;
-  /** Called at each further look, too. */
-  readonly onSilent: () => void;
+  /** @param isNew whether one that answered until now is among them. Called at each further look, too. */
+  readonly onSilent: (isNew: boolean) => void;
 }
 
 /**
@@ -49,7 +49,7 @@ export class PeerWatch {
     const peers = this.#options.peers().filter(({ isReady }) => isReady);
     for (const peer of this.#waiting.keys()) if (!peers.includes(peer)) this.#waiting.delete(peer);
     for (const peer of peers) this.#lookAt(peer);
-    if (this.isSilent) this.#options.onSilent();
+    if (this.isSilent) this.#options.onSilent([...this.#waiting.values()].includes(this.#options.looks));
   }
 
   #lookAt(peer: Peer): void {

@@ -1,11 +1,6 @@
 import { BatchWriter } from './batch-writer.ts';
-import {
-  MAX_RECONNECT_MS,
-  RedisRunner,
-  storeErrorReason,
-  type ScriptRunner,
-  type StoreErrorReason,
-} from './script-runner.ts';
+import { MAX_RECONNECT_MS, RedisRunner, type ScriptRunner } from './script-runner.ts';
+import { storeFailure, type StoreFailure } from './store-errors.ts';
 import type { RedisTarget } from '../../config/redis-url.ts';
 import type { ConnectionFilePaths } from './connection-files.ts';
 import type { Acknowledgement } from './replicated-scripts.ts';
@@ -28,7 +23,7 @@ export interface StoreObserver {
   /** A batch was acknowledged after so many seconds. It had messages (`write`) or only asked for counts (`read`). */
   readonly done: (operation: StoreOperation, seconds: number) => void;
   /** A batch failed after so many seconds, or a connection: it is tried again. */
-  readonly failed: (operation: StoreOperation, reason: StoreErrorReason, error: unknown, seconds: number) => void;
+  readonly failed: (operation: StoreOperation, failure: StoreFailure, seconds: number) => void;
   /** The store lost data. For so many seconds nobody resumes, while instances write the counts that they know. */
   readonly lost: (holdSeconds: number) => void;
   /** The store works again, after so many seconds. */
@@ -112,7 +107,7 @@ export class RedisStore implements SessionStore {
         this.#failed('read', error);
       },
       onReplacementError: (error) => {
-        options.observer.failed('read', storeErrorReason(error), error, 0);
+        options.observer.failed('read', storeFailure(error), 0);
       },
       onFilesChanged: options.observer.filesChanged,
       onFilesFailed: options.observer.filesFailed,
@@ -283,7 +278,7 @@ export class RedisStore implements SessionStore {
 
   #failed(operation: StoreOperation, error: unknown, seconds = 0): void {
     this.#awaySince ??= performance.now();
-    this.#options.observer.failed(operation, storeErrorReason(error), error, seconds);
+    this.#options.observer.failed(operation, storeFailure(error), seconds);
   }
 
   #recovered(): void {

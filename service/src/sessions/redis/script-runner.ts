@@ -6,12 +6,7 @@ import { inTime } from '../../runtime/in-time.ts';
 import { APPLY_BATCH, APPLY_BATCH_SHA } from './batch-script.ts';
 import { connectionFiles, type ConnectionFilePaths, type ConnectionSecrets } from './connection-files.ts';
 import { PeerWatch, type Peer } from './peer-watch.ts';
-import {
-  NotAcknowledgedError,
-  ReplicatedScripts,
-  type Acknowledgement,
-  type PipelineClient,
-} from './replicated-scripts.ts';
+import { ReplicatedScripts, type Acknowledgement, type PipelineClient } from './replicated-scripts.ts';
 import { checkReplication, type ReplicationFindings } from './replication-check.ts';
 
 /** Runs the store's script. */
@@ -62,6 +57,8 @@ type Client = Pick<RedisClientType, 'evalSha' | 'eval' | 'connect' | 'destroy' |
 /** What a client of a Cluster has besides. */
 type ClusterClient = Pick<RedisClusterType, 'masters' | 'nodeClient' | 'getNodeClientForKey'>;
 
+/** The user that Sentinels have, too. If it needs no password there, they accept any (Redis' documentation, "ACL"). */
+const DEFAULT_USER = /^(?:default)?$/;
 /** Maximum wait between two attempts to connect, in milliseconds. */
 export const MAX_RECONNECT_MS = 1000;
 const RECONNECT_BACKOFF: BackoffBounds = { baseMs: 100, maxMs: MAX_RECONNECT_MS };
@@ -284,8 +281,8 @@ export class RedisRunner implements ScriptRunner {
       peers: () => this.#peers(),
       intervalMs: this.#timeoutMs / LOOKS,
       looks: replicas > 0 || fsync ? SILENT_LOOKS_REPLICATED : SILENT_LOOKS,
-      onSilent: () => {
-        this.#replaceSilent();
+      onSilent: (isNew) => {
+        this.#replaceSilent(isNew);
       },
     });
   }
@@ -297,10 +294,10 @@ export class RedisRunner implements ScriptRunner {
     return masters.map(({ client }) => client).filter((client) => client !== undefined);
   }
 
-  #replaceSilent(): void {
-    if (this.#connecting || this.#client === undefined) return;
-    this.#options.onError(new Error('timeout: the server does not answer PING'));
-    void this.#connect();
+  #replaceSilent(isNew: boolean): void {
+    if (isNew) this.#options.onError(new Error('timeout: the server does not answer PING'));
+    // Another connection may be under way for long, for example with a password that the server does not accept yet.
+    if (!this.#connecting) void this.#connect();
   }
 
   async #create(): Promise<Client> {
@@ -316,7 +313,11 @@ export class RedisRunner implements ScriptRunner {
         sentinelRootNodes: [...nodes],
         nodeClientOptions: { ...common, database },
         // Nothing is asked on these connections for long: without PING they would seem dead.
-        sentinelClientOptions: { socket: common.socket, pingInterval: this.#timeoutMs / 2 },
+        sentinelClientOptions: {
+          socket: common.socket,
+          pingInterval: this.#timeoutMs / 2,
+          ...(DEFAULT_USER.test(target.username) && 'password' in common && { password: common.password }),
+        },
         passthroughClientErrorEvents: true,
         scanInterval: MAX_RECONNECT_MS,
         maxCommandRediscovers: 1,
@@ -352,59 +353,6 @@ export class RedisRunner implements ScriptRunner {
       },
     };
   }
-}
-
-/** Why an operation of a store failed: a closed set, the `reason` label. */
-export const STORE_ERRORS = [
-  'unreachable',
-  'timeout',
-  'read_only',
-  'out_of_memory',
-  'loading',
-  'auth',
-  'tls',
-  'cluster',
-  'too_few_replicas',
-  'not_on_disk',
-  'lost_data',
-  'other',
-] as const;
-
-/** A value of {@link STORE_ERRORS}. */
-export type StoreErrorReason = (typeof STORE_ERRORS)[number];
-
-/** The first word of an error that a server replies (Redis' documentation, "RESP protocol", simple errors). */
-const REPLIES: Readonly<Record<string, StoreErrorReason>> = {
-  READONLY: 'read_only',
-  NOREPLICAS: 'too_few_replicas',
-  MASTERDOWN: 'read_only',
-  OOM: 'out_of_memory',
-  MISCONF: 'read_only',
-  LOADING: 'loading',
-  BUSY: 'loading',
-  NOAUTH: 'auth',
-  WRONGPASS: 'auth',
-  NOPERM: 'auth',
-  MOVED: 'cluster',
-  ASK: 'cluster',
-  TRYAGAIN: 'cluster',
-  CLUSTERDOWN: 'cluster',
-};
-
-/** Codes of a handshake that failed, of Node.js and of OpenSSL (nodejs.org/api/tls.html, "X509 certificate error codes"). */
-const TLS_FAILURE = /^ERR_(?:SSL|TLS)_|CERT|SELF_SIGNED|UNABLE_TO_/;
-
-/** Says why an operation failed. */
-export function storeErrorReason(error: unknown): StoreErrorReason {
-  if (error instanceof NotAcknowledgedError) return error.reason;
-  const { message = '', code = '' } = error as { message?: string; code?: string };
-  const reply = REPLIES[message.split(' ')[0] ?? ''];
-  if (reply !== undefined) return reply;
-  if (TLS_FAILURE.test(code)) return 'tls';
-  if (/time ?out/i.test(message) || code === 'ETIMEDOUT') return 'timeout';
-  if (/closed|offline|not connected|terminated|unavailable/i.test(message) || /^E[A-Z]+$/.test(code))
-    return 'unreachable';
-  return 'other';
 }
 
 /**
