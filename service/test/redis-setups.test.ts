@@ -60,6 +60,20 @@ describe('Sentinels', () => {
     assert.ok(!late.errors.includes('read other'), late.errors.join());
   });
 
+  it('keep no message waiting for the one of them that stands still', async (t) => {
+    const master = await RedisServer.start(t);
+    const frozen = await RedisServer.startSentinel(t, master.port);
+    const other = await RedisServer.startSentinel(t, master.port);
+    const url = `redis+sentinel://127.0.0.1:${frozen.port},127.0.0.1:${other.port}/main`;
+    const store = openStore(t, url, { timeoutSeconds: 3 });
+    const { session } = await store.open(newId());
+    const watches = (sentinel: RedisServer): boolean => / psub=[1-9]/.test(sentinel.cli('CLIENT', 'LIST'));
+    assert.equal(await store.add(session), 1);
+    assert.ok(watches(frozen), 'the first one announces failovers');
+    frozen.signal('SIGSTOP');
+    for (let count = 2; !watches(other); count += 1) assert.equal(await store.add(session), count);
+  });
+
   it('keep their connections, though nothing is asked on them for longer than a time-out', async (t) => {
     const master = await RedisServer.start(t);
     const sentinel = await RedisServer.startSentinel(t, master.port);

@@ -64,6 +64,13 @@ export const MAX_RECONNECT_MS = 1000;
 const RECONNECT_BACKOFF: BackoffBounds = { baseMs: 100, maxMs: MAX_RECONNECT_MS };
 /** Maximum time for a client to find all of its servers. A Cluster's waits for each, also for one that has vanished. */
 const MAX_CONNECT_SECONDS = 10;
+/** Every call waits while Sentinels are asked, one after the other: so many fit into the time-out. */
+const SENTINELS_IN_TIME = 3;
+/**
+ * A failover is announced on a connection that stays: scans are for what that one missed. The library (6.3) builds its
+ * classes again, 20 MiB of garbage, for each Sentinel before the first that answers, and for that one.
+ */
+const SCAN_MS = 10_000;
 /** Looks at the other end of a connection within the time-out. */
 const LOOKS = 5;
 /** Looks after which it has vanished: a new connection has the rest of the time-out. */
@@ -306,20 +313,21 @@ export class RedisRunner implements ScriptRunner {
     const { target } = this.#options;
     const { nodes, master, kind, database } = target;
     const common = this.#common(await this.#secrets);
+    const sentinelMs = this.#timeoutMs / SENTINELS_IN_TIME;
     const [first] = nodes;
     if (kind === 'sentinel')
       return createSentinel({
         name: master,
         sentinelRootNodes: [...nodes],
         nodeClientOptions: { ...common, database },
-        // Nothing is asked on these connections for long: without PING they would seem dead.
         sentinelClientOptions: {
-          socket: common.socket,
-          pingInterval: this.#timeoutMs / 2,
+          socket: { ...common.socket, connectTimeout: sentinelMs, socketTimeout: sentinelMs },
+          // Nothing is asked on the connection that stays: without PING it would seem dead.
+          pingInterval: sentinelMs / 2,
           ...(DEFAULT_USER.test(target.username) && 'password' in common && { password: common.password }),
         },
         passthroughClientErrorEvents: true,
-        scanInterval: MAX_RECONNECT_MS,
+        scanInterval: SCAN_MS,
         maxCommandRediscovers: 1,
       }) as unknown as Client;
     if (kind === 'cluster')
