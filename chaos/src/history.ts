@@ -6,6 +6,11 @@ import { createInterface } from 'node:readline';
 export const MODES = ['strict', 'replicated', 'relaxed', 'token'] as const;
 export type Mode = (typeof MODES)[number];
 
+/** What a client does or receives. */
+const CLIENT_KINDS = ['opened', 'sent', 'told', 'bye', 'closed', 'refused'] as const;
+/** Those with a count. */
+const COUNTED_KINDS: readonly string[] = ['told', 'bye'];
+
 /** What a client did or received. `connection` numbers the connections of the client. */
 export interface ClientEntry {
   /** When, in milliseconds since the epoch. */
@@ -13,7 +18,7 @@ export interface ClientEntry {
   readonly client: number;
   readonly session: string;
   readonly connection: number;
-  readonly kind: 'opened' | 'sent' | 'told' | 'bye' | 'closed' | 'refused';
+  readonly kind: (typeof CLIENT_KINDS)[number];
   /** The count of `told`, the total of `bye`. */
   readonly count?: number;
   /** The close code of `closed`, the HTTP status of `refused`. */
@@ -34,7 +39,8 @@ export interface FaultEntry {
   readonly effect: Effect;
 }
 
-export type Effect = 'crash' | 'away' | 'none';
+const EFFECTS = ['crash', 'away', 'none'] as const;
+export type Effect = (typeof EFFECTS)[number];
 export type Entry = ClientEntry | FaultEntry;
 
 /** A history that is being written: JSON lines, in the order of time, never changed. */
@@ -69,10 +75,19 @@ export async function* readHistory(path: string): AsyncGenerator<Entry> {
 
 function parse(line: string, place: string): Entry {
   try {
-    const entry = JSON.parse(line) as Partial<Entry>;
-    if (typeof entry.at === 'number' && typeof entry.kind === 'string') return entry as Entry;
+    const entry = JSON.parse(line) as Entry;
+    if (typeof entry.at === 'number' && ('fault' in entry ? isOfFault(entry) : isOfClient(entry))) return entry;
   } catch {
     // Said below.
   }
-  throw new Error(`${place}: a line of a history is a JSON object with at and kind, not ${line.slice(0, 80)}`);
+  throw new Error(`${place}: this is no entry of a history: ${line.slice(0, 80)}`);
+}
+
+function isOfClient({ kind, session, count }: ClientEntry): boolean {
+  if (typeof session !== 'string' || !CLIENT_KINDS.some((known) => known === kind)) return false;
+  return !COUNTED_KINDS.includes(kind) || Number.isSafeInteger(count);
+}
+
+function isOfFault({ kind, effect }: FaultEntry): boolean {
+  return (kind === 'began' || kind === 'ended') && EFFECTS.some((known) => known === effect);
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** `npm run chaos`: faults drawn at random, several at once, and a check of every count that a client received. */
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { constants } from 'node:os';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InvalidArgumentError, Option } from 'commander';
 import { onInterrupt } from '../../lib/interrupt.ts';
@@ -13,7 +13,7 @@ import { keepResult } from './kept-results.ts';
 import { missingMeans } from './means.ts';
 import { describeRun } from './report.ts';
 import { run, type RunResult } from './run.ts';
-import { enterSandbox } from './sandbox.ts';
+import { endSandbox, enterSandbox } from './sandbox.ts';
 import { drawFaults } from './schedule.ts';
 import { shrink } from './shrink.ts';
 
@@ -58,12 +58,15 @@ const { seed = Math.floor(Math.random() * 2 ** 31) + 1, ...options } = command.o
   readonly loki: boolean;
   readonly quiet: boolean;
 }>();
+requireNumbers();
 enterSandbox();
 const missing = missingMeans();
 const drawn = drawFaults(options.faults, seed, possibleKinds(), options.pace);
 const ends: (() => void | Promise<void>)[] = [];
-onInterrupt((signal) => void cleanUp().finally(() => process.exit(128 + constants.signals[signal])));
+let interrupted = false;
+onInterrupt((signal) => void giveUp().finally(() => process.exit(128 + constants.signals[signal])));
 mkdirSync(FOLDER, { recursive: true });
+useOwnTemporaryFolder();
 requireTools();
 
 const chosen = options.only ?? [...drawn.keys()];
@@ -93,6 +96,10 @@ async function attempt(which: readonly number[]): Promise<RunResult> {
       },
       { after: (end) => ends.push(end) },
     );
+  } catch (error) {
+    // What it lacks was ended on purpose.
+    if (interrupted) return await new Promise<never>(() => undefined);
+    throw error;
   } finally {
     await cleanUp();
   }
@@ -128,9 +135,32 @@ function again(which: readonly number[]): string {
   ].join(' ');
 }
 
-/** Ends what was started, the last one first. */
+/** Ends what was started, the last one first, and what is being started at this moment. */
+async function giveUp(): Promise<void> {
+  interrupted = true;
+  await cleanUp();
+  endSandbox();
+  await cleanUp();
+}
+
 async function cleanUp(): Promise<void> {
-  for (const end of ends.splice(0).reverse()) await end();
+  for (let end = ends.pop(); end !== undefined; end = ends.pop()) await end();
+}
+
+/** What was not ended in order leaves nothing either. */
+function useOwnTemporaryFolder(): void {
+  const folder = mkdtempSync(join(tmpdir(), 'wmc-chaos-'));
+  process.env['TMPDIR'] = folder;
+  process.on('exit', () => {
+    rmSync(folder, { recursive: true, force: true });
+  });
+}
+
+/** A number that no fault has would leave a run without faults, which passes. */
+function requireNumbers(): void {
+  const unknown = options.only?.find((number) => number >= options.faults);
+  if (unknown !== undefined)
+    command.error(`--only ${unknown}: there is no such fault, they are numbered 0 to ${options.faults - 1}`);
 }
 
 function requireTools(): void {
@@ -153,7 +183,7 @@ function possibleKinds(): readonly string[] {
 
 function kindNames(text: string): readonly string[] {
   const names = text.split(',');
-  const unknown = names.find((name) => !(name in FAULTS));
+  const unknown = names.find((name) => !Object.hasOwn(FAULTS, name));
   if (unknown !== undefined)
     throw new InvalidArgumentError(`There is no ${unknown}; there are ${Object.keys(FAULTS).join(', ')}.`);
   return names;

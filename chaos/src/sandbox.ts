@@ -1,7 +1,8 @@
 import { execFileSync, spawnSync } from 'node:child_process';
+import { readdirSync, readlinkSync } from 'node:fs';
 import { onPath } from '../../scripts/tools.ts';
 
-/** Set in the sandbox. */
+/** Set in the sandbox, to the network namespace outside. */
 const MARK = 'WMC_CHAOS_SANDBOX';
 /** Namespaces of the network and of mounts (`unshare(1)`); who is not root is root in a namespace of users. */
 const UNSHARE = ['--net', '--mount', ...(process.getuid?.() === 0 ? [] : ['--user', '--map-root-user'])];
@@ -28,8 +29,33 @@ export function enterSandbox(): void {
   const self = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
   process.execve(program, ['unshare', ...UNSHARE, 'sh', '-c', `${SET_UP} && exec "$@"`, 'sh', ...self], {
     ...process.env,
-    [MARK]: '1',
+    [MARK]: networkOf('self'),
   });
+}
+
+/** Ends every other process in the sandbox: also one that is about to start, of which nobody else knows yet. */
+export function endSandbox(): void {
+  const own = networkOf('self');
+  if (!inSandbox() || own === undefined || own === process.env[MARK]) return;
+  for (const id of readdirSync('/proc').map(Number))
+    if (id > 0 && id !== process.pid && networkOf(String(id)) === own) endProcess(id);
+}
+
+/** The network namespace of a process; `undefined` where it has ended, or is not ours to look at. */
+function networkOf(id: string): string | undefined {
+  try {
+    return readlinkSync(`/proc/${id}/ns/net`);
+  } catch {
+    return undefined;
+  }
+}
+
+function endProcess(id: number): void {
+  try {
+    process.kill(id, 'SIGKILL');
+  } catch {
+    // It has ended by itself.
+  }
 }
 
 /** Why there can be no sandbox on this machine. */

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
 import { check, type Verdict } from '../src/checker.ts';
 import { MODES, type ClientEntry, type Effect, type Entry, type Mode } from '../src/history.ts';
+
+const CHECK = new URL('../src/check.ts', import.meta.url).pathname;
 
 describe('A history that keeps every promise', () => {
   for (const mode of MODES)
@@ -166,6 +172,38 @@ describe('A hand-over by token', () => {
 });
 
 type Plant = (history: Planted) => Planted;
+
+describe('A file to check', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'wmc-history-'));
+  after(() => {
+    rmSync(folder, { recursive: true });
+  });
+  const told = '{"at":2,"client":0,"session":"one","connection":0,"kind":"told","count":1}';
+  const sent = '{"at":1,"client":0,"session":"one","connection":0,"kind":"sent"}';
+  for (const [what, lines, status, says] of [
+    ['that keeps every promise', [sent, told], 0, /lost 0/],
+    ['that breaks one', [sent, told, told], 1, /order 1, doubled 0, unasked 1/],
+    ['in which nobody received a count', [sent], 2, /nothing was checked/],
+    ['that is empty', [], 2, /nothing was checked/],
+    ['with a line that was cut', [sent, told.slice(0, -9)], 2, /:2: this is no entry of a history/],
+    ['with a kind that there is not', [sent, told.replace('told', 'tell')], 2, /:2: this is no entry of a history/],
+    ['with a count that is none', [sent, told.replace('count":1', 'count":1.5')], 2, /:2: this is no entry/],
+  ] as const)
+    it(`${what} ends with status ${status}`, () => {
+      const history = join(folder, 'history.jsonl');
+      writeFileSync(history, lines.map((line) => `${line}\n`).join(''));
+      const run = spawnSync(process.execPath, [CHECK, history], { encoding: 'utf8', timeout: 60_000 });
+      assert.equal(run.status, status, run.stderr);
+      assert.match(run.stdout + run.stderr, says);
+      assert.doesNotMatch(run.stderr, /^ +at /m, 'a stack trace');
+    });
+
+  it('that is not there ends with status 2', () => {
+    const { status, stderr } = spawnSync(process.execPath, [CHECK, '/nowhere'], { encoding: 'utf8', timeout: 60_000 });
+    assert.match(stderr, /can not be read: ENOENT.*\/nowhere/);
+    assert.equal(status, 2);
+  });
+});
 
 function kinds({ violations }: Verdict): readonly string[] {
   return violations.map(({ kind }) => kind);

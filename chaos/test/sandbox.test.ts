@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { it } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { TOOLS } from '../../scripts/tools.ts';
 import { useTool } from '../../testkit/find-tool.ts';
@@ -27,3 +32,34 @@ it('Full disks, names that are gone, lost packets and wrong clocks take back no 
   assert.match(stdout, /lost 0, order 0, doubled 0/);
   for (const kind of KINDS) assert.match(stdout, new RegExp(`^\\| ${kind} \\| \\d`, 'm'), FAULTS[kind]?.doc);
 });
+
+for (const started of [2, 5])
+  it(`A signal while it starts, after ${started} processes, leaves none and no file`, { skip: SKIP }, async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'wmc-interrupted-'));
+    t.after(() => {
+      rmSync(folder, { recursive: true });
+    });
+    const options = ['--mode', 'replicated', '--no-loki', '--clients', '1'];
+    const env = { ...process.env, TMPDIR: folder };
+    const chaos = spawn(process.execPath, [MAIN, ...options], { env, stdio: 'ignore', timeout: 300_000 });
+    const ended = once(chaos, 'exit');
+    const outside = networkOf('self');
+    while (networkOf(String(chaos.pid)) === outside) await delay(5);
+    const network = networkOf(String(chaos.pid));
+    assert.ok(network);
+    const inside = (): string[] => readdirSync('/proc').filter((id) => networkOf(id) === network);
+    while (inside().length <= started) await delay(5);
+    chaos.kill('SIGTERM');
+    assert.deepEqual(await ended, [143, null]);
+    while (inside().length > 0) await delay(5);
+    assert.deepEqual(readdirSync(folder), []);
+  });
+
+/** The network namespace of a process that is there. */
+function networkOf(id: string): string | undefined {
+  try {
+    return readlinkSync(`/proc/${id}/ns/net`);
+  } catch {
+    return undefined;
+  }
+}
