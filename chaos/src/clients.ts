@@ -5,7 +5,9 @@ import { HEARTBEAT_SECONDS } from './system.ts';
 
 /** Time between two messages of a session, in milliseconds. */
 const SEND_EVERY_MS = 200;
-/** Messages that a session sends at once, in turn: so that some are under way at any moment. */
+/** Sessions take turns in this time, so that some messages are under way, or not written yet, at any moment. */
+const TURNS = 20;
+/** Messages that a session sends at once, in turn. */
 const AT_ONCE = [1, 2, 1, 3];
 /** What a client does not wait longer for than a frozen instance may be away. Milliseconds. */
 const PATIENCE = { connectTimeoutMs: 3000, backoffMs: 100, maxBackoffMs: 1000 };
@@ -20,8 +22,10 @@ export class Clients {
     let turn = 0;
     this.#timer = setInterval(() => {
       turn += 1;
-      for (const session of this.#sessions) session.send(AT_ONCE[(turn + session.client) % AT_ONCE.length] ?? 1);
-    }, SEND_EVERY_MS);
+      for (const session of this.#sessions)
+        if (session.client % TURNS === turn % TURNS)
+          session.send(AT_ONCE[(Math.floor(turn / TURNS) + session.client) % AT_ONCE.length] ?? 1);
+    }, SEND_EVERY_MS / TURNS);
   }
 
   /** Clients with a connection on which every message was answered. */

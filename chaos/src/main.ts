@@ -13,7 +13,7 @@ import { keepResult } from './kept-results.ts';
 import { missingMeans } from './means.ts';
 import { describeRun } from './report.ts';
 import { run, type RunResult } from './run.ts';
-import { endSandbox, enterSandbox } from './sandbox.ts';
+import { enterSandbox } from './sandbox.ts';
 import { drawFaults } from './schedule.ts';
 import { shrink } from './shrink.ts';
 
@@ -135,14 +135,12 @@ function again(which: readonly number[]): string {
   ].join(' ');
 }
 
-/** Ends what was started, the last one first, and what is being started at this moment. */
 async function giveUp(): Promise<void> {
   interrupted = true;
   await cleanUp();
-  endSandbox();
-  await cleanUp();
 }
 
+/** Ends what was started, the last one first. */
 async function cleanUp(): Promise<void> {
   for (let end = ends.pop(); end !== undefined; end = ends.pop()) await end();
 }

@@ -21,9 +21,11 @@ export function inSandbox(): boolean {
 
 /**
  * Starts this program again with a network and mounts of its own. What is done to them ends with the last process in them,
- * however it ends. Returns in the sandbox, or where there can be none.
+ * however it ends. Returns in the sandbox, or where there can be none. In the sandbox, no process outlives this one, unless it
+ * is killed.
  */
 export function enterSandbox(): void {
+  if (inSandbox()) process.on('exit', endSandbox);
   const program = onPath('unshare');
   if (inSandbox() || program === undefined || sandboxObstacle() !== undefined || process.execve === undefined) return;
   const self = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
@@ -33,8 +35,8 @@ export function enterSandbox(): void {
   });
 }
 
-/** Ends every other process in the sandbox: also one that is about to start, of which nobody else knows yet. */
-export function endSandbox(): void {
+/** Ends every other process in the sandbox: also one that was being started, of which nobody else knows yet. */
+function endSandbox(): void {
   const own = networkOf('self');
   if (!inSandbox() || own === undefined || own === process.env[MARK]) return;
   for (const id of readdirSync('/proc').map(Number))
