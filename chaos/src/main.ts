@@ -1,12 +1,11 @@
 #!/usr/bin/env node
 /** `npm run chaos`: faults drawn at random, several at once, and a check of every count that a client received. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { constants, tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { InvalidArgumentError, Option } from 'commander';
-import { onInterrupt } from '../../lib/interrupt.ts';
 import { positiveInteger, positiveNumber, program } from '../../lib/program.ts';
 import { TOOLS } from '../../scripts/tools.ts';
+import { Endings } from './endings.ts';
 import { FAULTS, kindsOf } from './faults.ts';
 import { MODES, type Mode } from './history.ts';
 import { keepResult } from './kept-results.ts';
@@ -62,11 +61,8 @@ requireNumbers();
 enterSandbox();
 const missing = missingMeans();
 const drawn = drawFaults(options.faults, seed, possibleKinds(), options.pace);
-const ends: (() => void | Promise<void>)[] = [];
-let interrupted = false;
-onInterrupt((signal) => void giveUp().finally(() => process.exit(128 + constants.signals[signal])));
+const endings = new Endings();
 mkdirSync(FOLDER, { recursive: true });
-useOwnTemporaryFolder();
 requireTools();
 
 const chosen = options.only ?? [...drawn.keys()];
@@ -80,29 +76,19 @@ if (failed(result)) {
 }
 process.exit(failed(result) ? 1 : 0);
 
-async function attempt(which: readonly number[]): Promise<RunResult> {
+function attempt(which: readonly number[]): Promise<RunResult> {
   const startedAt = performance.now();
   const seconds = (): string => ((performance.now() - startedAt) / 1000).toFixed(1).padStart(7);
-  try {
-    return await run(
-      {
-        ...options,
-        promise: options.promise ?? options.mode,
-        faults: which.flatMap((index) => drawn[index] ?? []),
-        history: join(FOLDER, `${options.mode}-${seed}.jsonl`),
-        log: (line) => {
-          if (!options.quiet) say(`${seconds()} s  ${line}`);
-        },
-      },
-      { after: (end) => ends.push(end) },
-    );
-  } catch (error) {
-    // What it lacks was ended on purpose.
-    if (interrupted) return await new Promise<never>(() => undefined);
-    throw error;
-  } finally {
-    await cleanUp();
-  }
+  const choice = {
+    ...options,
+    promise: options.promise ?? options.mode,
+    faults: which.flatMap((index) => drawn[index] ?? []),
+    history: join(FOLDER, `${options.mode}-${seed}.jsonl`),
+    log: (line: string) => {
+      if (!options.quiet) say(`${seconds()} s  ${line}`);
+    },
+  };
+  return endings.during((t) => run(choice, t));
 }
 
 async function findFew(): Promise<void> {
@@ -133,25 +119,6 @@ function again(which: readonly number[]): string {
     ...(loki ? [] : ['--no-loki']),
     ...(which.length === faults ? [] : [`--only ${which.join(',')}`]),
   ].join(' ');
-}
-
-async function giveUp(): Promise<void> {
-  interrupted = true;
-  await cleanUp();
-}
-
-/** Ends what was started, the last one first. */
-async function cleanUp(): Promise<void> {
-  for (let end = ends.pop(); end !== undefined; end = ends.pop()) await end();
-}
-
-/** What was not ended in order leaves nothing either. */
-function useOwnTemporaryFolder(): void {
-  const folder = mkdtempSync(join(tmpdir(), 'wmc-chaos-'));
-  process.env['TMPDIR'] = folder;
-  process.on('exit', () => {
-    rmSync(folder, { recursive: true, force: true });
-  });
 }
 
 /** A number that no fault has would leave a run without faults, which passes. */

@@ -1,5 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { readdirSync, readlinkSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { onPath } from '../../scripts/tools.ts';
 
 /** Set in the sandbox, to the network namespace outside. */
@@ -21,13 +23,19 @@ export function inSandbox(): boolean {
 
 /**
  * Starts this program again with a network and mounts of its own. What is done to them ends with the last process in them,
- * however it ends. Returns in the sandbox, or where there can be none. In the sandbox, no process outlives this one, unless it
- * is killed.
+ * however it ends. Returns in the sandbox, or where there can be none. Unless this process is killed, no temporary file outlives
+ * it, and in the sandbox no process.
  */
 export function enterSandbox(): void {
   if (inSandbox()) process.on('exit', endSandbox);
+  else leave();
+  useOwnTemporaryFolder();
+}
+
+/** Returns where there can be no sandbox. */
+function leave(): void {
   const program = onPath('unshare');
-  if (inSandbox() || program === undefined || sandboxObstacle() !== undefined || process.execve === undefined) return;
+  if (program === undefined || sandboxObstacle() !== undefined || process.execve === undefined) return;
   const self = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
   process.execve(program, ['unshare', ...UNSHARE, 'sh', '-c', `${SET_UP} && exec "$@"`, 'sh', ...self], {
     ...process.env,
@@ -41,6 +49,18 @@ function endSandbox(): void {
   if (!inSandbox() || own === undefined || own === process.env[MARK]) return;
   for (const id of readdirSync('/proc').map(Number))
     if (id > 0 && id !== process.pid && networkOf(String(id)) === own) endProcess(id);
+}
+
+function useOwnTemporaryFolder(): void {
+  const folder = mkdtempSync(join(tmpdir(), 'wmc-chaos-'));
+  process.env['TMPDIR'] = folder;
+  process.on('exit', () => {
+    try {
+      rmSync(folder, { recursive: true });
+    } catch {
+      // After a crash a file system may still be mounted in it.
+    }
+  });
 }
 
 /** The network namespace of a process; `undefined` where it has ended, or is not ours to look at. */

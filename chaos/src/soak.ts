@@ -1,16 +1,16 @@
 #!/usr/bin/env node
 /** `npm run soak`: everything on for hours, and nothing may grow. `--keep` keeps the figures and the plot for docs/reliability.md. */
-import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CounterClient } from '../../client/client.js';
-import { onInterrupt } from '../../lib/interrupt.ts';
 import { positiveInteger, positiveNumber, program } from '../../lib/program.ts';
 import { Fleet } from '../../loadtest/src/fleet.ts';
 import { freePort } from '../../testkit/free-port.ts';
 import { Loki, NO_LOKI } from '../../testkit/loki.ts';
 import { RedisServer, type Cleanup } from '../../testkit/redis.ts';
 import { Balancer } from './balancer.ts';
+import { Endings } from './endings.ts';
 import { Instance } from './instance.ts';
+import { enterSandbox } from './sandbox.ts';
 import { describeSoak, failuresOf, keepSoak, type Soak } from './soak-result.ts';
 import { readGauges, type Parts } from './soak-gauges.ts';
 
@@ -32,19 +32,12 @@ const command = program('npm run soak --', 'Runs everything for hours, and compa
   .parse();
 const { hours, clients, keep } = command.opts<{ hours: number; clients: number; keep: boolean }>();
 if (NO_LOKI !== false) command.error(NO_LOKI, { exitCode: 1 });
-const ends: (() => void | Promise<void>)[] = [];
-onInterrupt((signal) => void cleanUp().finally(() => process.exit(128 + constants.signals[signal])));
+enterSandbox();
 const mishaps: string[] = [];
-
-try {
-  const soak = await run({ after: (end) => ends.push(end) });
-  process.stdout.write(`${describeSoak(soak)}\n`);
-  if (keep) keepSoak(soak);
-  process.exitCode = failuresOf(soak).length === 0 ? 0 : 1;
-} finally {
-  await cleanUp();
-}
-process.exit();
+const soak = await new Endings().during(run);
+process.stdout.write(`${describeSoak(soak)}\n`);
+if (keep) keepSoak(soak);
+process.exit(failuresOf(soak).length === 0 ? 0 : 1);
 
 async function run(t: Cleanup): Promise<Soak> {
   const periodMs = Math.min(DRAIN_EVERY_MINUTES, (hours * 60) / LEAST_DRAINS) * 60_000;
@@ -120,9 +113,4 @@ async function comeAndGo(url: string): Promise<void> {
 
 function note(error: unknown): void {
   mishaps.push(String(error));
-}
-
-/** Ends what was started, the last one first. */
-async function cleanUp(): Promise<void> {
-  for (const end of ends.splice(0).reverse()) await end();
 }
