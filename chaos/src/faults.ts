@@ -122,9 +122,7 @@ const STORE_FAULTS: Readonly<Record<string, FaultKind>> = {
       const free = disk?.fill();
       return Promise.resolve(async () => {
         await free?.();
-        // A replica that can't write its file ends.
-        if (!server.running) await server.restart();
-        await rewriteFile(server);
+        await recoverFile(server);
       });
     }),
     needs: 'sandbox',
@@ -280,6 +278,17 @@ function nameTarget(name: string, { names }: System, links: readonly Link[]): Ta
       return () => undo?.();
     },
   };
+}
+
+/** Lets a server write to its disk again. A replica that could not write it ends, perhaps only now: it is started again. */
+async function recoverFile(server: RedisServer): Promise<void> {
+  try {
+    await rewriteFile(server);
+  } catch {
+    await server.kill();
+    await server.restart();
+    await rewriteFile(server);
+  }
 }
 
 /**
