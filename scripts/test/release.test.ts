@@ -131,6 +131,12 @@ test('a registry that does not answer is reported with the command that tries it
 });
 
 describe('the Dockerfile', () => {
+  test('installs what the lock file names, and runs no script of a package', () => {
+    const installs = readFileSync(join(ROOT, 'Dockerfile'), 'utf8').match(/\bnpm (?:ci|install|i|add|exec)\b.*/g) ?? [];
+    assert.ok(installs.length > 0);
+    for (const install of installs) assert.match(install, /^npm ci\b.* --ignore-scripts\b/);
+  });
+
   test('has the base image of its last stage as the default of an argument', () => {
     assert.equal(baseImage(), 'gcr.io/distroless/nodejs24-debian12:nonroot');
     assert.equal(baseImage('ARG A=x:1\nFROM y AS z\nFROM --platform=p ${A}\n'), 'x:1');
