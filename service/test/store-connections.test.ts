@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { describe, it } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { freePort } from '../../testkit/free-port.ts';
 import { RedisServer, type Cleanup } from '../../testkit/redis.ts';
 import { StoreUnavailableError, type Session } from '../src/sessions/session-store.ts';
@@ -133,6 +134,7 @@ describe('Files of the store that can not be used', () => {
     await assert.rejects(store.prepare(), {
       message: `REDIS_PASSWORD_FILE="${secret.path('password')}" is empty: it holds the password, and nothing else`,
     });
+    assert.deepEqual(store.errors, [], 'nothing is tried again');
   });
 });
 
@@ -164,6 +166,18 @@ describe('A peer that vanishes without a word', { concurrency: true }, () => {
     server.signal('SIGCONT');
     await until(() => store.health.up);
     assert.equal(await store.add(session), 2);
+  });
+
+  it('is not reported by a store that is closed', async (t) => {
+    const server = await RedisServer.start(t);
+    const store = openStore(t, server.url, { timeoutSeconds });
+    const { session } = await store.open(newId());
+    server.signal('SIGSTOP');
+    void store.add(session);
+    await setImmediate();
+    await store.close();
+    await setImmediate();
+    assert.deepEqual(store.errors, []);
   });
 
   it('is reported as soon while a new password is not accepted', async (t) => {

@@ -93,6 +93,7 @@ export class RedisStore implements SessionStore {
   #checked = false;
   #checking: Promise<ReplicationFindings | undefined> | undefined;
   #pendingMessages = 0;
+  #closed = false;
 
   constructor(options: RedisStoreOptions) {
     this.#options = options;
@@ -192,6 +193,7 @@ export class RedisStore implements SessionStore {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     for (const timer of this.#timers) clearInterval(timer);
     for (const writer of this.#writers) writer.close();
     await this.#runner.close();
@@ -277,6 +279,8 @@ export class RedisStore implements SessionStore {
   }
 
   #failed(operation: StoreOperation, error: unknown, seconds = 0): void {
+    // What waits when the connections are closed fails, and is not tried again.
+    if (this.#closed) return;
     this.#awaySince ??= performance.now();
     this.#options.observer.failed(operation, storeFailure(error), seconds);
   }

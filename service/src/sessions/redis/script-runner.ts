@@ -115,7 +115,8 @@ export class RedisRunner implements ScriptRunner {
       });
     this.#secrets = this.#files.open();
     this.#watch = this.#watchPeers();
-    void this.#connect();
+    // What is wrong with the files is for `opened` to say.
+    this.#secrets.then(() => this.#connect(), ignore);
   }
 
   async opened(): Promise<void> {
