@@ -74,6 +74,26 @@ describe('Sentinels', () => {
     for (let count = 2; !watches(other); count += 1) assert.equal(await store.add(session), count);
   });
 
+  it('make no outage of the store when one of them is away: messages are counted', async (t) => {
+    const master = await RedisServer.start(t);
+    const [first, other] = [
+      await RedisServer.startSentinel(t, master.port),
+      await RedisServer.startSentinel(t, master.port),
+    ];
+    const store = openStore(t, `redis+sentinel://127.0.0.1:${first.port},127.0.0.1:${other.port}/main`);
+    const { session } = await store.open(newId());
+    assert.equal(await store.add(session), 1);
+    const ups = new Set<boolean>();
+    const looks = setInterval(() => ups.add(store.health.up), 1);
+    t.after(() => {
+      clearInterval(looks);
+    });
+    await first.kill();
+    for (let count = 2; store.errors.length < 3; count += 1) assert.equal(await store.add(session), count);
+    assert.deepEqual([...ups], [true]);
+    assert.deepEqual([...new Set(store.errors)], ['read unreachable']);
+  });
+
   it('keep their connections, though nothing is asked on them for longer than a time-out', async (t) => {
     const master = await RedisServer.start(t);
     const sentinel = await RedisServer.startSentinel(t, master.port);

@@ -25,7 +25,7 @@ export const LOG_EVENTS = {
   websocket_internal_error: 'ERROR: handling a connection or a message failed in the service.',
 
   store_unavailable:
-    'ERROR at a limited rate: the session store failed, with its `reason`, the error, and what waits for it.',
+    'ERROR at a limited rate: the session store failed, or a connection to one of its servers, with the `reason` and the error.',
   store_lost:
     'ERROR: the session store lost data (restarted empty, failed over to a replica that was behind, evicted keys); resumes get 1013 for `hold_seconds`, while instances write their counts.',
   store_warning:

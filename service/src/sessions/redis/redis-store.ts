@@ -107,7 +107,7 @@ export class RedisStore implements SessionStore {
       onError: (error) => {
         this.#failed('read', error);
       },
-      onReplacementError: (error) => {
+      onSpareError: (error) => {
         options.observer.failed('read', storeFailure(error), 0);
       },
       onFilesChanged: options.observer.filesChanged,

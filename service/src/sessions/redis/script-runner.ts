@@ -44,8 +44,8 @@ export interface RedisRunnerOptions {
   readonly onReady: () => void;
   /** A connection failed. It is retried. */
   readonly onError: (error: unknown) => void;
-  /** A connection that is to replace one that works failed. It is retried. */
-  readonly onReplacementError: (error: unknown) => void;
+  /** A connection failed on which no message waits: to a Sentinel, or to replace one that works. It is retried. */
+  readonly onSpareError: (error: unknown) => void;
   /** The connection uses what the files hold since they changed. */
   readonly onFilesChanged: () => void;
   /** The files changed and can't be used, for this reason. What they held before is used. */
@@ -269,7 +269,7 @@ export class RedisRunner implements ScriptRunner {
     };
     client
       .on('error', (error) => {
-        this.#reportOf(client)(error);
+        this.#reportOf(client, isOfSentinel(error, this.#options.target.kind))(error);
       })
       .on('ready', onReady)
       .on('node-ready', onReady)
@@ -277,10 +277,12 @@ export class RedisRunner implements ScriptRunner {
   }
 
   /** Whom an error of a client concerns. That of one which was replaced concerns nobody. */
-  #reportOf(client: Client | undefined): (error: unknown) => void {
+  #reportOf(client: Client | undefined, ofSentinel = false): (error: unknown) => void {
+    const { onError, onSpareError } = this.#options;
     this.#endFirstAttempt();
-    if (this.#client === undefined || this.#client === client) return this.#options.onError;
-    return client === undefined || client === this.#next ? this.#options.onReplacementError : ignore;
+    if (this.#client === undefined) return onError;
+    if (this.#client === client) return ofSentinel ? onSpareError : onError;
+    return client === undefined || client === this.#next ? onSpareError : ignore;
   }
 
   #watchPeers(): PeerWatch {
@@ -369,6 +371,11 @@ export class RedisRunner implements ScriptRunner {
  * Cluster. A `WAIT` behind it proves nothing.
  */
 const MISDIRECTED = /^(?:NOSCRIPT|MOVED|ASK|TRYAGAIN) /;
+
+/** Whether an error is one of a connection to a Sentinel: the library names the server only if it is a master. */
+function isOfSentinel(error: unknown, kind: RedisTarget['kind']): boolean {
+  return kind === 'sentinel' && !(error instanceof Error && error.message.startsWith('Master Client '));
+}
 
 function tlsOptions({ ca, certificate, key }: ConnectionSecrets) {
   return { tls: true as const, ...(ca !== '' && { ca }), ...(key !== '' && { cert: certificate, key }) };

@@ -66,7 +66,10 @@ function reasonOf(error: unknown, message: string): StoreErrorReason {
   if (reply !== undefined) return reply;
   if (TLS_FAILURE.test(code)) return 'tls';
   if (/time ?out/i.test(message) || code === 'ETIMEDOUT') return 'timeout';
-  if (/closed|offline|not connected|terminated|available/i.test(message) || /^E[A-Z]+$/.test(code))
+  if (
+    /closed|offline|not connected|terminated|available|connect E|getaddrinfo E/i.test(message) ||
+    /^E[A-Z]+$/.test(code)
+  )
     return 'unreachable';
   return 'other';
 }
