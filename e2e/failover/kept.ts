@@ -20,7 +20,10 @@ export function keptCases(): Readonly<Record<string, Kept>> {
 
 /** Generated block of docs/reliability.md. */
 export function failoverBlock(): string {
-  const cases = Object.values(keptCases());
+  // Sentinel comes before Cluster, and more replicas come before fewer.
+  const cases = Object.entries(keptCases())
+    .sort(([one], [other]) => other.localeCompare(one))
+    .map(([, each]) => each);
   if (cases.length === 0) return 'Not run yet.';
   const dates = [...new Set(cases.map(({ date }) => date))].sort();
   const figures = cases.flatMap((each) => each.figures);
