@@ -1,9 +1,15 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { TOOLS } from '../../scripts/tools.ts';
 import type { Cleanup } from '../../testkit/redis.ts';
 import type { Undo } from './undo.ts';
+
+/** How often a process looks at its file. */
+const READ_EVERY_SECONDS = 1;
+/** By then its clock is back. A CLIENT PAUSE that began earlier would last until the time that it jumped to. */
+const BACK_MS = READ_EVERY_SECONDS * 1000 + 500;
 
 /** The wall clock of a process, by libfaketime, where that is there. The monotonic clock is left alone. */
 export class Clock {
@@ -31,15 +37,16 @@ export class Clock {
             LD_PRELOAD: `${library} libc.so.6`,
             DONT_FAKE_MONOTONIC: '1',
             FAKETIME_TIMESTAMP_FILE: this.#file,
-            FAKETIME_CACHE_DURATION: '1',
+            FAKETIME_CACHE_DURATION: String(READ_EVERY_SECONDS),
           };
   }
 
-  /** Lets it jump, and back at the end: within a second. */
+  /** Lets it jump, and back at the end. What the process times by its clock from then on is not disturbed. */
   jump(seconds: number): Undo {
     this.#set(seconds);
-    return () => {
+    return async () => {
       this.#set(0);
+      await delay(BACK_MS);
     };
   }
 
