@@ -65,7 +65,7 @@ describe('Sentinels', () => {
     const frozen = await RedisServer.startSentinel(t, master.port);
     const other = await RedisServer.startSentinel(t, master.port);
     const url = `redis+sentinel://127.0.0.1:${frozen.port},127.0.0.1:${other.port}/main`;
-    const store = openStore(t, url, { timeoutSeconds: 3 });
+    const store = openStore(t, url);
     const { session } = await store.open(newId());
     const watches = (sentinel: RedisServer): boolean => / psub=[1-9]/.test(sentinel.cli('CLIENT', 'LIST'));
     assert.equal(await store.add(session), 1);
