@@ -64,8 +64,11 @@ export const MAX_RECONNECT_MS = 1000;
 const RECONNECT_BACKOFF: BackoffBounds = { baseMs: 100, maxMs: MAX_RECONNECT_MS };
 /** Maximum time for a client to find all of its servers. A Cluster's waits for each, also for one that has vanished. */
 const MAX_CONNECT_SECONDS = 10;
-/** Every call waits while Sentinels are asked, one after the other: so many fit into the time-out. */
-const SENTINELS_IN_TIME = 3;
+/**
+ * Every call waits while Sentinels are asked. Of one that hangs that is two or three of its time-outs, one after the
+ * other: so many and one more are the time-out of a call.
+ */
+const SENTINELS_IN_TIME = 4;
 /**
  * A failover is announced on a connection that stays: scans are for what that one missed. The library (6.3) builds its
  * classes again, 20 MiB of garbage, for each Sentinel before the first that answers, and for that one.
