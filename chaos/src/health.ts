@@ -6,6 +6,8 @@ import type { System } from './system.ts';
 const TIMEOUT_MS = 1000;
 /** Log lines may wait for Loki so long while all is well. */
 const MOST_LAG_SECONDS = 5;
+/** Counts may wait for the next write while sessions send: no more than come in a second. */
+const MOST_PENDING = 500;
 
 /** What the largest instance uses. */
 export interface Resources {
@@ -41,7 +43,7 @@ async function problemsOf(instance: Instance): Promise<string[]> {
   if (metrics === undefined) return [`${name} has no metrics`];
   const wrong = {
     'its store is away': metrics.value('websocket_store_up') !== 1,
-    'counts wait for the store': metrics.value('websocket_store_pending_messages') > 0,
+    'counts wait for the store': metrics.value('websocket_store_pending_messages') > MOST_PENDING,
     'log lines wait for Loki': metrics.sum('websocket_loki_lag_seconds') > MOST_LAG_SECONDS,
   };
   return Object.entries(wrong).flatMap(([what, holds]) => (holds ? [`${name}: ${what}`] : []));
