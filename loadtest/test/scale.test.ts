@@ -29,7 +29,7 @@ describe('several processes', { concurrency: 2 }, () => {
         '--send-rate',
         '10',
         '--duration',
-        '1.5',
+        '3',
         '--processes',
         '3',
       ],

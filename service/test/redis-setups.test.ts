@@ -97,7 +97,7 @@ describe('Sentinels', () => {
   it('keep their connections, though nothing is asked on them for longer than a time-out', async (t) => {
     const master = await RedisServer.start(t);
     const sentinel = await RedisServer.startSentinel(t, master.port);
-    openStore(t, `redis+sentinel://127.0.0.1:${sentinel.port}/main`, { timeoutSeconds: 3 });
+    openStore(t, `redis+sentinel://127.0.0.1:${sentinel.port}/main`, { timeoutSeconds: 8 });
     const oldestSeconds = (): number =>
       Math.max(...Array.from(sentinel.cli('CLIENT', 'LIST').matchAll(/ age=(\d+)/g), ([, age]) => Number(age)));
     const deadline = performance.now() + 60_000;
