@@ -6,10 +6,10 @@ import { TOOLS } from '../../scripts/tools.ts';
 import type { Cleanup } from '../../testkit/redis.ts';
 import type { Undo } from './undo.ts';
 
-/** How often a process looks at its file. */
+/** A process looks at its file once more than so many whole seconds have gone. */
 const READ_EVERY_SECONDS = 1;
 /** By then its clock is back. A CLIENT PAUSE that began earlier would last until the time that it jumped to. */
-const BACK_MS = READ_EVERY_SECONDS * 1000 + 500;
+const BACK_MS = (READ_EVERY_SECONDS + 2) * 1000;
 
 /** The wall clock of a process, by libfaketime, where that is there. The monotonic clock is left alone. */
 export class Clock {
