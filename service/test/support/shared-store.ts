@@ -17,7 +17,7 @@ import type { Cleanup, RedisServer } from '../../../testkit/redis.ts';
 export const NO_FILES = { password: '', ca: '', certificate: '', key: '' };
 
 /** Of stores that are to give up: on a busy machine a server, a replica or a disk that is there may take seconds. */
-export const IMPATIENT = { timeoutSeconds: 5 };
+export const IMPATIENT = { timeoutSeconds: 8 };
 
 /** A store, and what it told of. */
 export type OpenedStore = RedisStore & {
