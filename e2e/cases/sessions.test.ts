@@ -5,10 +5,11 @@ import { prove } from '../support/session-proof.ts';
 import { SessionStage } from '../support/session-stage.ts';
 
 const SHAPE = { sockets: 400, sendRate: 1 };
-const config = { finalScrapeWaitSeconds: 0, sessionDurability: 'strict' };
+const config = { finalScrapeWaitSeconds: 0 };
 
 describe(`${SHAPE.sockets} sessions in a Redis, strict, with resume tokens`, () => {
-  const stage = new SessionStage('sessions-strict', { store: { type: 'redis' }, stack: REDIS_ALONE, config }, SHAPE);
+  const values = { store: { type: 'redis' }, stack: REDIS_ALONE, config: { ...config, sessionDurability: 'strict' } };
+  const stage = new SessionStage('sessions-strict', values, SHAPE);
 
   test('a rollout loses no count', async () => {
     await prove(stage.load, 'strict', 'rollout restart', () => rollOut(stage.release));
