@@ -129,15 +129,13 @@ function durabilityProblems(config: Config): string[] {
   ];
   const needStore = [...(strict ? ['SESSION_DURABILITY=strict'] : []), ...acknowledged];
   return [
-    ...needStore
-      .filter(() => redisUrl === undefined)
-      .map((option) => `${option} needs a shared store: set REDIS_URL, or drop it`),
-    ...acknowledged
-      .filter(() => !strict)
-      .map(
-        (option) =>
-          `${option} needs SESSION_DURABILITY=strict: with ${sessionDurability}, replies do not wait for the store; set it to strict, or drop ${option}`,
-      ),
+    ...(redisUrl === undefined ? needStore : []).map(
+      (option) => `${option} needs a shared store: set REDIS_URL, or drop it`,
+    ),
+    ...(strict ? [] : acknowledged).map(
+      (option) =>
+        `${option} needs SESSION_DURABILITY=strict: with ${sessionDurability}, replies do not wait for the store; set it to strict, or drop ${option}`,
+    ),
   ];
 }
 

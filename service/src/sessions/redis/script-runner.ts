@@ -375,7 +375,7 @@ export class RedisRunner implements ScriptRunner {
  */
 const MISDIRECTED = /^(?:NOSCRIPT|MOVED|ASK|TRYAGAIN) /;
 
-/** Whether an error is one of a connection to a Sentinel: the library names the server only if it is a master. */
+/** Whether an error is one of a connection to a Sentinel. The library begins those of the master's with these words. */
 function isOfSentinel(error: unknown, kind: RedisTarget['kind']): boolean {
   return kind === 'sentinel' && !(error instanceof Error && error.message.startsWith('Master Client '));
 }
