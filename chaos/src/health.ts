@@ -16,9 +16,12 @@ export interface Resources {
   readonly files: number;
 }
 
-/** What is not well, as each instance itself says. */
-export async function healthProblems({ instances }: System): Promise<readonly string[]> {
-  const problems = await Promise.all(instances.map(problemsOf));
+/**
+ * What is not well, as each instance itself says.
+ * @param sending whether sessions send: then some counts always wait to be written
+ */
+export async function healthProblems({ instances }: System, sending: boolean): Promise<readonly string[]> {
+  const problems = await Promise.all(instances.map((instance) => problemsOf(instance, sending ? MOST_PENDING : 0)));
   return problems.flat();
 }
 
@@ -36,14 +39,14 @@ export async function scrape({ origin }: Instance): Promise<Scrape | undefined> 
   return text === undefined ? undefined : new Scrape(text);
 }
 
-async function problemsOf(instance: Instance): Promise<string[]> {
+async function problemsOf(instance: Instance, mostPending: number): Promise<string[]> {
   const { name, origin } = instance;
   if ((await get(`${origin}/readyz/`)) === undefined) return [`${name} is not ready`];
   const metrics = await scrape(instance);
   if (metrics === undefined) return [`${name} has no metrics`];
   const wrong = {
     'its store is away': metrics.value('websocket_store_up') !== 1,
-    'counts wait for the store': metrics.value('websocket_store_pending_messages') > MOST_PENDING,
+    'counts wait for the store': metrics.value('websocket_store_pending_messages') > mostPending,
     'log lines wait for Loki': metrics.sum('websocket_loki_lag_seconds') > MOST_LAG_SECONDS,
   };
   return Object.entries(wrong).flatMap(([what, holds]) => (holds ? [`${name}: ${what}`] : []));

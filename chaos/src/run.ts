@@ -97,7 +97,7 @@ class Run {
     const endedAt = performance.now();
     await this.#until('everything is well', HEALTHY_WITHIN_MS, () => this.#isWell(system, clients));
     const healthySeconds = (performance.now() - endedAt) / 1000;
-    await this.#lastMessages(clients);
+    await this.#lastMessages(system, clients);
     const used = await resources(system.instances);
     this.#checkResources(used, count);
     clients.close();
@@ -152,17 +152,18 @@ class Run {
     return fault;
   }
 
-  async #isWell(system: System, clients: Clients): Promise<boolean> {
-    return clients.wellCount === clients.count && (await healthProblems(system)).length === 0;
+  async #isWell(system: System, clients: Clients, sending = true): Promise<boolean> {
+    return clients.wellCount === clients.count && (await healthProblems(system, sending)).length === 0;
   }
 
   /** One message of each session, when nothing else is under way: its count shows what became of all before. */
-  async #lastMessages(clients: Clients): Promise<void> {
+  async #lastMessages(system: System, clients: Clients): Promise<void> {
     clients.quiet();
     const answered = (): boolean => clients.wellCount === clients.count;
     await this.#until('every message is answered', ANSWERED_WITHIN_MS, answered);
     clients.sendOnce();
     await this.#until('every last message is answered', ANSWERED_WITHIN_MS, answered);
+    await this.#until('every count is written', HEALTHY_WITHIN_MS, () => this.#isWell(system, clients, false));
   }
 
   #checkResources({ memoryBytes, files }: Resources, clients: number): void {
