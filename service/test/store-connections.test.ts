@@ -159,12 +159,7 @@ describe('A peer that vanishes without a word', { concurrency: true }, () => {
     const store = openStore(t, server.url, { timeoutSeconds });
     const { session } = await store.open(newId());
     assert.equal(await store.add(session), 1);
-    server.signal('SIGSTOP');
-    const frozenAt = performance.now();
-    await until(() => !store.health.up);
-    assert.ok(performance.now() - frozenAt < timeoutSeconds * 1000);
-    server.signal('SIGCONT');
-    await until(() => store.health.up);
+    await freeze(server, store, timeoutSeconds);
     assert.equal(await store.add(session), 2);
   });
 
@@ -188,12 +183,7 @@ describe('A peer that vanishes without a word', { concurrency: true }, () => {
     assert.equal(await store.add(session), 1);
     secret.replace({ password: 'too early' });
     await until(() => store.errors.includes('read auth'));
-    server.signal('SIGSTOP');
-    const frozenAt = performance.now();
-    await until(() => !store.health.up);
-    assert.ok(performance.now() - frozenAt < timeoutSeconds * 1000);
-    server.signal('SIGCONT');
-    await until(() => store.health.up);
+    await freeze(server, store, timeoutSeconds);
     assert.equal(await store.add(session), 2);
   });
 
@@ -220,6 +210,16 @@ describe('A peer that vanishes without a word', { concurrency: true }, () => {
     assert.deepEqual(new Set(await countAll()), new Set([2]));
   });
 });
+
+/** Freezes a server until a store reports that, which must be in time, and lets it go on until the store finds it. */
+async function freeze(server: RedisServer, store: OpenedStore, withinSeconds: number): Promise<void> {
+  server.signal('SIGSTOP');
+  const frozenAt = performance.now();
+  await until(() => !store.health.up);
+  assert.ok(performance.now() - frozenAt < withinSeconds * 1000);
+  server.signal('SIGCONT');
+  await until(() => store.health.up);
+}
 
 /** A server with an ACL user whose password is `old`. */
 async function startWithUser(t: Cleanup, program?: string): Promise<RedisServer> {
