@@ -28,6 +28,11 @@ export function useTool({ name, find }: Tool): ToolUse {
   return toolUse(name, find());
 }
 
+/** For node:test's `skip`: the first of several tools that a test can't run without. */
+export function skipWithout(...tools: readonly Tool[]): string | false {
+  return tools.map((tool) => useTool(tool).skip).find((skip) => skip !== false) ?? false;
+}
+
 function toolUse(name: string, path: string | undefined): ToolUse {
   if (path !== undefined) return { path, skip: false };
   return { path: name, skip: process.env['CI'] === 'true' ? false : `${name} is not installed` };

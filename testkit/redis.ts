@@ -44,14 +44,7 @@ export class RedisServer {
     const port = await freePort();
     const folder = mkdtempSync(join(tmpdir(), 'wmc-redis-'));
     const options = ['--port', String(port), '--dir', folder, '--save', '', '--bind', '127.0.0.1', ...args];
-    const file = join(folder, 'redis.conf');
-    writeFileSync(file, configuration(options));
-    const server = new RedisServer(await launch(program, [file], env), port, [file], program, env);
-    t.after(() => {
-      server.#child.kill('SIGKILL');
-      rmSync(folder, { recursive: true, force: true });
-    });
-    return server;
+    return RedisServer.#run(t, program, folder, port, configuration(options), env);
   }
 
   /**
@@ -61,7 +54,6 @@ export class RedisServer {
   static async startSentinel(t: Cleanup, master: number, quorum = 1, env: Environment = {}): Promise<RedisServer> {
     const port = await freePort();
     const folder = mkdtempSync(join(tmpdir(), 'wmc-sentinel-'));
-    const file = join(folder, 'sentinel.conf');
     const options = [
       `port ${port}`,
       'bind 127.0.0.1',
@@ -69,14 +61,25 @@ export class RedisServer {
       'sentinel down-after-milliseconds main 500',
       'sentinel failover-timeout main 3000',
     ];
-    writeFileSync(file, `${options.join('\n')}\n`);
-    const program = 'redis-sentinel';
-    const sentinel = new RedisServer(await launch(program, [file], env), port, [file], program, env);
+    return RedisServer.#run(t, 'redis-sentinel', folder, port, `${options.join('\n')}\n`, env);
+  }
+
+  static async #run(
+    t: Cleanup,
+    program: string,
+    folder: string,
+    port: number,
+    text: string,
+    env: Environment,
+  ): Promise<RedisServer> {
+    const file = join(folder, 'redis.conf');
+    writeFileSync(file, text);
+    const server = new RedisServer(await launch(program, [file], env), port, [file], program, env);
     t.after(() => {
-      sentinel.#child.kill('SIGKILL');
+      server.#child.kill('SIGKILL');
       rmSync(folder, { recursive: true, force: true });
     });
-    return sentinel;
+    return server;
   }
 
   get url(): string {

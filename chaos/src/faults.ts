@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { BEHAVIOURS, type BehaviourName } from '../../loadtest/src/behaviours.ts';
 import { Fleet } from '../../loadtest/src/fleet.ts';
 import type { RedisServer } from '../../testkit/redis.ts';
+import type { Clock } from './clock.ts';
 import type { Disk } from './disk.ts';
 import type { FaultKind, Target } from './fault-kind.ts';
 import type { Mode } from './history.ts';
@@ -21,6 +22,7 @@ const SLOW_SIGNS = ['no metrics', 'loop late'] as const;
 const CLOSE_SIGNS = ['closes', 'rejections'] as const;
 const LOKI_SIGNS = ['loki_push_failing', 'loki pushes failed', 'loki lag', 'loki slow'] as const;
 
+const STORE_SERVER = 'a server of the store, or of a Sentinel,';
 /** How far clocks jump: less than a resume token is valid. */
 const JUMP_SECONDS = 900;
 
@@ -52,18 +54,8 @@ const SERVICE_FAULTS = {
     targets: instances((instance) => Promise.resolve(instance.squeeze())),
     signs: ['service_starting'],
   },
-  'service-clock-ahead': {
-    doc: `the clock of an instance is ${JUMP_SECONDS / 60} minutes ahead (libfaketime)`,
-    needs: 'clock',
-    targets: instances(({ clock }) => Promise.resolve(clock.jump(JUMP_SECONDS))),
-    signs: ['log clock off'],
-  },
-  'service-clock-behind': {
-    doc: `the clock of an instance is ${JUMP_SECONDS / 60} minutes behind (libfaketime)`,
-    needs: 'clock',
-    targets: instances(({ clock }) => Promise.resolve(clock.jump(-JUMP_SECONDS))),
-    signs: ['log clock off'],
-  },
+  'service-clock-ahead': { ...clockFault('an instance', 'ahead', instanceClocks), signs: ['log clock off'] },
+  'service-clock-behind': { ...clockFault('an instance', 'behind', instanceClocks), signs: ['log clock off'] },
   'service-drained': {
     doc: 'an instance is drained (SIGTERM), and replaced: a rollout of one',
     targets: instances(async (instance) => {
@@ -151,8 +143,8 @@ const STORE_FAULTS: Readonly<Record<string, FaultKind>> = {
     modes: SINGLE,
     alone: true,
   },
-  'redis-clock-ahead': storeClockFault('ahead', JUMP_SECONDS),
-  'redis-clock-behind': storeClockFault('behind', -JUMP_SECONDS),
+  'redis-clock-ahead': { ...clockFault(STORE_SERVER, 'ahead', ({ storeClocks }) => storeClocks), modes: STORED },
+  'redis-clock-behind': { ...clockFault(STORE_SERVER, 'behind', ({ storeClocks }) => storeClocks), modes: STORED },
   ...linkFaults('redis', 'a server of the store and everybody', ({ redisLinks }) => redisLinks, {
     effect: 'away',
     modes: STORED,
@@ -253,15 +245,19 @@ function storeFault(apply: (server: RedisServer, ms: number, disk?: Disk) => Pro
   };
 }
 
-function storeClockFault(where: string, seconds: number): FaultKind {
+function clockFault(whose: string, where: 'ahead' | 'behind', clocks: (system: System) => readonly Clock[]): FaultKind {
+  const seconds = where === 'ahead' ? JUMP_SECONDS : -JUMP_SECONDS;
   return {
-    doc: `the clock of a server of the store, or of a Sentinel, is ${JUMP_SECONDS / 60} minutes ${where} (libfaketime)`,
-    modes: STORED,
+    doc: `the clock of ${whose} is ${JUMP_SECONDS / 60} minutes ${where} (libfaketime)`,
     needs: 'clock',
-    targets: ({ storeClocks }) =>
-      storeClocks.map((clock) => ({ name: clock.name, apply: () => Promise.resolve(clock.jump(seconds)) })),
+    targets: (system) =>
+      clocks(system).map((clock) => ({ name: clock.name, apply: () => Promise.resolve(clock.jump(seconds)) })),
     signs: [],
   };
+}
+
+function instanceClocks({ instances: all }: System): readonly Clock[] {
+  return all.map(({ clock }) => clock);
 }
 
 function sentinels(apply: Apply<RedisServer>): FaultKind['targets'] {

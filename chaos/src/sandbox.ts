@@ -64,7 +64,7 @@ function useOwnTemporaryFolder(): void {
 }
 
 /** The network namespace of a process; `undefined` where it has ended, or is not ours to look at. */
-function networkOf(id: string): string | undefined {
+export function networkOf(id: string): string | undefined {
   try {
     return readlinkSync(`/proc/${id}/ns/net`);
   } catch {

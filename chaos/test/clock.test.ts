@@ -3,20 +3,17 @@ import { it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CounterClient } from '../../client/client.js';
 import { TOOLS } from '../../scripts/tools.ts';
-import { useTool } from '../../testkit/find-tool.ts';
+import { skipWithout } from '../../testkit/find-tool.ts';
 import { RedisServer } from '../../testkit/redis.ts';
 import { Clock } from '../src/clock.ts';
 import { Instance } from '../src/instance.ts';
 
-const SKIP = [TOOLS.redis, TOOLS.faketime].map(useTool).find(({ skip }) => skip !== false)?.skip ?? false;
 /** More than SESSION_TTL. */
 const TEN_DAYS = 864_000;
 
 it(
   'A store whose clock jumps ahead of SESSION_TTL, and back, takes back no count of a session with a connection',
-  {
-    skip: SKIP,
-  },
+  { skip: skipWithout(TOOLS.redis, TOOLS.faketime) },
   async (t) => {
     const clock = new Clock(t, 'redis');
     const redis = await RedisServer.start(t, [], 'redis-server', clock.env);

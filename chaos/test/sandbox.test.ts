@@ -1,16 +1,17 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { TOOLS } from '../../scripts/tools.ts';
-import { useTool } from '../../testkit/find-tool.ts';
+import { skipWithout } from '../../testkit/find-tool.ts';
 import { FAULTS } from '../src/faults.ts';
 import { missingMeans } from '../src/means.ts';
+import { networkOf } from '../src/sandbox.ts';
 
 const MAIN = new URL('../src/main.ts', import.meta.url).pathname;
 /** Of each way to do them. */
@@ -22,9 +23,8 @@ const KINDS = [
   'redis-clock-behind',
   'service-squeezed',
 ];
-const NEEDED = [TOOLS.redis, TOOLS.haproxy, TOOLS.toxiproxy].map(useTool).map(({ skip }) => skip);
 const LACKS = [...missingMeans()].map(([means, reason]) => `no ${means}: ${reason}`);
-const SKIP = [...NEEDED, ...LACKS].find((reason) => reason !== false) ?? false;
+const SKIP = skipWithout(TOOLS.redis, TOOLS.haproxy, TOOLS.toxiproxy) || (LACKS[0] ?? false);
 
 it('Full disks, names that are gone, lost packets and wrong clocks take back no count', { skip: SKIP }, async () => {
   const options = ['--faults', '9', '--seed', '1', '--no-loki', '--clients', '20', '--kinds', KINDS.join(',')];
@@ -54,12 +54,3 @@ for (const started of [2, 5])
     while (inside().length > 0) await delay(5);
     assert.deepEqual(readdirSync(folder), []);
   });
-
-/** The network namespace of a process that is there. */
-function networkOf(id: string): string | undefined {
-  try {
-    return readlinkSync(`/proc/${id}/ns/net`);
-  } catch {
-    return undefined;
-  }
-}

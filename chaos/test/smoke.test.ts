@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { it, type TestContext } from 'node:test';
 import { TOOLS } from '../../scripts/tools.ts';
-import { useTool } from '../../testkit/find-tool.ts';
+import { skipWithout } from '../../testkit/find-tool.ts';
 import { run, type RunOptions, type RunResult } from '../src/run.ts';
 import type { Planned } from '../src/schedule.ts';
 
@@ -18,9 +18,9 @@ const FAULTS: readonly Planned[] = [
   { ...SHORT, kind: 'service-link-cut', pick: 0.4 },
   { ...SHORT, kind: 'balancer-killed' },
 ];
-const MISSING = [TOOLS.redis, TOOLS.haproxy, TOOLS.toxiproxy].map(useTool).find(({ skip }) => skip !== false);
+const SKIP = skipWithout(TOOLS.redis, TOOLS.haproxy, TOOLS.toxiproxy);
 
-it('Six faults, two at once, take back no count of a client', { skip: MISSING?.skip ?? false }, async (t) => {
+it('Six faults, two at once, take back no count of a client', { skip: SKIP }, async (t) => {
   const { verdict, happened, problems } = await runOf(t, {
     mode: 'strict',
     promise: 'strict',
@@ -33,7 +33,7 @@ it('Six faults, two at once, take back no count of a client', { skip: MISSING?.s
   assert.ok(verdict.told > 100, `${verdict.told} counts were received`);
 });
 
-it('What relaxed mode loses is found by whoever promises strict mode', { skip: MISSING?.skip ?? false }, async (t) => {
+it('What relaxed mode loses is found by whoever promises strict mode', { skip: SKIP }, async (t) => {
   const faults = [0, 0.6, 0, 0.6].map((pick) => ({ ...SHORT, kind: 'service-killed', gapMs: 1500, pick }));
   // So many that each kill meets some that received a count since the last write.
   const { verdict, problems } = await runOf(t, { mode: 'relaxed', promise: 'strict', faults, clients: 100 });
