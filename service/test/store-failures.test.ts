@@ -56,6 +56,19 @@ describe('A store that is away', () => {
     assert.equal(metrics.value('websocket_connections_closed_total{code="1013",initiator="server"}'), 1);
   });
 
+  it('gives each client a delay of its own, so that those closed together do not come back together', async (t) => {
+    const store = new FailingStore();
+    const range = { RETRY_AFTER_MIN_SECONDS: '1', RETRY_AFTER_MAX_SECONDS: '2' };
+    const { url } = await startApp(t, range, { store });
+    const clients = await Promise.all(Array.from({ length: 20 }, () => Client.open(url)));
+    store.failure = new StoreUnavailableError('the store is away');
+    for (const client of clients) client.socket.send('lost?');
+    const reasons = await Promise.all(clients.map(async ({ closed }) => (await closed).reason));
+    const delays = reasons.map((reason) => Number(reason.replace('retry_after_ms=', '')));
+    assert.ok(Math.min(...delays) >= 1000 && Math.max(...delays) <= 2000, delays.join());
+    assert.ok(new Set(delays).size > 1, delays.join());
+  });
+
   it('lets a handshake in only to close it with 1013: a browser could not see a refused one', async (t) => {
     const store = new FailingStore();
     const { url, scrape } = await startApp(t, {}, { store });

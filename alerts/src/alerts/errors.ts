@@ -70,7 +70,7 @@ export const ERRORS: readonly Alert[] = [
       ].join('\n');
     },
     description: (c) =>
-      `The session store of ${SERVICE} has not answered {{ $value | humanizePercentage }} of the instances, or has made their messages and handshakes fail, for ${c.for}: clients are closed with 1013, and sessions can not be resumed.`,
+      `The session store of ${SERVICE} has not answered {{ $value | humanizePercentage }} of the instances, or has made their messages and handshakes fail, for ${c.for}: sessions can not be resumed, and in strict mode clients that send are closed with 1013.`,
   },
   {
     name: 'WebsocketStoreSlow',

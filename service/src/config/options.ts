@@ -293,7 +293,7 @@ export const OPTIONS = {
     'SESSION_DURABILITY',
     ['relaxed', 'strict'],
     'relaxed',
-    'With REDIS_URL: `relaxed` replies at once and writes counts later, so that a crash loses at most one SESSION_FLUSH_INTERVAL of them; `strict` replies when the store has the count.',
+    'With REDIS_URL: `relaxed` replies at once and writes counts later, so that a crash loses those of one SESSION_FLUSH_INTERVAL, and of an outage of the store that is not over; `strict` replies when the store has the count.',
   ),
   sessionFlushIntervalSeconds: seconds(
     'SESSION_FLUSH_INTERVAL',
@@ -410,13 +410,13 @@ export const OPTIONS = {
     'RETRY_AFTER_MIN_SECONDS',
     0.1,
     { min: 0 },
-    'Minimum delay that a bye asks a client to wait before it reconnects.',
+    'Minimum delay that a bye, a close with 1013 or a refusal with 429 or 503 asks a client to wait.',
   ),
   retryAfterMaxSeconds: seconds(
     'RETRY_AFTER_MAX_SECONDS',
     3,
     { min: 0 },
-    'Maximum delay that a bye asks for; each client gets a random one between the two.',
+    'Maximum of that delay; each client gets a random one between the two.',
   ),
 } as const satisfies Record<string, Option<unknown>>;
 

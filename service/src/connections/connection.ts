@@ -18,6 +18,7 @@ import {
 import { bye, CLOSE_CODES, countReply, dataReply, type CloseReason } from '../protocol/protocol.ts';
 import type { RequestId } from '../protocol/request-id.ts';
 import { Liveness, type ClientState } from './liveness.ts';
+import { retryAfterMs } from './retry-after.ts';
 import type { OwnedSocket, SocketOwner } from './owned-socket.ts';
 import type { ResumeTokens } from '../sessions/resume-token.ts';
 import { traceFields, type TraceContext } from '../tracing/trace-context.ts';
@@ -194,11 +195,6 @@ export class Connection implements ShortTextReceiver, SocketOwner {
     });
   }
 
-  /** Closes with 1013 since the store is away. The reason holds the delay for the client. */
-  closeTryAgainLater(retryAfterMs: number): void {
-    this.#fail('store', CLOSE_CODES.tryAgainLater.code, `retry_after_ms=${retryAfterMs}`);
-  }
-
   /** Cuts the connection without a close frame, when a drain runs out of time. */
   cut(): void {
     this.#reason ??= 'drain';
@@ -366,8 +362,8 @@ export class Connection implements ShortTextReceiver, SocketOwner {
   #rejectFailed(error: unknown): void {
     const { logger, config } = this.#context;
     if (error instanceof StoreUnavailableError) {
-      this.#context.metrics.messagesRejected.inc({ reason: 'store' });
-      this.closeTryAgainLater(Math.round(config.retryAfterMaxSeconds * 1000));
+      const delay = `retry_after_ms=${retryAfterMs(config)}`;
+      this.#reject('store', 'store', CLOSE_CODES.tryAgainLater.code, delay);
       return;
     }
     if (error instanceof HandlerError) {
