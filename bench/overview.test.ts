@@ -59,6 +59,14 @@ describe('a comparison', () => {
     assert.match(ratioText(row?.ratios.get('slow') ?? assert.fail()), /^2\.00× \(1\.90 to 2\.10\)$/);
   });
 
+  test('of one round shows no spread', () => {
+    const comparison = new Comparison('bare');
+    comparison.add('bare', TIME, 10);
+    comparison.add('slow', TIME, 20);
+    const [only] = measureRows({ figures: comparison.figures(), faults: [], method: '' });
+    assert.equal(ratioText(only?.ratios.get('slow') ?? assert.fail()), '2.00×');
+  });
+
   test('says of each target whether it is met, the missed ones first', () => {
     assert.deepEqual(
       targetFigures(OVERVIEW).map(({ contender, met }) => [contender, met]),

@@ -57,7 +57,8 @@ export function valueText({ value, spread }: Figure): string {
 
 /** A ratio with its spread, or that none is seen: `1.08× (1.05 to 1.11)`. */
 export function ratioText({ value, spread }: Figure): string {
-  if (spread === undefined) return `${value.toFixed(2)}×`;
+  // One round has no spread to show.
+  if (spread === undefined || spread[0] === spread[1]) return `${value.toFixed(2)}×`;
   const range = `${spread[0].toFixed(2)} to ${spread[1].toFixed(2)}`;
   return spread[0] <= 1 && spread[1] >= 1 ? `no difference seen (${range})` : `${value.toFixed(2)}× (${range})`;
 }

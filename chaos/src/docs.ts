@@ -4,11 +4,11 @@ import { FAULTS } from './faults.ts';
 import { readResults, type KeptResult } from './kept-results.ts';
 
 /** Generated blocks of docs/reliability.md: the faults, what the checker finds, and what the kept runs gave. */
-export function chaosBlocks(): Readonly<Record<string, string>> {
+export function chaosBlocks(results = readResults()): Readonly<Record<string, string>> {
   return {
     violations: markdownTable(['It finds', ''], Object.entries(VIOLATIONS)),
-    'chaos-runs': runs(readResults()),
-    'chaos-faults': faults(readResults()),
+    'chaos-runs': runs(results),
+    'chaos-faults': faults(results),
   };
 }
 
@@ -17,7 +17,11 @@ function runs(results: readonly KeptResult[]): string {
     ...['mode', 'faults', 'sent', 'told', 'lost', 'doubled', 'other violations', 'lost within the promise'],
     ...['longest absence', 'well after', 'memory', 'open files', 'command'],
   ];
-  return `${markdownTable(head, results.map(rowOf))}\n\n${[...new Set(results.map(describeMachine))].join('\n')}`;
+  return [
+    markdownTable(head, results.map(rowOf)),
+    ...results.flatMap(({ mode, problems }) => problems.map((problem) => `NOT OK, ${mode}: ${problem}.`)),
+    [...new Set(results.map(describeMachine))].join('\n'),
+  ].join('\n\n');
 }
 
 function describeMachine({ date, versions }: KeptResult): string {

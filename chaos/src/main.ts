@@ -38,7 +38,12 @@ const command = program(
   .option('--kinds <names>', 'draw only these kinds of faults, with commas between them', kindNames)
   .option('--only <numbers>', 'of the drawn faults only these, as --shrink prints them', numbers)
   .option('--shrink', `where the check fails, find few faults that are enough, in up to ${SHRINKING_RUNS} runs`, false)
-  .option('--keep', 'keep the figures in chaos/results, for docs/reliability.md', false)
+  .addOption(
+    new Option('--keep', 'keep the figures in chaos/results, for docs/reliability.md')
+      .default(false)
+      // The page names the command of a whole run.
+      .conflicts(['promise', 'kinds', 'only']),
+  )
   .option('--no-loki', 'without Loki and its faults')
   .option('--quiet', 'do not print each fault', false)
   .parse();
