@@ -149,6 +149,16 @@ describe('the Dockerfile', () => {
   });
 });
 
+test('the lock file has the hash of every package', () => {
+  const { packages } = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, { readonly integrity?: string }>;
+  };
+  const { '': own, ...others } = packages;
+  assert.ok(own !== undefined && Object.keys(others).length > 0);
+  const without = Object.entries(others).filter(([, { integrity = '' }]) => !integrity.startsWith('sha512-'));
+  assert.deepEqual(without, []);
+});
+
 describe('machine code', () => {
   test('is found by how a file begins or what it is called', () => {
     withFolder((folder) => {

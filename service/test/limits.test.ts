@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { startApp } from '../../testkit/app.ts';
 import { Client } from '../../testkit/client.ts';
+import { findTool } from '../../testkit/find-tool.ts';
 import { ask, handshake } from '../../testkit/raw-client.ts';
+
+const SS = findTool('ss');
 
 describe('Messages a second for a connection', () => {
   it('may come in a burst, and beyond it close with 1008; another connection is not held', async (t) => {
@@ -91,6 +95,14 @@ describe('The process', () => {
     assert.equal(answer.body['error'], 'capacity');
     assert.ok(Number(answer.headers['retry-after']) >= 1);
     assert.equal((await scrape()).value('websocket_handshakes_rejected_total{reason="capacity"}'), 1);
+  });
+
+  it('lets at most 1,024 connections wait to be accepted', { skip: SS.skip }, async (t) => {
+    const { port } = await startApp(t);
+    const listening = execFileSync(SS.path, ['-Hltn', `sport = :${port}`], { encoding: 'utf8' });
+    // Of a socket that listens, Send-Q is the bound (ss(8)).
+    const [, , bound] = listening.trim().split(/\s+/);
+    assert.equal(bound, '1024', listening);
   });
 
   it('refuses a new session beyond those it can hold, and resumes an old one all the same', async (t) => {
