@@ -26,8 +26,8 @@ const PEACE_SECONDS = 5;
 const MAX_SECONDS = 45;
 /** Between two looks at health and readiness, each by a connection of its own, as a kubelet looks. */
 const PROBE_MS = 250;
-/** When a kubelet gives up (the chart's `livenessProbe.timeoutSeconds`). */
-const PROBE_TIMEOUT_MS = 5000;
+/** When a kubelet gives up: `timeoutSeconds` of the chart's probe of life, and of readiness. */
+export const PROBE_TIMEOUTS_MS = { '/healthz/': 5000, '/readyz/': 2000 } as const;
 /** What the service gives a handshake (HANDSHAKE_TIMEOUT_SECONDS). */
 const HANDSHAKE_MS = 10_000;
 
@@ -186,11 +186,11 @@ class ProbeWatch {
 
   async #look(): Promise<void> {
     while (!this.#over) {
-      for (const path of ['/healthz/', '/readyz/']) {
+      for (const [path, timeoutMs] of Object.entries(PROBE_TIMEOUTS_MS)) {
         const askedAt = performance.now();
         const status = await this.#server.status(path).catch(() => 0);
         const ms = performance.now() - askedAt;
-        if (status !== 200 || ms > PROBE_TIMEOUT_MS) this.#failed += 1;
+        if (status !== 200 || ms > timeoutMs) this.#failed += 1;
         this.#slowestMs = Math.max(this.#slowestMs, ms);
       }
       await delay(PROBE_MS);
