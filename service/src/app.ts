@@ -58,7 +58,7 @@ export interface Ports {
 /**
  * Sockets that may wait to be accepted; Linux lets further ones connect again, after 1, 3 and 7 s. All in the queue must
  * be served before their clients give up: a process with a quarter of a core takes 1,300 handshakes a second, and with
- * a queue of 4096 serves only those that are gone ("The storm" in docs/reliability.md).
+ * a queue of 4096 serves only those that are gone (docs/decisions/accept-queue.md).
  */
 const BACKLOG = 1024;
 
