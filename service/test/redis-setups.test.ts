@@ -4,27 +4,48 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { StoreUnavailableError } from '../src/sessions/session-store.ts';
 import { freePort } from '../../testkit/free-port.ts';
 import { RedisServer, type Cleanup } from '../../testkit/redis.ts';
-import { NO_FILES, openStore, until } from './support/shared-store.ts';
+import { IMPATIENT, NO_FILES, openStore, until } from './support/shared-store.ts';
 import { countMany, countOnce, newId } from './support/store-battery.ts';
 
 const PASSWORD = 'secret';
 
 describe('A Cluster of three', () => {
   it('counts sessions on all of its nodes', async (t) => {
-    const args = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000'];
-    const nodes = [];
-    for (let node = 0; node < 3; node += 1) nodes.push(await RedisServer.start(t, args));
+    const nodes = await startCluster(t);
     const addresses = nodes.map(({ port }) => `127.0.0.1:${port}`);
-    execFileSync('redis-cli', ['--cluster', 'create', ...addresses, '--cluster-yes'], { timeout: 300_000 });
     const url = `redis+cluster://${addresses.slice(0, 2).join(',')}`;
     const store = openStore(t, url, { timeoutSeconds: 10 });
     const ids = Array.from({ length: 100 }, newId);
     for (const expected of [1, 2])
       for (const count of await Promise.all(ids.map((id) => countOnce(store, id)))) assert.equal(count, expected);
     for (const node of nodes) assert.ok(Number(node.cli('DBSIZE')) > 0, 'each node holds some');
+  });
+
+  it('answers the sessions of two nodes while the third takes nothing, and is not up in that time', async (t) => {
+    const nodes = await startCluster(t);
+    const [full] = nodes as [RedisServer];
+    const addresses = nodes.map(({ port }) => `127.0.0.1:${port}`);
+    const store = openStore(t, `redis+cluster://${addresses.join(',')}`, IMPATIENT);
+    const opened = await Promise.all(Array.from({ length: 60 }, async () => store.open(newId())));
+    const answered = async (): Promise<readonly boolean[]> => {
+      const counts = await Promise.allSettled(opened.map(async ({ session }) => store.add(session)));
+      return counts.map(({ status }) => status === 'fulfilled');
+    };
+    assert.ok((await answered()).every(Boolean));
+    full.cli('CONFIG', 'SET', 'maxmemory', '1');
+    const first = await answered();
+    assert.ok(first.includes(true) && first.includes(false), first.join());
+    // From now on who is to be refused is refused at once.
+    await delay(1000);
+    assert.deepEqual(await answered(), first);
+    assert.equal(store.health.up, false);
+    full.cli('CONFIG', 'SET', 'maxmemory', '0');
+    await until(() => store.health.up);
+    assert.ok((await answered()).every(Boolean));
   });
 });
 
@@ -140,6 +161,16 @@ describe('A server over TLS, with a password', () => {
     await assert.rejects(async () => stranger.open(id), StoreUnavailableError);
   });
 });
+
+/** Three nodes, a third of the slots each. */
+async function startCluster(t: Cleanup): Promise<readonly RedisServer[]> {
+  const args = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000'];
+  const nodes: RedisServer[] = [];
+  for (let node = 0; node < 3; node += 1) nodes.push(await RedisServer.start(t, args));
+  const addresses = nodes.map(({ port }) => `127.0.0.1:${port}`);
+  execFileSync('redis-cli', ['--cluster', 'create', ...addresses, '--cluster-yes'], { timeout: 300_000 });
+  return nodes;
+}
 
 function temporaryFolder(t: Cleanup): string {
   const folder = mkdtempSync(join(tmpdir(), 'wmc-redis-setup-'));

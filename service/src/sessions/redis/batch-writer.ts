@@ -40,6 +40,7 @@ export class BatchWriter {
   readonly #queue = new Set<SharedSession>();
   #batch: Batch | undefined;
   #sequence = 0;
+  #failingSince: number | undefined;
   /** When the last batch was acknowledged, on `performance.now`'s clock. */
   #acknowledgedAt = 0;
   #flushRequested = false;
@@ -57,6 +58,11 @@ export class BatchWriter {
   /** Sessions that are enqueued or in flight. */
   get sessions(): number {
     return this.#queue.size + (this.#batch?.sessions.length ?? 0);
+  }
+
+  /** When the batch in flight failed first, on `performance.now`'s clock; `undefined` if it did not. */
+  get failingSince(): number | undefined {
+    return this.#failingSince;
   }
 
   /**
@@ -155,6 +161,7 @@ export class BatchWriter {
     try {
       results = await this.#options.runner.apply(batch.keys, batch.args);
     } catch (error) {
+      this.#failingSince ??= performance.now();
       this.#options.onFailed(error, batch.messages, (performance.now() - startedAt) / 1000);
       this.#retry = setTimeout(
         () => {
@@ -171,6 +178,7 @@ export class BatchWriter {
     // After an idle time longer than its time to live, the writer's key has expired: that is no loss.
     if (lost && now - this.#acknowledgedAt < this.#keyTtlSeconds * 1000) this.#options.onLost();
     this.#acknowledgedAt = now;
+    this.#failingSince = undefined;
     this.#batch = undefined;
     batch.sessions.forEach((session, index) => {
       session.acknowledge(Number(counts[index]));

@@ -166,7 +166,7 @@ export class RedisStore implements SessionStore {
       if (session.pending === 1) this.#writerOf(session.id).enqueue(session);
       return session.count;
     }
-    this.#rejectWhileAway();
+    this.#rejectWhileAway(session);
     if (this.#pendingMessages >= this.#options.maxPending)
       throw new StoreUnavailableError(`${this.#pendingMessages} messages wait for the session store`);
     this.#pendingMessages += 1;
@@ -216,7 +216,7 @@ export class RedisStore implements SessionStore {
   async #read(session: SharedSession): Promise<OpenedSession> {
     const known = session.connections > 1;
     try {
-      this.#rejectWhileAway();
+      this.#rejectWhileAway(session);
       this.#rejectWhileRecovering();
       await this.#wait(session, 0);
       this.#rejectWhileRecovering();
@@ -234,9 +234,13 @@ export class RedisStore implements SessionStore {
     return acknowledged;
   }
 
-  /** Fails at once while the store is known to be away, instead of after the time-out. */
-  #rejectWhileAway(): void {
-    if (this.#awaySince !== undefined && performance.now() - this.#awaySince > this.#timeoutMs)
+  /**
+   * Fails at once while the store is known to be away, instead of after the time-out. In a Cluster one node may be away:
+   * sessions of the others must not be refused, since what they send is all that shows that the others are there.
+   */
+  #rejectWhileAway({ id }: SharedSession): void {
+    const since = this.#writers.length === 1 ? this.#awaySince : this.#writerOf(id).failingSince;
+    if (since !== undefined && performance.now() - since > this.#timeoutMs)
       throw new StoreUnavailableError('the session store is away');
   }
 
@@ -285,8 +289,9 @@ export class RedisStore implements SessionStore {
     this.#options.observer.failed(operation, storeFailure(error), seconds);
   }
 
+  /** A batch was acknowledged. In a Cluster, another node may still be away. */
   #recovered(): void {
-    if (this.#awaySince === undefined) return;
+    if (this.#awaySince === undefined || this.#writers.some(({ failingSince }) => failingSince !== undefined)) return;
     const seconds = (performance.now() - this.#awaySince) / 1000;
     this.#awaySince = undefined;
     this.#options.observer.available(seconds);
