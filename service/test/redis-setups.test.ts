@@ -8,7 +8,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { StoreUnavailableError } from '../src/sessions/session-store.ts';
 import { freePort } from '../../testkit/free-port.ts';
 import { RedisServer, type Cleanup } from '../../testkit/redis.ts';
-import { IMPATIENT, NO_FILES, openStore, until } from './support/shared-store.ts';
+import { CutOffNode } from './support/cut-off-node.ts';
+import { IMPATIENT, NO_FILES, opened, openStore, until } from './support/shared-store.ts';
 import { countMany, countOnce, newId } from './support/store-battery.ts';
 
 const PASSWORD = 'secret';
@@ -30,9 +31,9 @@ describe('A Cluster of three', () => {
     const [full] = nodes as [RedisServer];
     const addresses = nodes.map(({ port }) => `127.0.0.1:${port}`);
     const store = openStore(t, `redis+cluster://${addresses.join(',')}`, IMPATIENT);
-    const opened = await Promise.all(Array.from({ length: 60 }, async () => store.open(newId())));
+    const sessions = await Promise.all(Array.from({ length: 60 }, async () => opened(store, newId())));
     const answered = async (): Promise<readonly boolean[]> => {
-      const counts = await Promise.allSettled(opened.map(async ({ session }) => store.add(session)));
+      const counts = await Promise.allSettled(sessions.map(async (session) => store.add(session)));
       return counts.map(({ status }) => status === 'fulfilled');
     };
     assert.ok((await answered()).every(Boolean));
@@ -46,6 +47,28 @@ describe('A Cluster of three', () => {
     full.cli('CONFIG', 'SET', 'maxmemory', '0');
     await until(() => store.health.up);
     assert.ok((await answered()).every(Boolean));
+  });
+
+  it('is asked again when a node is cut off from the others, which have replaced it', async (t) => {
+    const nodes = await startCluster(t, 1);
+    const replaced = nodes.find((node) => node.cli('ROLE').startsWith('master')) as RedisServer;
+    const replica = nodes.find((node) => node.cli('ROLE').includes(`\n${replaced.port}\n`)) as RedisServer;
+    const proxy = await CutOffNode.start(t, replaced.port);
+    replaced.cli('CONFIG', 'SET', 'cluster-announce-port', String(proxy.port));
+    await until(() => nodes.every((node) => node.cli('CLUSTER', 'NODES').includes(`:${proxy.port}@`)));
+    await until(() => replica.cli('ROLE').includes(`\n${proxy.port}\nconnected\n`));
+    const url = `redis+cluster://${nodes.map(({ port }) => `127.0.0.1:${port}`).join(',')}`;
+    const store = openStore(t, url, { timeoutSeconds: 2 });
+    const sessions = await Promise.all(Array.from({ length: 60 }, async () => opened(store, newId())));
+    proxy.isCutOff = true;
+    replica.cli('CLUSTER', 'FAILOVER');
+    await until(() => replica.cli('ROLE').startsWith('master'));
+    const deadline = performance.now() + 60_000;
+    for (let answered = false; !answered;) {
+      assert.ok(performance.now() < deadline, store.errors.slice(-10).join());
+      const counts = await Promise.allSettled(sessions.map(async (session) => store.add(session)));
+      answered = counts.every(({ status }) => status === 'fulfilled');
+    }
   });
 });
 
@@ -162,13 +185,14 @@ describe('A server over TLS, with a password', () => {
   });
 });
 
-/** Three nodes, a third of the slots each. */
-async function startCluster(t: Cleanup): Promise<readonly RedisServer[]> {
-  const args = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000'];
+/** Three masters, a third of the slots each, with so many replicas each. */
+async function startCluster(t: Cleanup, replicas = 0): Promise<readonly RedisServer[]> {
+  const args = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000', '--repl-diskless-sync-delay', '0'];
   const nodes: RedisServer[] = [];
-  for (let node = 0; node < 3; node += 1) nodes.push(await RedisServer.start(t, args));
+  for (let node = 0; node < 3 * (1 + replicas); node += 1) nodes.push(await RedisServer.start(t, args));
   const addresses = nodes.map(({ port }) => `127.0.0.1:${port}`);
-  execFileSync('redis-cli', ['--cluster', 'create', ...addresses, '--cluster-yes'], { timeout: 300_000 });
+  const create = ['--cluster', 'create', ...addresses, '--cluster-replicas', String(replicas), '--cluster-yes'];
+  execFileSync('redis-cli', create, { timeout: 300_000 });
   return nodes;
 }
 

@@ -100,6 +100,8 @@ export class RedisRunner implements ScriptRunner {
   /** Counts the clients that were begun: one that is not the newest gives up. */
   #newest = 0;
   #connecting = false;
+  /** When the client took over, on `performance.now`'s clock. */
+  #tookOverAt = 0;
   /** Of each connection that batches take: one; in a Cluster one for each master. */
   readonly #replicated = new WeakMap<PipelineClient, ReplicatedScripts>();
   #closed = false;
@@ -129,7 +131,11 @@ export class RedisRunner implements ScriptRunner {
   apply(keys: string[], args: string[]): Promise<string> {
     const { replicas, fsync } = this.#options.acknowledgement;
     const options = { keys, arguments: args };
-    return replicas > 0 || fsync ? this.#applyReplicated(options) : this.#apply(options);
+    const applied = replicas > 0 || fsync ? this.#applyReplicated(options) : this.#apply(options);
+    applied.catch((error: unknown) => {
+      this.#leaveCutOff(error);
+    });
+    return applied;
   }
 
   async check(): Promise<ReplicationFindings | undefined> {
@@ -252,6 +258,7 @@ export class RedisRunner implements ScriptRunner {
     this.#client = client;
     this.#next = undefined;
     this.#connecting = false;
+    this.#tookOverAt = performance.now();
     this.#endFirstAttempt();
     this.#options.onReady();
   }
@@ -311,6 +318,15 @@ export class RedisRunner implements ScriptRunner {
     if (isNew) this.#options.onError(new Error('timeout: the server does not answer PING'));
     // Another connection may be under way for long, for example with a password that the server does not accept yet.
     if (!this.#connecting) void this.#connect();
+  }
+
+  /**
+   * A node that is cut off from the others of its Cluster refuses everything, and does not know who took its place. The
+   * library asks the others after a connection has ended, and these do not: another client asks them.
+   */
+  #leaveCutOff(error: unknown): void {
+    const isCutOff = error instanceof Error && error.message.startsWith('CLUSTERDOWN ');
+    if (isCutOff && !this.#connecting && performance.now() - this.#tookOverAt > this.#timeoutMs) void this.#connect();
   }
 
   async #create(): Promise<Client> {
