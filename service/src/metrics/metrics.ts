@@ -257,8 +257,11 @@ function storeMetrics(
   registry: Registry,
   { storeHealth }: MetricSources,
 ): Pick<Metrics, 'storeErrors' | 'storeDuration'> {
-  gauge(registry, 'websocket_store_up', '1 while the session store answers, else 0; 1 for the one in memory.', () =>
-    Number(storeHealth().up),
+  gauge(
+    registry,
+    'websocket_store_up',
+    '1 while the session store answers (of a Cluster, each node that is asked), else 0; 1 for the one in memory.',
+    () => Number(storeHealth().up),
   );
   gauge(
     registry,
