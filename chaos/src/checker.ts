@@ -11,8 +11,10 @@ export const VIOLATIONS = {
   order: 'on one connection, a count that is not above the last one',
   doubled: 'a count that is higher than the messages sent explain',
   unasked: 'more counts on a connection than messages',
-  unanswered: 'messages that a connection did not answer, though it was open at the end',
-  bye: "a bye whose total is not the session's count, or a count after a bye",
+  unanswered: 'messages that a connection did not answer for 20 s, or until the end, though it stayed open',
+  bye: "a bye that names another session, or whose total is not the session's count, or a count after a bye",
+  refused: 'a refusal or a close code that [the protocol](protocol.md) has for no client that does nothing wrong',
+  absent: 'a session without a count on its last connection: what became of its counts is not known',
 } as const;
 export type ViolationKind = keyof typeof VIOLATIONS;
 
@@ -36,11 +38,20 @@ export interface Verdict {
   readonly amounts: Readonly<Record<ViolationKind, number>>;
   /** Counts that were lost, or repeated, where the mode says that they can be. */
   readonly excused: number;
+  /** How long before the end of its connection the oldest of these was received. Milliseconds. */
+  readonly oldestExcusedMs: number;
   /** From the end of a connection to the session's next count, at most. Milliseconds. */
   readonly longestAbsenceMs: number;
 }
 
-/** Checks a whole history. */
+/** A message of a connection that ended may be counted so long after it, if the session has received a count since. Milliseconds. */
+const LATE_MS = 15_000;
+/** A connection that stays open has answered all messages once in such a time. Milliseconds. */
+const ANSWERED_MS = 20_000;
+/** Refusals of a client that does nothing wrong, beside those of resume tokens. */
+const REFUSALS: readonly string[] = ['draining', 'timeout'];
+
+/** Checks a whole history. @throws {Error} if a session has two connections at once: what such a one may receive is not known here */
 export async function check(history: AsyncIterable<Entry> | Iterable<Entry>, mode: Mode): Promise<Verdict> {
   const disturbances = new Disturbances();
   const ledgers = new Map<string, Ledger>();
@@ -64,6 +75,7 @@ export async function check(history: AsyncIterable<Entry> | Iterable<Entry>, mod
     violations,
     amounts: amountsOf(violations),
     excused: sum(({ excused }) => excused),
+    oldestExcusedMs: Math.max(0, ...all.map(({ oldestExcusedMs }) => oldestExcusedMs)),
     longestAbsenceMs: Math.max(0, ...all.map(({ longestAbsenceMs }) => longestAbsenceMs)),
   };
 }
@@ -80,23 +92,33 @@ class Ledger {
   sent = 0;
   told = 0;
   excused = 0;
+  oldestExcusedMs = 0;
   longestAbsenceMs = 0;
   readonly #mode: Mode;
   readonly #disturbances: Disturbances;
-  /** When each count was received: relaxed mode may lose what is newer than the last write. */
-  readonly #toldAt: number[] = [];
   /** The last count that the session received. */
   #count = 0;
+  #toldAt = 0;
+  /** "An instance always reads a resumed session from the store": so it has what a session had received, and went on from. */
+  #stored = 0;
+  /** When the counts above that were received: relaxed mode may lose what is newer than the last write. */
+  #unsure: { readonly count: number; readonly at: number }[] = [];
   /** Messages of this connection without an answer. */
   #pending = 0;
-  /** Messages of former connections that may have been counted, and were not seen in a count. */
-  #limbo = 0;
+  /** Since when there are some. */
+  #pendingSince: number | undefined;
+  /** For each message that may have been counted, and was not seen in a count: when its connection ended. */
+  #limbo: number[] = [];
+  /** The connection that is open. */
+  #connection: number | undefined;
   /** A count was received on this connection. */
   #answered = false;
-  #open = false;
   #bye = false;
   /** A bye handed the session over, and no count came since. */
   #handedOver = false;
+  /** Without a token an instance goes on from what it knows: anything up to the highest count that there can be. */
+  #anywhere = false;
+  #highest = 0;
   #lostAt: number | undefined;
   #last: ClientEntry | undefined;
 
@@ -108,30 +130,38 @@ class Ledger {
   add(entry: ClientEntry): void {
     this.#last = entry;
     const { kind, at, count = 0 } = entry;
-    if (kind === 'opened') this.#opened();
-    else if (kind === 'sent') this.#sent();
+    if (kind === 'opened') this.#opened(entry);
+    else if (kind === 'sent') this.#sent(at);
     else if (kind === 'told') this.#told(count, at);
-    else if (kind === 'bye') this.#said(count, at);
-    else if (kind === 'closed') this.#closed(at);
-    else if (entry.error === 'resume_token') this.#tokenRefused();
+    else if (kind === 'bye') this.#said(count, entry);
+    else if (kind === 'closed') this.#closed(entry);
+    else this.#refused(entry);
   }
 
   /** The end of the history. */
   finish(): void {
-    if (this.#open && !this.#bye && this.#pending > 0)
-      this.#violated('unanswered', this.#pending, this.#last?.at ?? 0, `the last count is ${this.#count}`);
+    const isOpen = this.#connection !== undefined;
+    const at = this.#last?.at ?? 0;
+    if (isOpen && !this.#bye && this.#pending > 0)
+      this.#violated('unanswered', this.#pending, at, `the last count is ${this.#count}`);
+    else if (!isOpen || !this.#answered)
+      this.#violated('absent', 1, at, `the last count is ${this.#count}, on a connection before`);
   }
 
-  #opened(): void {
-    this.#open = true;
+  #opened({ session, connection }: ClientEntry): void {
+    if (this.#connection !== undefined)
+      throw new Error(`session ${session} has connections ${this.#connection} and ${connection} at once`);
+    this.#connection = connection;
     this.#answered = false;
     this.#bye = false;
   }
 
-  #sent(): void {
+  #sent(at: number): void {
     this.sent += 1;
     // After a bye nothing is counted.
-    if (!this.#bye) this.#pending += 1;
+    if (this.#bye) return;
+    this.#pending += 1;
+    this.#pendingSince ??= at;
   }
 
   #told(count: number, at: number): void {
@@ -140,80 +170,114 @@ class Ledger {
     else if (this.#pending === 0)
       this.#violated('unasked', 1, at, `count ${count} came, and every message had its own`);
     else this.#pending -= 1;
-    if (count <= this.#count) this.#wentBack(count, at);
-    else this.#wentOn(count, at);
+    this.#checkDelay(at);
+    this.#limbo = this.#limbo.filter((endedAt) => endedAt > at - LATE_MS || endedAt >= this.#toldAt);
+    const before = this.#count;
+    this.#goOn(count, at, `count ${count} came`, this.#answered ? 'order' : 'lost', 'doubled');
+    if (!this.#answered) this.#isStored(Math.min(before, count - 1));
     this.#count = count;
-    this.#toldAt[count] = at;
+    this.#toldAt = at;
+    this.#unsure.push({ count, at });
     this.#answered = true;
     this.#handedOver = false;
     if (this.#lostAt !== undefined) this.longestAbsenceMs = Math.max(this.longestAbsenceMs, at - this.#lostAt);
     this.#lostAt = undefined;
   }
 
-  #wentOn(count: number, at: number): void {
-    const skipped = count - this.#count - 1;
-    const explained = Math.min(skipped, this.#limbo);
-    this.#limbo -= explained;
-    if (skipped > explained)
-      this.#violated(
-        'doubled',
-        skipped - explained,
-        at,
-        `count ${count} came, at most ${count - skipped + explained} can`,
-      );
-  }
-
-  #wentBack(count: number, at: number): void {
-    const amount = this.#count - count + 1;
-    const detail = `count ${count} came after ${this.#count}`;
-    if (this.#answered) this.#violated('order', amount, at, detail);
-    else if (this.#mode === 'relaxed' && this.#mayRepeat(count, at)) {
-      this.excused += amount;
-      // Where the instance lives that counted them, it still writes them: "the sum is exact".
-      this.#limbo += amount;
-    } else this.#violated('lost', amount, at, detail);
-  }
-
-  /** Relaxed mode: whether the counts from this one on were received after the last write that can be relied on. */
-  #mayRepeat(count: number, at: number): boolean {
-    const lostAt = this.#lostAt ?? at;
-    const written = this.#disturbances.lastSureWrite(lostAt);
-    const first = this.#toldAt.slice(count).find((each) => each !== undefined) ?? at;
-    const unwritten = this.#disturbances.lastSureWrite(at) <= lostAt;
-    return first >= written && (unwritten || this.#disturbances.crashedBetween(written, at));
-  }
-
-  #said(total: number, at: number): void {
-    const ahead = total - this.#count;
-    if (ahead < 0 || ahead > this.#limbo)
-      this.#violated('bye', Math.abs(ahead), at, `a bye says ${total}, the last count is ${this.#count}`);
-    else this.#limbo -= ahead;
-    this.#count = Math.max(this.#count, total);
+  #said(total: number, { at, session, named = session }: ClientEntry): void {
+    if (named !== session) this.#violated('bye', 1, at, `a bye names the session ${named}`);
+    // The next message would have the next count.
+    this.#goOn(total + 1, at, `a bye says ${total}`, 'bye', 'bye');
+    this.#count = total;
     this.#bye = true;
     // "Messages that were sent and have no reply by now are not counted."
     this.#pending = 0;
+    this.#pendingSince = undefined;
     this.#handedOver = true;
   }
 
-  #closed(at: number): void {
-    if (!this.#open) return;
-    this.#open = false;
+  /** The next count of the session. @param back what is violated if it is too low @param on if it is too high */
+  #goOn(next: number, at: number, what: string, back: ViolationKind, on: ViolationKind): void {
+    const detail = `${what} after ${this.#count}`;
+    const anywhere = this.#anywhere && next > 0;
+    const skipped = next - 1 - (anywhere ? this.#highest : this.#count);
+    if (skipped < 0 && !anywhere) this.#wentBack(next, at, detail, back);
+    else if (skipped > 0) {
+      const unexplained = skipped - (anywhere ? 0 : this.#limbo.splice(0, skipped).length);
+      if (unexplained > 0) this.#violated(on, unexplained, at, `${detail}: ${unexplained} too many`);
+    }
+    this.#anywhere = false;
+  }
+
+  #wentBack(next: number, at: number, detail: string, kind: ViolationKind): void {
+    const amount = this.#count - next + 1;
+    const lostAt = this.#lostAt ?? at;
+    const receivedAt = this.#unsure.find(({ count }) => count >= next)?.at ?? at;
+    const mayRepeat = this.#mode === 'relaxed' && !this.#answered && next > this.#stored;
+    if (mayRepeat && this.#isUnwritten(receivedAt, lostAt, at)) {
+      this.excused += amount;
+      this.oldestExcusedMs = Math.max(this.oldestExcusedMs, lostAt - receivedAt);
+      // Where the instance lives that counted them, it still writes them: "the sum is exact".
+      this.#limbo.push(...Array.from({ length: amount }, () => at));
+      this.#unsure = this.#unsure.filter(({ count }) => count < next);
+    } else this.#violated(kind, amount, at, detail);
+  }
+
+  #isStored(count: number): void {
+    this.#stored = count;
+    this.#unsure = this.#unsure.filter((each) => each.count > count);
+  }
+
+  /** Relaxed mode: whether a count was received after the last write that can be relied on. */
+  #isUnwritten(receivedAt: number, lostAt: number, at: number): boolean {
+    const written = this.#disturbances.lastSureWrite(lostAt);
+    const isLate = this.#disturbances.lastSureWrite(at) <= lostAt;
+    return receivedAt >= written && (isLate || this.#disturbances.crashedBetween(written, at));
+  }
+
+  #closed({ at, code = 0 }: ClientEntry): void {
+    if (this.#connection === undefined) return;
+    if (!this.#mayClose(code)) this.#violated('refused', 1, at, `the connection was closed with ${code}`);
+    this.#checkDelay(at);
+    this.#connection = undefined;
     this.#lostAt ??= at;
-    this.#limbo += this.#pending;
+    this.#limbo.push(...Array.from({ length: this.#pending }, () => at));
     this.#pending = 0;
-    if (this.#mode !== 'token' || this.#handedOver) return;
-    this.#forget();
+    this.#pendingSince = undefined;
+    if (this.#mode === 'token' && !this.#handedOver) this.#forget();
   }
 
-  /** "Connect without it": nothing is promised to one that does. */
-  #tokenRefused(): void {
-    if (this.#mode === 'token') this.#forget();
+  #mayClose(code: number): boolean {
+    if (code === 1001) return this.#bye;
+    // "Messages are counted and answered" in relaxed mode: only one that resumes is turned away.
+    if (code === 1013) return this.#mode !== 'token' && !(this.#mode === 'relaxed' && this.#answered);
+    return code === 1006;
   }
 
-  /** Without a token any instance may go on from what it knows: any count that the messages explain. */
+  #refused({ at, code, error }: ClientEntry): void {
+    // Where nothing is said in the service's words, the balancer answered.
+    if (error === undefined || REFUSALS.includes(error)) return;
+    const byToken = error === 'resume_token' && this.#mode === 'token';
+    // "Older than the known count of the session", which "needs a cut before".
+    if (!byToken || this.#highest <= this.#count)
+      this.#violated('refused', 1, at, `${code} ${error}, with the last count ${this.#count}`);
+    // "Connect without it": nothing is promised to one that does.
+    if (byToken) this.#forget();
+  }
+
   #forget(): void {
-    this.#count = 0;
-    this.#limbo = this.sent;
+    this.#highest = Math.max(this.#highest, this.#count + this.#limbo.length);
+    this.#anywhere = true;
+    this.#handedOver = false;
+  }
+
+  /** Whether the messages of the connection were all answered once, not long ago. */
+  #checkDelay(at: number): void {
+    if (this.#pendingSince !== undefined && at - this.#pendingSince > ANSWERED_MS) {
+      this.#violated('unanswered', Math.max(1, this.#pending), at, `not in time, the last count is ${this.#count}`);
+      this.#pendingSince = at;
+    }
+    if (this.#pending === 0) this.#pendingSince = undefined;
   }
 
   #violated(kind: ViolationKind, amount: number, at: number, detail: string): void {

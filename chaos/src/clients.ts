@@ -76,12 +76,13 @@ class Session {
       this.#pending -= 1;
       this.#note('told', { count });
     });
-    counter.addEventListener('leaving', ({ detail: { total } }) => {
-      if (total !== undefined) this.#note('bye', { count: total });
+    counter.addEventListener('leaving', ({ detail: { total = NaN, session_id: named = '' } }) => {
+      // A bye that lacks something is noted, too: it is found where the history is read.
+      this.#note('bye', { count: total, named });
     });
     counter.addEventListener('close', ({ detail: { code } }) => {
       this.#pending = 0;
-      if (!this.#ended) this.#note('closed', { code });
+      this.#note('closed', { code });
     });
     counter.addEventListener('refused', ({ detail: { status, error } }) => {
       this.#note('refused', { code: status, error });
@@ -108,8 +109,8 @@ class Session {
   }
 
   #note(kind: ClientEntry['kind'], rest: Partial<ClientEntry> = {}): void {
+    if (this.#ended) return;
     const { client } = this;
-    const [at, session, connection] = [Date.now(), this.#session, this.#connection];
-    this.#history.add({ at, client, session, connection, kind, ...rest });
+    this.#history.add({ client, session: this.#session, connection: this.#connection, kind, ...rest });
   }
 }

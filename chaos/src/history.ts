@@ -21,6 +21,8 @@ export interface ClientEntry {
   readonly kind: (typeof CLIENT_KINDS)[number];
   /** The count of `told`, the total of `bye`. */
   readonly count?: number;
+  /** The session that a `bye` names. */
+  readonly named?: string | undefined;
   /** The close code of `closed`, the HTTP status of `refused`. */
   readonly code?: number;
   /** The `error` of a refusal. */
@@ -43,6 +45,9 @@ const EFFECTS = ['crash', 'away', 'none'] as const;
 export type Effect = (typeof EFFECTS)[number];
 export type Entry = ClientEntry | FaultEntry;
 
+/** The last line of a history: without it, the run or the file was cut off. */
+const END = '{"kind":"end"}';
+
 /** A history that is being written: JSON lines, in the order of time, never changed. */
 export class History {
   readonly path: string;
@@ -53,24 +58,31 @@ export class History {
     this.#file = createWriteStream(path);
   }
 
-  add(entry: Entry): void {
-    this.#file.write(`${JSON.stringify(entry)}\n`);
+  /** Adds what happens now. The monotonic clock tells when, so that no entry is earlier than one before. */
+  add(entry: Omit<ClientEntry, 'at'> | Omit<FaultEntry, 'at'>): void {
+    this.#file.write(`${JSON.stringify({ at: Math.round(performance.timeOrigin + performance.now()), ...entry })}\n`);
   }
 
   /** Resolves when everything is in the file. */
   async end(): Promise<void> {
-    this.#file.end();
+    this.#file.end(`${END}\n`);
     await once(this.#file, 'close');
   }
 }
 
-/** Reads a history. @throws {Error} at a line that is no entry */
+/** Reads a history. @throws {Error} at a line that is no entry or earlier than the one before, and if the end is missing */
 export async function* readHistory(path: string): AsyncGenerator<Entry> {
-  let number = 0;
+  let [number, lastAt, hasEnded] = [0, 0, false];
   for await (const line of createInterface({ input: createReadStream(path) })) {
     number += 1;
-    yield parse(line, `${path}:${number}`);
+    hasEnded = line === END;
+    if (hasEnded) continue;
+    const entry = parse(line, `${path}:${number}`);
+    if (entry.at < lastAt) throw new Error(`${path}:${number}: this is earlier than the line before: ${line}`);
+    lastAt = entry.at;
+    yield entry;
   }
+  if (!hasEnded) throw new Error(`${path}:${number}: here a line ${END} is missing: the run, or the file, was cut off`);
 }
 
 function parse(line: string, place: string): Entry {

@@ -13,6 +13,7 @@ export function describeVerdict({
   violations,
   amounts,
   excused,
+  oldestExcusedMs,
   longestAbsenceMs,
 }: Verdict): string {
   const sums = Object.entries(amounts).map(([kind, amount]) => `${kind} ${amount}`);
@@ -21,7 +22,7 @@ export function describeVerdict({
     .map(({ at, session, kind, detail }) => `  ${(at / 1000).toFixed(3)} s, session ${session}, ${kind}: ${detail}`);
   return [
     `${sessions} sessions sent ${sent} messages and were told ${told} counts`,
-    `${sums.join(', ')}; lost within the promise ${excused}; longest absence ${(longestAbsenceMs / 1000).toFixed(2)} s`,
+    `${sums.join(', ')}; lost within the promise ${excused}, received ${(oldestExcusedMs / 1000).toFixed(2)} s before at most; longest absence ${(longestAbsenceMs / 1000).toFixed(2)} s`,
     ...lines,
     ...(violations.length > SHOWN ? [`  and ${violations.length - SHOWN} more`] : []),
   ].join('\n');

@@ -142,13 +142,13 @@ class Run {
     } catch (error) {
       this.#problems.push(`${kind} of ${target.name} failed: ${(error as Error).message}`);
     }
-    this.#history.add({ at: Date.now(), kind: 'ended', fault, name: kind, effect });
+    this.#history.add({ kind: 'ended', fault, name: kind, effect });
     this.#happened.push({ kind, target: target.name, from, to: Date.now() });
   }
 
   #note(name: string, effect: Effect): number {
     const fault = (this.#entries += 1);
-    this.#history.add({ at: Date.now(), kind: 'began', fault, name, effect });
+    this.#history.add({ kind: 'began', fault, name, effect });
     return fault;
   }
 
