@@ -42,9 +42,14 @@ export class Clients {
     clearInterval(this.#timer);
   }
 
-  /** Sends one message from each session, which tells what became of it. */
-  sendOnce(): void {
-    for (const session of this.#sessions) session.send(1);
+  /** From here on, {@link haveCounts} is true of those alone that received a count since. */
+  expectCounts(): void {
+    for (const session of this.#sessions) session.expectCount();
+  }
+
+  /** Whether each session received a count on its connection, and waits for none. Asks for one where it can and must. */
+  haveCounts(): boolean {
+    return this.#sessions.filter((session) => !session.hasCount()).length === 0;
   }
 
   close(): void {
@@ -60,6 +65,8 @@ class Session {
   readonly #session = randomUUID();
   #connection = 0;
   #pending = 0;
+  /** It received a count on this connection. */
+  #answered = false;
   #ended = false;
 
   constructor(url: string, client: number, history: History) {
@@ -70,10 +77,12 @@ class Session {
     this.#counter = counter;
     counter.addEventListener('open', () => {
       this.#connection += 1;
+      this.#answered = false;
       this.#note('opened');
     });
     counter.addEventListener('count', ({ detail: { count } }) => {
       this.#pending -= 1;
+      this.#answered = true;
       this.#note('told', { count });
     });
     counter.addEventListener('leaving', ({ detail: { total = NaN, session_id: named = '' } }) => {
@@ -91,6 +100,15 @@ class Session {
 
   get isWell(): boolean {
     return this.#counter.state === 'open' && this.#pending === 0;
+  }
+
+  expectCount(): void {
+    this.#answered = false;
+  }
+
+  hasCount(): boolean {
+    if (this.isWell && !this.#answered) this.send(1);
+    return this.isWell && this.#answered;
   }
 
   /** Sends messages, if there is a connection. */

@@ -3,6 +3,8 @@ import { Scrape } from '../../testkit/scrape.ts';
 import type { Instance } from './instance.ts';
 import type { System } from './system.ts';
 
+/** The metric of what an instance has in memory. */
+export const MEMORY = 'process_resident_memory_bytes';
 const TIMEOUT_MS = 1000;
 /** Log lines may wait for Loki so long while all is well. */
 const MOST_LAG_SECONDS = 5;
@@ -14,6 +16,8 @@ export interface Resources {
   readonly memoryBytes: number;
   /** Open files, sockets among them. */
   readonly files: number;
+  /** The same without the connections of clients. */
+  readonly ownFiles: number;
 }
 
 /**
@@ -27,9 +31,12 @@ export async function healthProblems({ instances }: System, sending: boolean): P
 
 export async function resources(instances: readonly Instance[]): Promise<Resources> {
   const scrapes = await Promise.all(instances.map(scrape));
+  const files = instances.map(({ process: { child } }) => readdirSync(`/proc/${child.pid}/fd`).length);
+  const connections = scrapes.map((each) => each?.value('websocket_active_connections') ?? 0);
   return {
-    memoryBytes: Math.max(...scrapes.map((each) => each?.value('process_resident_memory_bytes') ?? Infinity)),
-    files: Math.max(...instances.map(({ process: { child } }) => readdirSync(`/proc/${child.pid}/fd`).length)),
+    memoryBytes: Math.max(...scrapes.map((each) => each?.value(MEMORY) ?? Infinity)),
+    files: Math.max(...files),
+    ownFiles: Math.max(...files.map((each, index) => each - (connections[index] ?? 0))),
   };
 }
 

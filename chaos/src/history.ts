@@ -92,7 +92,7 @@ function parse(line: string, place: string): Entry {
   } catch {
     // Said below.
   }
-  throw new Error(`${place}: this is no entry of a history: ${line.slice(0, 80)}`);
+  throw new Error(`${place}: this is no entry of a history: ${line.slice(0, 200)}`);
 }
 
 function isOfClient({ kind, session, count }: ClientEntry): boolean {

@@ -27,7 +27,8 @@ export class Instance {
   readonly clock: Clock;
   readonly #env: Readonly<Record<string, string>>;
   readonly #onMishap: (mishap: Mishap, detail: string) => void;
-  #ending = false;
+  /** What asked the process to end. */
+  #ending: NodeJS.Signals | undefined;
   #squeezed = false;
 
   private constructor(
@@ -71,11 +72,11 @@ export class Instance {
   async up(): Promise<void> {
     const service = new ServiceProcess(this.#env);
     this.processes.push(service);
-    this.#ending = false;
+    this.#ending = undefined;
     void service.exited.then(({ status, signal }) => {
+      const mishap = this.#mishap(status, signal);
       const detail = `${this.name} ended with ${signal ?? `status ${status}`} ${service.stderr.slice(-500)}`;
-      if (!this.#ending) this.#onMishap(this.#squeezed && signal === 'SIGKILL' ? 'out of memory' : 'by itself', detail);
-      else if (status === UNWRITTEN) this.#onMishap('unwritten', detail);
+      if (mishap !== undefined) this.#onMishap(mishap, detail);
     });
     await Promise.race([service.event('service_listening'), service.exited]);
     service.port = this.port;
@@ -105,8 +106,15 @@ export class Instance {
     };
   }
 
+  #mishap(status: number | null, signal: string | null): Mishap | undefined {
+    if (this.#ending === 'SIGKILL') return undefined;
+    if (this.#squeezed && signal === 'SIGKILL') return 'out of memory';
+    if (this.#ending === undefined || (status !== 0 && status !== UNWRITTEN)) return 'by itself';
+    return status === UNWRITTEN ? 'unwritten' : undefined;
+  }
+
   async #end(signal: NodeJS.Signals): Promise<void> {
-    this.#ending = true;
+    this.#ending = signal;
     this.process.signal(signal);
     await this.process.exited;
   }

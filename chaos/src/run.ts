@@ -14,13 +14,17 @@ import { System, type SystemOptions } from './system.ts';
 const HEALTHY_WITHIN_MS = 30_000;
 /** Time for messages under way to be answered, once everything is well. */
 const ANSWERED_WITHIN_MS = 10_000;
-/** Resident memory of an instance at the end, at most: the chart's memory limit. */
+/** Resident memory of an instance, at most: the chart's memory limit. */
 const MOST_MEMORY_BYTES = 512 * 2 ** 20;
 /** Open files of an instance at the end, besides its connections, at most. */
 const MOST_FILES = 64;
 const POLL_MS = 100;
 /** A sign of a fault may come so long after its end. */
 const SIGN_MS = 3000;
+/** A kind of fault that happened so often was seen once: what is short, or meets nobody, shows nothing. */
+const SEEN_ONCE_IN = 20;
+/** By then relaxed mode has written everything for sure, also if the store was away until now: the checker's allowance. */
+const WRITTEN_MS = 7000;
 
 export interface RunOptions extends SystemOptions {
   readonly clients: number;
@@ -97,13 +101,17 @@ class Run {
     const endedAt = performance.now();
     await this.#until('everything is well', HEALTHY_WITHIN_MS, () => this.#isWell(system, clients));
     const healthySeconds = (performance.now() - endedAt) / 1000;
+    await this.#settle(system, clients);
+    const { memoryBytes, ...files } = await resources(system.instances);
+    const used = { memoryBytes: Math.max(memoryBytes, signs.peakMemoryBytes), ...files };
+    this.#checkResources(used);
+    const happened = this.#happened.map((each) => ({ ...each, seen: wasSeen(each, signs) }));
+    this.#problems.push(...neverSeen(happened));
     await this.#lastMessages(system, clients);
-    const used = await resources(system.instances);
-    this.#checkResources(used, count);
     clients.close();
     await this.#history.end();
     const verdict = await check(readHistory(this.#history.path), promise);
-    const happened = this.#happened.map((each) => ({ ...each, seen: wasSeen(each, signs) }));
+    if (verdict.sessions !== count) this.#problems.push(`of ${count} clients ${verdict.sessions} are in the history`);
     return { verdict, happened, healthySeconds, resources: used, problems: this.#problems };
   }
 
@@ -156,20 +164,44 @@ class Run {
     return clients.wellCount === clients.count && (await healthProblems(system, sending)).length === 0;
   }
 
-  /** One message of each session, when nothing else is under way: its count shows what became of all before. */
-  async #lastMessages(system: System, clients: Clients): Promise<void> {
+  /** Until nothing is under way, and every count is written. */
+  async #settle(system: System, clients: Clients): Promise<void> {
     clients.quiet();
-    const answered = (): boolean => clients.wellCount === clients.count;
-    await this.#until('every message is answered', ANSWERED_WITHIN_MS, answered);
-    clients.sendOnce();
-    await this.#until('every last message is answered', ANSWERED_WITHIN_MS, answered);
+    await this.#until('every message is answered', ANSWERED_WITHIN_MS, () => clients.wellCount === clients.count);
     await this.#until('every count is written', HEALTHY_WITHIN_MS, () => this.#isWell(system, clients, false));
+    if (this.#options.promise === 'relaxed') await delay(WRITTEN_MS);
   }
 
-  #checkResources({ memoryBytes, files }: Resources, clients: number): void {
+  /** One message of each session to instances that never held it: its count shows what became of all before. */
+  async #lastMessages(system: System, clients: Clients): Promise<void> {
+    clients.expectCounts();
+    await this.#replace(system);
+    const isWell = (): Promise<boolean> => this.#isWell(system, clients, false);
+    await this.#until(
+      'every session has its count',
+      HEALTHY_WITHIN_MS,
+      async () => clients.haveCounts() && (await isWell()),
+    );
+  }
+
+  /** Replaces all instances: at once by a crash, which no count may know of, or one by one where only a bye hands them over. */
+  async #replace({ mode, instances }: System): Promise<void> {
+    if (mode !== 'token') {
+      this.#note('all instances killed', 'crash');
+      await Promise.all(instances.map((instance) => instance.kill()));
+      await Promise.all(instances.map((instance) => instance.up()));
+    } else
+      for (const instance of instances) {
+        await instance.drain();
+        await instance.up();
+      }
+  }
+
+  #checkResources({ memoryBytes, ownFiles }: Resources): void {
     if (memoryBytes > MOST_MEMORY_BYTES)
-      this.#problems.push(`an instance has ${(memoryBytes / 2 ** 20).toFixed()} MiB of memory at the end`);
-    if (files > clients + MOST_FILES) this.#problems.push(`an instance has ${files} open files at the end`);
+      this.#problems.push(`an instance had ${(memoryBytes / 2 ** 20).toFixed()} MiB of memory`);
+    if (ownFiles > MOST_FILES)
+      this.#problems.push(`an instance has ${ownFiles} open files at the end, besides its connections`);
   }
 
   async #until(what: string, ms: number, holds: () => boolean | Promise<boolean>): Promise<void> {
@@ -184,9 +216,18 @@ class Run {
   }
 }
 
-function wasSeen({ kind, from, to }: Omit<Happened, 'seen'>, signs: Signs): boolean | undefined {
+function wasSeen({ kind, target, from, to }: Omit<Happened, 'seen'>, signs: Signs): boolean | undefined {
   const wanted = FAULTS[kind]?.signs ?? [];
-  return wanted.length === 0 ? undefined : signs.seen(wanted, from, to + SIGN_MS);
+  return wanted.length === 0 ? undefined : signs.seen(wanted, target, from, to + SIGN_MS);
+}
+
+/** The kinds that must have been seen, and were not. */
+export function neverSeen(happened: readonly Happened[]): readonly string[] {
+  return Object.entries(Object.groupBy(happened, ({ kind }) => kind)).flatMap(([kind, faults = []]) =>
+    faults.length >= SEEN_ONCE_IN && faults.every(({ seen }) => seen === false)
+      ? [`${kind} happened ${faults.length} times, and no metric or line of the log showed it`]
+      : [],
+  );
 }
 
 function unknownKind(kind: string): never {

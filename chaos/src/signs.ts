@@ -1,7 +1,7 @@
 import type { LogLine } from '../../testkit/app.ts';
 import type { Scrape } from '../../testkit/scrape.ts';
 import type { LogEvent } from '../../service/src/log/events.ts';
-import { scrape } from './health.ts';
+import { MEMORY, scrape } from './health.ts';
 import type { Instance } from './instance.ts';
 
 const POLL_MS = 500;
@@ -35,9 +35,11 @@ export type SignName = keyof typeof METRIC_SIGNS | 'log clock off' | LogEvent;
 /** Watches instances as Prometheus and a reader of their log do. */
 export class Signs {
   readonly #instances: readonly Instance[];
-  readonly #seen: { readonly name: SignName; readonly at: number }[] = [];
+  readonly #seen: { readonly name: SignName; readonly instance: Instance; readonly at: number }[] = [];
   readonly #before = new Map<Instance, Scrape | undefined>();
   readonly #lastLines = new Map<Instance, LogLine | undefined>();
+  /** Memory of an instance, at most. */
+  peakMemoryBytes = 0;
   readonly #timer: NodeJS.Timeout;
 
   constructor(instances: readonly Instance[]) {
@@ -54,12 +56,17 @@ export class Signs {
     clearInterval(this.#timer);
   }
 
-  /** Whether one of these was there between two times, in milliseconds since the epoch. */
-  seen(names: readonly SignName[], from: number, to: number): boolean {
+  /**
+   * Whether one of these was there between two times, in milliseconds since the epoch.
+   * @param target of the fault: if it is an instance, or its link, another one's signs are not of this fault
+   */
+  seen(names: readonly SignName[], target: string, from: number, to: number): boolean {
+    const own = this.#instances.filter(({ name }) => target.endsWith(name));
+    const watched = own.length > 0 ? own : this.#instances;
     const within = (at: number): boolean => at >= from && at <= to;
     return (
-      this.#seen.some(({ name, at }) => names.includes(name) && within(at)) ||
-      this.#instances
+      this.#seen.some(({ name, instance, at }) => names.includes(name) && watched.includes(instance) && within(at)) ||
+      watched
         .flatMap(({ processes }) => processes.flatMap(({ log }) => log))
         .some(({ event, timestamp }) => names.includes(event as LogEvent) && within(Date.parse(String(timestamp))))
     );
@@ -70,15 +77,16 @@ export class Signs {
     if (line === this.#lastLines.get(instance)) return;
     this.#lastLines.set(instance, line);
     if (Math.abs(Date.parse(String(line?.timestamp)) - Date.now()) > CLOCK_OFF_MS)
-      this.#seen.push({ name: 'log clock off', at: Date.now() });
+      this.#seen.push({ name: 'log clock off', instance, at: Date.now() });
   }
 
   async #look(instance: Instance): Promise<void> {
     const now = await scrape(instance);
     const before = this.#before.get(instance);
     this.#before.set(instance, now);
+    this.peakMemoryBytes = Math.max(this.peakMemoryBytes, value(now, MEMORY));
     for (const [name, shows] of Object.entries(METRIC_SIGNS))
-      if (shows(now, before)) this.#seen.push({ name: name as SignName, at: Date.now() });
+      if (shows(now, before)) this.#seen.push({ name: name as SignName, instance, at: Date.now() });
   }
 }
 
