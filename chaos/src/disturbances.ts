@@ -1,9 +1,9 @@
 import type { FaultEntry } from './history.ts';
 
-/** "The last write: SESSION_FLUSH_INTERVAL, 0.1 s, 1 s at most." */
-const FLUSH_MS = 1000;
-/** A store that is back is found, and everything is written, within "twice STORE_TIMEOUT_SECONDS plus one second" (2 s). */
-const BACK_MS = 5000;
+/** "The last write": SESSION_FLUSH_INTERVAL, which is 0.1 s in the runs, and time for the write itself. */
+const FLUSH_MS = 500;
+/** A store that is back is found within STORE_TIMEOUT_SECONDS (2 s), and a second until the next attempt to reach it. */
+const BACK_MS = 3000;
 
 /** When instances crashed, and when the store could not be written to. */
 export class Disturbances {

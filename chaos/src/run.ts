@@ -24,7 +24,7 @@ const SIGN_MS = 3000;
 /** A kind of fault that happened so often was seen once: what is short, or meets nobody, shows nothing. */
 const SEEN_ONCE_IN = 20;
 /** By then relaxed mode has written everything for sure, also if the store was away until now: the checker's allowance. */
-const WRITTEN_MS = 7000;
+const WRITTEN_MS = 4000;
 
 export interface RunOptions extends SystemOptions {
   readonly clients: number;

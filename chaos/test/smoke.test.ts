@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { it, type TestContext } from 'node:test';
 import { TOOLS } from '../../scripts/tools.ts';
 import { skipWithout } from '../../testkit/find-tool.ts';
+import { readHistory, type Entry } from '../src/history.ts';
 import { run, type RunOptions, type RunResult } from '../src/run.ts';
 import type { Planned } from '../src/schedule.ts';
 
@@ -20,18 +21,25 @@ const FAULTS: readonly Planned[] = [
 ];
 const SKIP = skipWithout(TOOLS.redis, TOOLS.haproxy, TOOLS.toxiproxy);
 
-it('Six faults, two at once, take back no count of a client', { skip: SKIP }, async (t) => {
-  const { verdict, happened, problems } = await runOf(t, {
-    mode: 'strict',
-    promise: 'strict',
-    faults: FAULTS,
-    clients: 20,
-  });
-  assert.deepEqual(problems, []);
-  assert.deepEqual(verdict.violations, []);
-  assert.equal(happened.length, FAULTS.length);
-  assert.ok(verdict.told > 100, `${verdict.told} counts were received`);
-});
+it(
+  'Six faults, two at once, take back no count of a client, nor does a crash of all instances after them',
+  { skip: SKIP },
+  async (t) => {
+    const { verdict, happened, problems, entries } = await runOf(t, {
+      mode: 'strict',
+      promise: 'strict',
+      faults: FAULTS,
+      clients: 20,
+    });
+    assert.deepEqual(problems, []);
+    assert.deepEqual(verdict.violations, []);
+    assert.equal(happened.length, FAULTS.length);
+    assert.ok(verdict.told > 100, `${verdict.told} counts were received`);
+    const killed = entries.findIndex((entry) => 'fault' in entry && entry.name === 'all instances killed');
+    const last = entries.slice(killed).filter(({ kind }) => kind === 'told');
+    assert.equal(last.length, 20, 'sessions with a count since');
+  },
+);
 
 it('What relaxed mode loses is found by whoever promises strict mode', { skip: SKIP }, async (t) => {
   const faults = [0, 0.6, 0, 0.6].map((pick) => ({ ...SHORT, kind: 'service-killed', gapMs: 1500, pick }));
@@ -41,23 +49,25 @@ it('What relaxed mode loses is found by whoever promises strict mode', { skip: S
   assert.ok(verdict.amounts.lost > 0, 'none was lost');
 });
 
-function runOf(
+async function runOf(
   t: TestContext,
   options: Pick<RunOptions, 'mode' | 'promise' | 'faults' | 'clients'>,
-): Promise<RunResult> {
+): Promise<RunResult & { readonly entries: readonly Entry[] }> {
   const folder = mkdtempSync(join(tmpdir(), 'wmc-chaos-'));
   t.after(() => {
     rmSync(folder, { recursive: true });
   });
-  return run(
+  const history = join(folder, 'history.jsonl');
+  const result = await run(
     {
       ...options,
       ...{ instances: 2, loki: false },
-      history: join(folder, 'history.jsonl'),
+      history,
       log: (line) => {
         t.diagnostic(line);
       },
     },
     t,
   );
+  return { ...result, entries: await Array.fromAsync(readHistory(history)) };
 }
