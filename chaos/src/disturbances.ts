@@ -18,8 +18,14 @@ export class Disturbances {
     else away.to = at;
   }
 
-  crashedBetween(from: number, to: number): boolean {
-    return this.#crashes.some((at) => at >= from && at <= to);
+  /** Whether an instance crashed since a time that may not have written yet what it had counted by another one. */
+  crashedUnwritten(since: number, countedBy: number): boolean {
+    return this.#crashes.some((at) => at >= since && this.isUnwritten(at, countedBy));
+  }
+
+  /** Whether what an instance had counted by some time may not be in the store at the given one. */
+  isUnwritten(at: number, countedBy: number): boolean {
+    return this.lastSureWrite(at) <= countedBy;
   }
 
   /** What an instance had counted by then is in the store at the given time. */

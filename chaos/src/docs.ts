@@ -1,7 +1,7 @@
 import { code, markdownTable } from '../../lib/markdown-table.ts';
-import { VIOLATIONS } from './checker.ts';
 import { FAULTS } from './faults.ts';
 import { readResults, type KeptResult } from './kept-results.ts';
+import { VIOLATIONS } from './violations.ts';
 
 /** Generated blocks of docs/reliability.md: the faults, what the checker finds, and what the kept runs gave. */
 export function chaosBlocks(results = readResults()): Readonly<Record<string, string>> {
