@@ -9,6 +9,11 @@ const SEND_EVERY_MS = 200;
 const TURNS = 20;
 /** Messages that a session sends at once, in turn. */
 const AT_ONCE = [1, 2, 1, 3];
+/**
+ * Of so many sessions one is patient: it sends a message once the last one is answered. So no more than one can be unanswered
+ * when its connection ends, and one that is counted twice is not taken for another that was counted.
+ */
+const PATIENT = 2;
 /** What a client does not wait longer for than a frozen instance may be away. Milliseconds. */
 const PATIENCE = { connectTimeoutMs: 3000, backoffMs: 100, maxBackoffMs: 1000 };
 
@@ -23,8 +28,7 @@ export class Clients {
     this.#timer = setInterval(() => {
       turn += 1;
       for (const session of this.#sessions)
-        if (session.client % TURNS === turn % TURNS)
-          session.send(AT_ONCE[(Math.floor(turn / TURNS) + session.client) % AT_ONCE.length] ?? 1);
+        if (session.client % TURNS === turn % TURNS) session.take(Math.floor(turn / TURNS));
     }, SEND_EVERY_MS / TURNS);
   }
 
@@ -109,6 +113,12 @@ class Session {
   hasCount(): boolean {
     if (this.isWell && !this.#answered) this.send(1);
     return this.isWell && this.#answered;
+  }
+
+  /** Sends what it sends in this turn. */
+  take(turn: number): void {
+    if (this.client % PATIENT > 0) this.send(AT_ONCE[(turn + this.client) % AT_ONCE.length] ?? 1);
+    else if (this.isWell) this.send(1);
   }
 
   /** Sends messages, if there is a connection. */

@@ -41,11 +41,42 @@ it('A bye without a total is an error where the history is read', async (t) => {
   await assert.rejects(history, /this is no entry of a history: .*"bye","count":null/);
 });
 
-/** Lets one session have its last message answered, on two connections at least. @param answers to a message */
-async function lastMessages(
+it('Every other session sends a message once the last one is answered', async (t) => {
+  let received = 0;
+  const { clients, history } = await connect(t, 2, () => (received += 1));
+  // No message is answered.
+  while (received < 5) await delay(5);
+  clients.close();
+  await history.end();
+  const sent = [0, 0];
+  for await (const entry of readHistory(history.path))
+    if ('client' in entry && entry.kind === 'sent') sent[entry.client] = (sent[entry.client] ?? 0) + 1;
+  assert.equal(sent[0], 1);
+});
+
+/** Lets one session have its last message answered, on two connections at least. */
+async function lastMessages(t: TestContext, answers: Answers): Promise<Verdict> {
+  let connections = 0;
+  const { clients, history } = await connect(t, 1, (socket, connection) => {
+    connections = connection;
+    answers(socket, connection);
+  });
+  clients.quiet();
+  clients.expectCounts();
+  while (!(clients.haveCounts() && connections > 1)) await delay(5);
+  clients.close();
+  await history.end();
+  return check(readHistory(history.path), 'strict');
+}
+
+/** What a server does with a message on one of its connections. */
+type Answers = (socket: WebSocket, connection: number) => void;
+
+async function connect(
   t: TestContext,
-  answers: (socket: WebSocket, connection: number) => void,
-): Promise<Verdict> {
+  count: number,
+  answers: Answers,
+): Promise<{ clients: Clients; history: History }> {
   const folder = mkdtempSync(join(tmpdir(), 'wmc-clients-'));
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
   await once(server, 'listening');
@@ -57,16 +88,11 @@ async function lastMessages(
     });
   });
   const history = new History(join(folder, 'history.jsonl'));
-  const clients = new Clients(`ws://127.0.0.1:${(server.address() as AddressInfo).port}/`, 1, history);
+  const clients = new Clients(`ws://127.0.0.1:${(server.address() as AddressInfo).port}/`, count, history);
   t.after(() => {
     clients.close();
     server.close();
     rmSync(folder, { recursive: true });
   });
-  clients.quiet();
-  clients.expectCounts();
-  while (!(clients.haveCounts() && connections > 1)) await delay(5);
-  clients.close();
-  await history.end();
-  return check(readHistory(history.path), 'strict');
+  return { clients, history };
 }
