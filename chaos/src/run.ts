@@ -107,6 +107,8 @@ class Run {
     this.#checkResources(used);
     const happened = this.#happened.map((each) => ({ ...each, seen: wasSeen(each, signs) }));
     this.#problems.push(...neverSeen(happened));
+    if (signs.seen(['internal errors'], '', 0, Infinity))
+      this.#problems.push('an instance counted an error that is its own: websocket_errors_total{type="internal"}');
     await this.#lastMessages(system, clients);
     clients.close();
     await this.#history.end();

@@ -23,6 +23,8 @@ const METRIC_SIGNS = {
   'loki pushes failed': (now, before) =>
     grown(now, before, 'websocket_loki_pushes_total') > grown(now, before, 'websocket_loki_pushes_total', 'accepted'),
   'loki lag': (now) => value(now, 'websocket_loki_lag_seconds') > LOKI_LAG,
+  // No fault shows in it: it is the service's own.
+  'internal errors': (now) => (now?.sum('websocket_errors_total', 'type="internal"') ?? 0) > 0,
   'loki slow': (now, before) => mean(now, before, 'websocket_loki_push_duration_seconds') > SLOW_PUSH,
 } as const satisfies Record<string, (now: Scrape | undefined, before: Scrape | undefined) => boolean>;
 

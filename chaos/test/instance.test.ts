@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Instance } from '../src/instance.ts';
@@ -30,6 +33,18 @@ it('What another instance shows is no sign of a fault of this one, or of its lin
   const seen = (target: string): boolean => signs.seen(['drain_started'], target, from, Date.now());
   assert.deepEqual(['service-0', 'link service-0', 'redis-0'].map(seen), [true, true, true]);
   assert.deepEqual(['service-1', 'link service-1'].map(seen), [false, false]);
+});
+
+it('An error of the service itself is seen', async (t) => {
+  const server = createServer((_request, response) => response.end('websocket_errors_total{type="internal"} 1\n'));
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const signs = new Signs([{ name: 'service-0', origin, process: { log: [] }, processes: [] } as unknown as Instance]);
+  t.after(() => {
+    signs.stop();
+    server.close();
+  });
+  while (!signs.seen(['internal errors'], '', 0, Infinity)) await delay(10);
 });
 
 it('A kind of fault that happened twenty times and was never seen is a problem', () => {
