@@ -61,6 +61,32 @@ describe('A session in Redis', () => {
   });
 });
 
+describe('A process that ends', () => {
+  it('leaves its sessions in the store, and no key of its own', async (t) => {
+    const own = await RedisServer.start(t);
+    const store = openStore(t, own.url, { durability: 'strict' });
+    const id = newId();
+    await countOnce(store, id);
+    await store.flush();
+    const [key = ''] = own.cli('KEYS', '*:writer:*').split('\n');
+    assert.ok(Number(own.cli('TTL', key)) > 86_000);
+    await store.close();
+    assert.ok(Number(own.cli('TTL', key)) <= 1);
+    assert.equal(own.cli('GET', keyOf(id)), '1');
+  });
+
+  it('does not wait for a store that stands still', async (t) => {
+    const own = await RedisServer.start(t);
+    const store = openStore(t, own.url, { timeoutSeconds: 30 });
+    await countOnce(store, newId());
+    await store.flush();
+    own.signal('SIGSTOP');
+    const startedAt = performance.now();
+    await store.close();
+    assert.ok(performance.now() - startedAt < 10_000);
+  });
+});
+
 describe('A store that is asked before it is connected', () => {
   it('waits for its first connection, and tells of no failure', async (t) => {
     const store = openStore(t, redis.url);

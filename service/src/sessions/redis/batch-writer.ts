@@ -27,6 +27,8 @@ export interface BatchWriterOptions {
 const BACKOFF: BackoffBounds = { baseMs: 100, maxMs: 1000 };
 /** Minimum time to live of a writer's key: longer than any outage after which a batch is sent again. */
 const MIN_WRITER_TTL_SECONDS = 86_400;
+/** The same once no batch comes any more. */
+const RETIRED_TTL_SECONDS = 1;
 
 /**
  * Writes the additions of sessions in batches, one at a time. The next batch has everything that was enqueued until the
@@ -112,6 +114,16 @@ export class BatchWriter {
   *all(): Iterable<SharedSession> {
     yield* this.#queue;
     if (this.#batch !== undefined) yield* this.#batch.sessions;
+  }
+
+  /**
+   * Lets the store forget the writer, which has written everything and is not used again. Its last batch comes once more,
+   * which changes the time to live of its key alone.
+   * @throws {Error} of any kind; then the key expires by its usual time
+   */
+  async retire(): Promise<void> {
+    if (this.#sequence === 0 || this.sessions > 0) return;
+    await this.#options.runner.apply([this.#key], [String(this.#sequence), '0', String(RETIRED_TTL_SECONDS)]);
   }
 
   close(): void {

@@ -2,6 +2,7 @@ import { BatchWriter } from './batch-writer.ts';
 import { MAX_RECONNECT_MS, RedisRunner, type ScriptRunner } from './script-runner.ts';
 import { storeFailure, type StoreFailure } from './store-errors.ts';
 import type { RedisTarget } from '../../config/redis-url.ts';
+import { inTime } from '../../runtime/in-time.ts';
 import type { ConnectionFilePaths } from './connection-files.ts';
 import type { Acknowledgement } from './replicated-scripts.ts';
 import type { ReplicationFindings } from './replication-check.ts';
@@ -69,6 +70,8 @@ const BUCKETS = 64;
 const PREFIXES = Array.from({ length: BUCKETS }, (_, bucket) => `wmc:{b${bucket}}:`);
 /** Interval of probes of a store that is away, in milliseconds. */
 const PROBE_MS = 500;
+/** Maximum time to take leave of the store. */
+const MOST_RETIRE_SECONDS = 1;
 
 /**
  * Sessions in a Redis or Valkey that processes share.
@@ -193,10 +196,19 @@ export class RedisStore implements SessionStore {
   }
 
   async close(): Promise<void> {
+    if (this.#closed) return;
     this.#closed = true;
     for (const timer of this.#timers) clearInterval(timer);
+    await this.#retireWriters();
     for (const writer of this.#writers) writer.close();
     await this.#runner.close();
+  }
+
+  /** Nobody waits for it: what a store that is away keeps expires by itself. */
+  async #retireWriters(): Promise<void> {
+    if (this.#awaySince !== undefined) return;
+    const retired = Promise.allSettled(this.#writers.map((writer) => writer.retire()));
+    await inTime(retired, MOST_RETIRE_SECONDS, 'timeout').catch(() => undefined);
   }
 
   #take(id: SessionId, floor: number): SharedSession {
