@@ -11,7 +11,7 @@ import type { ReplicatedStore } from './replicated-store.ts';
 import { SessionLoad, type Passage } from './session-load.ts';
 import { ask, PodHost, type StoreHost } from './store-server.ts';
 import { keepVersions, makeImage } from './testbed-addon.ts';
-import { secondsSince } from './wait.ts';
+import { secondsSince, until } from './wait.ts';
 
 /** How failovers are put to the proof. */
 export interface Failovers {
@@ -48,6 +48,9 @@ export function proveFailovers({ store: name, start, storeReplicas }: Failovers)
         store: { type: 'redis', redis: { url: store.url } },
         config: { finalScrapeWaitSeconds: 0, sessionDurability: 'strict', storeReplicas },
       });
+      // Pods may be ready a moment before the node forwards its port.
+      const url = (await release.url()).replace('ws:', 'http:');
+      await until('an answer at the port of the node', 30, async () => (await fetch(url)).status > 0);
     });
     afterEach(async (context) => {
       if ('passed' in context && !context.passed) await namespace.describe();
