@@ -1,7 +1,7 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, connect, type AddressInfo, type Socket } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -118,80 +118,6 @@ export class RedisServer {
   /** Starts it again on the same port: empty, unless it persists. */
   async restart(): Promise<void> {
     this.#child = await launch(this.#program, this.#args, this.#env);
-  }
-}
-
-/** Where a command begins that runs the script of the batches. */
-const SCRIPT = /EVAL(?:SHA)?\r\n/;
-/** What that script answers: counts, as a bulk string (RESP); or that it is not known. */
-const SCRIPT_ANSWERS = /\$\d+\r\n!?\d+(?:,\d+)*\r\n|-NOSCRIPT/g;
-/** The key of a script that is run without a batch, to see whether the store works. */
-const PROBE = ':probe';
-
-/** A TCP proxy that can lose what a server replies: the bytes arrive, the answer does not, and the connection ends. */
-export class LossyProxy {
-  readonly port: number;
-  /** How many more answers to batches are lost. Only answers to what is sent from now on count. */
-  lose = 0;
-  /** Answers lost so far. */
-  lost = 0;
-  /** New connections end at once. */
-  refusing = false;
-
-  private constructor(port: number) {
-    this.port = port;
-  }
-
-  static async start(t: Cleanup, target: number): Promise<LossyProxy> {
-    const sockets = new Set<Socket>();
-    const server = createServer();
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const proxy = new LossyProxy((server.address() as AddressInfo).port);
-    server.on('connection', (client) => {
-      if (proxy.refusing) {
-        client.destroy();
-        return;
-      }
-      const upstream = connect(target, '127.0.0.1');
-      for (const socket of [client, upstream]) {
-        sockets.add(socket);
-        socket
-          .on('error', () => undefined)
-          .on('close', () => {
-            sockets.delete(socket);
-            client.destroy();
-            upstream.destroy();
-          });
-      }
-      /** The scripts under way, in order: what was sent of each, and whether answers were to be lost then. */
-      const scripts: { sent: string; lossy: boolean }[] = [];
-      client.on('data', (data: Buffer) => {
-        const [rest = '', ...begun] = data.toString('latin1').split(SCRIPT);
-        // One command may come in several pieces, its key in another one than its name.
-        const last = scripts.at(-1);
-        if (last !== undefined) last.sent += rest;
-        scripts.push(...begun.map((sent) => ({ sent, lossy: proxy.lose > 0 })));
-        upstream.write(data);
-      });
-      upstream.on('data', (data: Buffer) => {
-        const answers = data.toString('latin1').match(SCRIPT_ANSWERS) ?? [];
-        const answered = scripts.splice(0, answers.length);
-        // A script that is not known counted nothing.
-        if (!answered.some(({ sent, lossy }, at) => lossy && !sent.includes(PROBE) && !answers[at]?.startsWith('-'))) {
-          client.write(data);
-          return;
-        }
-        proxy.lose -= 1;
-        proxy.lost += 1;
-        client.destroy();
-      });
-    });
-    t.after(() => {
-      for (const socket of sockets) socket.destroy();
-      server.close();
-    });
-    return proxy;
   }
 }
 

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import { MemoryStore } from '../src/sessions/memory-store.ts';
 import { StoreUnavailableError, type Session, type SessionId } from '../src/sessions/session-store.ts';
-import { LossyProxy, RedisServer } from '../../testkit/redis.ts';
+import { LossyProxy } from '../../testkit/lossy-proxy.ts';
+import { RedisServer } from '../../testkit/redis.ts';
 import { IMPATIENT, opened, openStore, until, type OpenedStore } from './support/shared-store.ts';
 import { countMany, countOnce, newId, storeBattery } from './support/store-battery.ts';
 

@@ -3,7 +3,8 @@ import { execFileSync } from 'node:child_process';
 import { describe, it } from 'node:test';
 import { startApp } from '../../testkit/app.ts';
 import { Client } from '../../testkit/client.ts';
-import { LossyProxy, RedisServer } from '../../testkit/redis.ts';
+import { LossyProxy } from '../../testkit/lossy-proxy.ts';
+import { RedisServer } from '../../testkit/redis.ts';
 import { StoreUnavailableError, StoreUnsuitableError } from '../src/sessions/session-store.ts';
 import {
   followed,

@@ -1,6 +1,6 @@
-import { once } from 'node:events';
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Cleanup } from '../../../testkit/redis.ts';
+import { TcpProxy } from '../../../testkit/tcp-proxy.ts';
 
 /** Where a command begins, with its name (RESP). */
 const COMMANDS = /\*\d+\r\n\$\d+\r\n(\w+)\r\n/g;
@@ -12,43 +12,21 @@ const ANSWERS: Readonly<Record<string, string>> = {
 };
 
 /** A TCP proxy before a node of a Cluster, which can answer as if the node were cut off from the others. */
-export class CutOffNode {
-  readonly port: number;
+export class CutOffNode extends TcpProxy {
   isCutOff = false;
 
-  private constructor(port: number) {
-    this.port = port;
+  /** Starts one before a port of this machine. It ends with the test. */
+  static start(t: Cleanup, target: number): Promise<CutOffNode> {
+    return new CutOffNode().listen(t, target);
   }
 
-  /** Starts one before a port of this machine. It ends with the test. */
-  static async start(t: Cleanup, target: number): Promise<CutOffNode> {
-    const sockets = new Set<Socket>();
-    const server = createServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const proxy = new CutOffNode((server.address() as AddressInfo).port);
-    server.on('connection', (client) => {
-      const upstream = connect(target, '127.0.0.1');
-      for (const socket of [client, upstream]) {
-        sockets.add(socket);
-        socket
-          .on('error', () => undefined)
-          .on('close', () => {
-            client.destroy();
-            upstream.destroy();
-          });
-      }
-      upstream.on('data', (data: Buffer) => client.write(data));
-      client.on('data', (data: Buffer) => {
-        const answers = proxy.isCutOff ? answersTo(data) : '';
-        if (answers === '') upstream.write(data);
-        else client.write(answers);
-      });
+  protected join(client: Socket, upstream: Socket): void {
+    upstream.on('data', (data: Buffer) => client.write(data));
+    client.on('data', (data: Buffer) => {
+      const answers = this.isCutOff ? answersTo(data) : '';
+      if (answers === '') upstream.write(data);
+      else client.write(answers);
     });
-    t.after(() => {
-      for (const socket of sockets) socket.destroy();
-      server.close();
-    });
-    return proxy;
   }
 }
 
